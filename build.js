@@ -1,0 +1,66 @@
+// Builds everything that users import: `node build.js` (with --tests, the tests as well, and no declarations).
+//   1. kernels/wasm/assembly/*.ts  -> dist/wasm/kernels.wasm   (AssemblyScript)
+//   2. the packages of `exports`   -> dist/node, dist/browser  (esbuild)
+//   3. declarations                -> dist/types               (tsc)
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { build } from 'esbuild';
+
+const tests = process.argv.includes('--tests');
+const require = createRequire(import.meta.url);
+const run = (script, ...args) => execFileSync(process.execPath, [script, ...args], { stdio: 'inherit' });
+
+if (!tests || !existsSync('dist/wasm/kernels.wasm')) {
+  rmSync('dist', { recursive: true, force: true });
+  run(require.resolve('assemblyscript/bin/asc'), 'kernels/wasm/assembly/index.ts', '--config', 'kernels/wasm/assembly/asconfig.json');
+}
+
+const packages = { index: 'index.ts' };
+for (const name of ['core', 'nn', 'kernels', 'retromae', 'retrieval', 'data']) packages[name] = `${name}/index.ts`;
+const testFiles = Object.fromEntries(
+  readdirSync('test', { recursive: true })
+    .map(String)
+    .filter((file) => file.endsWith('.test.ts'))
+    .map((file) => [`test/${file.slice(0, -3)}`, `test/${file}`]),
+);
+
+/** Kernels are read with toString(), so names stay as they are written: never minify, never keepNames. */
+const common = {
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  target: 'es2022',
+  sourcemap: true,
+  logLevel: 'warning',
+  loader: { '.wasm': 'binary' },
+};
+const chunk = 'chunks/[name]-[hash]';
+const node = {
+  ...common,
+  platform: 'node',
+  packages: 'external',
+  chunkNames: chunk,
+};
+await build({
+  ...node,
+  outdir: 'dist',
+  entryPoints: Object.fromEntries([
+    ...Object.entries({ ...packages, cli: 'cli/main.ts' }).map(([out, file]) => [`node/${out}`, file]),
+    ['tools/golden', 'test/tools/golden.ts'],
+    ['tools/bench', 'bench/main.ts'],
+    ...(tests ? Object.entries(testFiles) : []),
+  ]),
+});
+if (!tests) {
+  await build({
+    ...common,
+    platform: 'browser',
+    conditions: ['browser'],
+    external: ['node:*', 'webgpu'],
+    chunkNames: chunk,
+    outdir: 'dist/browser',
+    entryPoints: packages,
+  });
+  run(require.resolve('typescript/lib/tsc.js'), '-p', 'tsconfig.json');
+}
