@@ -1,0 +1,94 @@
+// Arrays that are known on the host: ids, offsets, visibility bits, with a copy on the device made when first needed.
+import type { Backend, View } from '../kernels/backend.js';
+import { Buffer, outermostScope } from './lifetime.js';
+import { show, sizeOf, type Shape } from './shape.js';
+
+/** Numbers on the host that kernels read. Integers must be below 2^24, where float32 is exact. */
+export class HostArray {
+  private copy: Buffer | undefined;
+
+  constructor(
+    readonly values: ArrayLike<number>,
+    readonly dims: Shape = [values.length],
+  ) {
+    if (sizeOf(dims) !== values.length)
+      throw new Error(`HostArray: ${values.length} values do not fill the shape ${show(dims)}`);
+  }
+
+  /** The array on that backend; uploaded at most once per outermost scope. */
+  view(backend: Backend): View {
+    if (!this.copy?.alive || this.copy.storage.backend !== backend)
+      this.copy = Buffer.allocate(backend, this.values.length, this.values, outermostScope());
+    return { storage: this.copy.storage, dims: this.dims };
+  }
+}
+
+/** Integer ids of rows of a table, with the table turned round (which rows have id v) when a gradient needs it. */
+export class Ids extends HostArray {
+  readonly length: number;
+  private turned: { rows: number; order: HostArray; starts: HostArray } | undefined;
+
+  constructor(values: ArrayLike<number>) {
+    super(values);
+    this.length = values.length;
+  }
+
+  /** @throws unless every id is an integer in [0, rows) */
+  check(name: string, rows: number): void {
+    for (let i = 0; i < this.length; i++) {
+      const id = this.values[i];
+      if (!Number.isInteger(id) || id < 0 || id >= rows)
+        throw new Error(`${name}: id ${id} at index ${i} is not an integer from 0 to ${rows - 1}`);
+    }
+  }
+
+  /** Counting sort: order[starts[v]] .. order[starts[v + 1] - 1] are the positions of id v, ascending. */
+  inverse(rows: number): { order: HostArray; starts: HostArray } {
+    if (this.turned?.rows !== rows) {
+      const starts = new Int32Array(rows + 1);
+      for (let i = 0; i < this.length; i++) starts[this.values[i] + 1]++;
+      for (let v = 0; v < rows; v++) starts[v + 1] += starts[v];
+      const next = starts.slice();
+      const order = new Int32Array(this.length);
+      for (let i = 0; i < this.length; i++) order[next[this.values[i]]++] = i;
+      this.turned = { rows, order: new HostArray(order), starts: new HostArray(starts) };
+    }
+    return this.turned;
+  }
+}
+
+/** Sequences packed end to end: sequence b owns rows offsets[b] .. offsets[b + 1] - 1. */
+export class Sequences {
+  readonly count: number;
+  /** Rows in all. */
+  readonly rows: number;
+  /** Length of the longest sequence. */
+  readonly longest: number;
+  readonly offsets: HostArray;
+  /** The sequence of each row. */
+  readonly ofRow: Ids;
+
+  /** @throws unless offsets start at 0 and never fall */
+  constructor(offsets: ArrayLike<number>) {
+    this.count = offsets.length - 1;
+    this.rows = offsets[this.count];
+    const ofRow = new Int32Array(this.rows);
+    let longest = 0;
+    for (let b = 0; b < this.count; b++) {
+      const length = offsets[b + 1] - offsets[b];
+      if (offsets[0] !== 0 || length < 0)
+        throw new Error(`Sequences: offsets must start at 0 and never fall, at sequence ${b} they do not`);
+      longest = Math.max(longest, length);
+      ofRow.fill(b, offsets[b], offsets[b + 1]);
+    }
+    this.longest = longest;
+    this.offsets = new HostArray(offsets);
+    this.ofRow = new Ids(ofRow);
+  }
+
+  static ofLengths(lengths: ArrayLike<number>): Sequences {
+    const offsets = new Int32Array(lengths.length + 1);
+    for (let b = 0; b < lengths.length; b++) offsets[b + 1] = offsets[b] + lengths[b];
+    return new Sequences(offsets);
+  }
+}

@@ -1,0 +1,13 @@
+// The package `retromae/core`: tensors, ops, derivatives, lifetimes.
+export { Tensor, tensor, full, zeros, ones, randn, type Operand, type TensorOptions } from './tensor.js';
+export { backward, takeGradient, vjp } from './backward.js';
+export { noGrad } from './tape.js';
+export { scope } from './lifetime.js';
+export { setBackend, getBackend } from './device.js';
+export { HostArray, Ids, Sequences } from './host.js';
+export { Random } from './random.js';
+export { checkGradient, type GradientCheck } from './gradient-check.js';
+export { defineOp, launch, type Op, type OpSpec, type Sample } from './op.js';
+export type { Attention } from './ops/attention.js';
+export type { Shape } from './shape.js';
+export * as ops from './ops/index.js';

@@ -1,0 +1,127 @@
+// Losses over a vocabulary whose output table is the input embedding (tied), without keeping logits where avoidable.
+import * as kernels from '../../kernels/library/index.js';
+import { contiguous, defineOp, launch, mismatch } from '../op.js';
+import { Ids, Sequences } from '../host.js';
+import { sizeOf, type Shape } from '../shape.js';
+import { tensor } from '../tensor.js';
+import { together } from './rows.js';
+
+const checkHead = (name: string, shapes: Readonly<Record<'x' | 'table' | 'bias', Shape>>) => {
+  const { x, table, bias } = shapes;
+  if (x.length !== 2 || table.length !== 2 || x[1] !== table[1] || sizeOf(bias) !== table[0])
+    throw mismatch(name, { x, table, bias }, 'Wanted x [R, H], table [V, H], bias [V].');
+};
+
+/**
+ * Mean cross-entropy of logits x table^T + bias against labels, one a row: y is a number, `hit` [R] is 1 where the label
+ * scores best. While recording, gradients are computed in the same sweep, so that logits are never kept.
+ */
+export const linearCrossEntropy = defineOp({
+  name: 'linearCrossEntropy',
+  inputs: ['x', 'table', 'bias'],
+  shape: (shapes, { labels }: { labels: Ids }): Shape => {
+    checkHead('linearCrossEntropy', shapes);
+    labels.check('linearCrossEntropy labels', shapes.table[0]);
+    if (labels.length !== shapes.x[0] || labels.length === 0)
+      throw mismatch(
+        'linearCrossEntropy',
+        shapes,
+        `There are ${labels.length} labels; wanted one for each row, at least one.`,
+      );
+    return [];
+  },
+  run: ({ x, table, bias }, { labels }, _, recording) => {
+    const [rows, width] = x.shape;
+    const words = table.shape[0];
+    const operands = { x, table, bias, labels: labels.view(x.backend), width, words };
+    const scale = 1 / rows;
+    const shapes = { nll: [rows], hit: [rows] };
+    const results = recording
+      ? launch(
+          kernels.crossEntropyGradient,
+          { ...operands, rows, scale },
+          { ...shapes, dx: x.shape, dtable: table.shape, dbias: bias.shape },
+        )
+      : { ...launch(kernels.crossEntropy, operands, shapes), dx: x, dtable: table, dbias: bias };
+    return { ...results, y: results.nll.mean() };
+  },
+  saves: ['dx', 'dtable', 'dbias'],
+  vjp: ({ dx, dtable, dbias, dy }) => ({
+    x: () => dx.mul(dy),
+    table: () => dtable.mul(dy),
+    bias: () => dbias.mul(dy),
+  }),
+  composition: ({ x, table, bias }, { labels }) => {
+    const logits = x.matmul(table.transpose()).add(bias);
+    const shifted = logits.sub(logits.detach().max(-1, true));
+    const words = table.shape[0];
+    const chosen = new Float64Array(labels.length * words);
+    for (let i = 0; i < labels.length; i++) chosen[i * words + labels.values[i]] = 1;
+    const own = shifted.mul(tensor(chosen, logits.shape, { backend: x.backend })).sum(-1);
+    return shifted.exp().sum(-1).log().sub(own).mean();
+  },
+  samples: [
+    { shapes: { x: [3, 4], table: [7, 4], bias: [7] }, attributes: { labels: new Ids([6, 0, 3]) } },
+    { shapes: { x: [1, 2], table: [1, 2], bias: [1] }, attributes: { labels: new Ids([0]) } },
+  ],
+});
+
+/**
+ * For each sequence and word, the largest logit over the sequence's rows but its first `skip` (DupMAE's pooling, Liu et
+ * al., 2023, section 3.2, leaves out [CLS]): y [B, V]. The gradient goes to the row where the maximum is.
+ */
+export const vocabularyMax = defineOp({
+  name: 'vocabularyMax',
+  inputs: ['x', 'table', 'bias'],
+  shape: (shapes, { sequences, skip }: { sequences: Sequences; skip: number }): Shape => {
+    checkHead('vocabularyMax', shapes);
+    const { offsets, count, rows } = sequences;
+    for (let b = 0; b < count; b++)
+      if (rows !== shapes.x[0] || offsets.values[b + 1] - offsets.values[b] <= skip)
+        throw mismatch('vocabularyMax', shapes, `Sequence ${b} of ${rows} rows needs more than ${skip} rows.`);
+    return [count, shapes.table[0]];
+  },
+  run: ({ x, table, bias }, { sequences, skip }, shape) => {
+    const offsets = sequences.offsets.view(x.backend);
+    const { top, row } = launch(
+      kernels.vocabularyMax,
+      { x, table, bias, offsets, skip, width: x.shape[1] },
+      { top: shape, row: shape },
+    );
+    return { y: top, row };
+  },
+  saves: ['x', 'table', 'row'],
+  vjp: ({ x, table, row, dy }, { sequences }) => {
+    const gradient = together(() =>
+      launch(
+        kernels.vocabularyMaxGradient,
+        {
+          dtop: contiguous(dy),
+          row,
+          x,
+          table,
+          sequence: sequences.ofRow.view(x.backend),
+          words: table.shape[0],
+          sequences: sequences.count,
+        },
+        { dx: x.shape, dtable: table.shape, dbias: [table.shape[0]] },
+      ),
+    );
+    return { x: gradient('dx'), table: gradient('dtable'), bias: gradient('dbias') };
+  },
+  composition: ({ x, table, bias }, { sequences, skip }) => {
+    const logits = x.matmul(table.transpose()).add(bias);
+    const tops = Array.from({ length: sequences.count }, (_, b) => {
+      const start = sequences.offsets.values[b] + skip;
+      const length = sequences.offsets.values[b + 1] - start;
+      return logits.gather(Int32Array.from({ length }, (_, i) => start + i)).max(0, true);
+    });
+    return tops.reduce((all, top) => all.concat(top));
+  },
+  samples: [
+    {
+      shapes: { x: [7, 3], table: [5, 3], bias: [5] },
+      attributes: { sequences: Sequences.ofLengths([4, 3]), skip: 1 },
+    },
+  ],
+});

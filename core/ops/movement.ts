@@ -1,0 +1,144 @@
+// Ops that move numbers: reshape, permute and expand are views; gather reads rows of a table by id.
+import * as kernels from '../../kernels/library/index.js';
+import { contiguous, defineOp, launch, mismatch, rows } from '../op.js';
+import { Ids } from '../host.js';
+import { sameShape, show, sizeOf, type Shape } from '../shape.js';
+import { Tensor } from '../tensor.js';
+
+export const reshape = defineOp({
+  name: 'reshape',
+  inputs: ['x'],
+  shape: ({ x }, { shape }: { shape: Shape }) => {
+    if (sizeOf(x) !== sizeOf(shape)) throw mismatch('reshape', { x }, `It does not fit the shape ${show(shape)}.`);
+    return shape;
+  },
+  run: ({ x }, { shape }) => ({ y: new Tensor(x.buffer, shape) }),
+  saves: [],
+  vjp: ({ dy }, _, { x }) => ({ x: () => dy.reshape(x) }),
+  samples: [
+    { shapes: { x: [2, 6] }, attributes: { shape: [3, 4] } },
+    { shapes: { x: [1] }, attributes: { shape: [] } },
+  ],
+});
+
+/** Axis i of y is axis axes[i] of x. A view. */
+export const permute = defineOp({
+  name: 'permute',
+  inputs: ['x'],
+  takesViews: true,
+  shape: ({ x }, { axes }: { axes: readonly number[] }) => {
+    if (axes.length !== x.length || new Set(axes).size !== x.length)
+      throw mismatch('permute', { x }, `The axes ${show(axes)} are not a permutation of its ${x.length} axes.`);
+    return axes.map((axis) => x[axis]);
+  },
+  run: ({ x }, { axes }, shape) => ({
+    y: new Tensor(
+      x.buffer,
+      shape,
+      axes.map((axis) => x.strides[axis]),
+    ),
+  }),
+  saves: [],
+  vjp: ({ dy }, { axes }) => ({ x: () => dy.permute(...axes.map((_, i) => axes.indexOf(i))) }),
+  samples: [
+    { shapes: { x: [2, 3] }, attributes: { axes: [1, 0] } },
+    { shapes: { x: [2, 3, 4] }, attributes: { axes: [2, 0, 1] } },
+    { shapes: { x: [2, 3, 2, 4] }, attributes: { axes: [0, 2, 1, 3] } },
+    { shapes: { x: [2, 3, 4, 2] }, attributes: { axes: [3, 1, 2, 0] } },
+  ],
+});
+
+/** Undoes broadcasting: x summed over the axes along which `shape` would be expanded to x's. */
+export function sumTo(x: Tensor, shape: Shape): Tensor {
+  let sum = x;
+  while (sum.rank > shape.length) sum = sum.sum(0);
+  shape.forEach((extent, axis) => {
+    if (extent === 1 && sum.shape[axis] !== 1) sum = sum.sum(axis, true);
+  });
+  return sum;
+}
+
+/** Broadcast to a larger shape, as NumPy does. A view. */
+export const expand = defineOp({
+  name: 'expand',
+  inputs: ['x'],
+  takesViews: true,
+  shape: ({ x }, { shape }: { shape: Shape }) => {
+    const offset = shape.length - x.length;
+    if (offset < 0 || x.some((extent, i) => extent !== 1 && extent !== shape[i + offset]))
+      throw mismatch('expand', { x }, `It does not broadcast to ${show(shape)}.`);
+    return shape;
+  },
+  run: ({ x }, _, shape) => {
+    const offset = shape.length - x.rank;
+    const strides = shape.map((extent, i) =>
+      i < offset || (x.shape[i - offset] === 1 && extent !== 1) ? 0 : x.strides[i - offset],
+    );
+    return { y: new Tensor(x.buffer, shape, strides) };
+  },
+  saves: [],
+  vjp: ({ dy }, _, { x }) => ({ x: () => sumTo(dy, x) }),
+  samples: [
+    { shapes: { x: [3] }, attributes: { shape: [2, 3] } },
+    { shapes: { x: [2, 1, 3] }, attributes: { shape: [4, 2, 5, 3] } },
+    { shapes: { x: [1] }, attributes: { shape: [2, 2] } },
+  ],
+});
+
+/** y[n] = table[ids[n]]. table [V, H], y [N, H]. Its derivative adds the rows of dy up by id. */
+export const gather = defineOp({
+  name: 'gather',
+  inputs: ['table'],
+  shape: ({ table }, { ids }: { ids: Ids }) => {
+    if (table.length !== 2) throw mismatch('gather', { table }, 'It must be [rows, columns]; reshape it.');
+    ids.check('gather', table[0]);
+    return [ids.length, table[1]];
+  },
+  run: ({ table }, { ids }, shape) => launch(kernels.gather, { table, ids: ids.view(table.backend) }, { y: shape }),
+  saves: [],
+  vjp: ({ dy }, { ids }, { table }) => ({
+    table: () => {
+      const { order, starts } = ids.inverse(table[0]);
+      const x = rows(contiguous(dy));
+      return launch(
+        kernels.scatter,
+        { x, order: order.view(dy.backend), starts: starts.view(dy.backend) },
+        { y: table },
+      ).y;
+    },
+  }),
+  samples: [
+    { shapes: { table: [5, 3] }, attributes: { ids: new Ids([1, 4, 1, 0]) } },
+    { shapes: { table: [2, 1] }, attributes: { ids: new Ids([1]) } },
+    { shapes: { table: [2, 3] }, attributes: { ids: new Ids([]) } },
+  ],
+});
+
+/** The rows of a, then those of b. a [N, ...], b [M, ...], y [N + M, ...]. */
+export const concat = defineOp({
+  name: 'concat',
+  inputs: ['a', 'b'],
+  shape: ({ a, b }) => {
+    if (a.length === 0 || !sameShape(a.slice(1), b.slice(1)))
+      throw mismatch('concat', { a, b }, 'All axes but the first must be equal.');
+    return [a[0] + b[0], ...a.slice(1)];
+  },
+  run: ({ a, b }, _, shape) => {
+    const inner = sizeOf(shape.slice(1));
+    const table = (x: Tensor) => x.view([x.shape[0], inner]);
+    const { y } = launch(kernels.concat, { a: table(a), b: table(b), n: a.shape[0] }, { y: [shape[0], inner] });
+    return { y: new Tensor(y.buffer, shape) };
+  },
+  saves: [],
+  vjp: ({ dy }, _, { a, b }) => {
+    const part = (start: number, shape: Shape) => {
+      const ids = new Ids(Int32Array.from({ length: shape[0] }, (_, i) => start + i));
+      return dy
+        .reshape([dy.shape[0], sizeOf(shape.slice(1))])
+        .gather(ids)
+        .reshape(shape);
+    };
+    return { a: () => part(0, a), b: () => part(a[0], b) };
+  },
+  samples: [{ shapes: { a: [2, 3], b: [4, 3] } }, { shapes: { a: [1], b: [2] } }, { shapes: { a: [0, 2], b: [2, 2] } }],
+});

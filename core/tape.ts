@@ -1,0 +1,55 @@
+// The tape: what an operation keeps so that its gradient can be computed later.
+import { record, type Recorded } from './lifetime.js';
+import type { Tensor } from './tensor.js';
+
+/** Gradients of an operation's inputs, each computed only if it is wanted. */
+export type Pullback<I extends string = string> = Partial<Record<I, () => Tensor>>;
+
+let recording = true;
+let count = 0;
+
+/** Runs `work` without recording: nothing in it can be differentiated, and nothing is kept for that. */
+export function noGrad<T>(work: () => T): T {
+  const former = recording;
+  recording = false;
+  try {
+    return work();
+  } finally {
+    recording = former;
+  }
+}
+
+/** Whether an operation on these inputs goes on the tape. */
+export const records = (inputs: Iterable<Tensor>): boolean => recording && [...inputs].some((input) => input.tracked);
+
+export class TapeEntry implements Recorded {
+  /** Grows with every entry: sorting by it is a topological order. */
+  readonly order = count++;
+  private kept: readonly Tensor[] | undefined;
+
+  constructor(
+    readonly name: string,
+    readonly inputs: Readonly<Record<string, Tensor>>,
+    kept: readonly Tensor[],
+    /** The gradients of the inputs, given that of the output. */
+    readonly pullback: (dy: Tensor) => Pullback,
+  ) {
+    this.kept = kept;
+    for (const { buffer } of kept) buffer.retain();
+    record(this);
+  }
+
+  get parents(): readonly (TapeEntry | undefined)[] {
+    return Object.values(this.inputs).map((input) => input.record);
+  }
+
+  /** Whether the gradient was already taken (or the scope of the forward pass has ended). */
+  get spent(): boolean {
+    return this.kept === undefined;
+  }
+
+  drop(): void {
+    for (const { buffer } of this.kept ?? []) buffer.release();
+    this.kept = undefined;
+  }
+}

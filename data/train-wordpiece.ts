@@ -1,0 +1,156 @@
+// Learns a WordPiece vocabulary from texts, as Hugging Face's `WordPieceTrainer` does: BPE merges (Sennrich et al. 2016).
+import { CONTINUATION, DEFAULT_MAX_CHARS, SPECIAL_TOKENS } from './bert-tokens.js';
+import { Merges } from './merges.js';
+import { PreTokenizer, defaultNormalizer } from './pretokenize.js';
+import type { NormalizerOptions, WordSink } from './pretokenize.js';
+import { WordPiece } from './wordpiece.js';
+import { WordTable } from './word-table.js';
+
+export interface TrainProgress {
+  stage: 'reading' | 'merging';
+  /** Texts read so far, or tokens in the vocabulary so far. */
+  done: number;
+  /** Tokens wanted; unknown (0) while reading. */
+  total: number;
+}
+
+export interface TrainOptions extends Partial<NormalizerOptions> {
+  /** Tokens wanted, the five special ones included. A small corpus may give fewer. */
+  vocabSize: number;
+  /** A pair of pieces that occurs less often than this is not merged. Default 2. */
+  minFrequency?: number;
+  /** Characters kept, the most frequent first; words with others become [UNK]. Default 1000. */
+  alphabetSize?: number;
+  /** Called now and then. */
+  onProgress?: (progress: TrainProgress) => void;
+}
+
+const PROGRESS_EVERY = 1000;
+
+/**
+ * Trains a vocabulary: special tokens (ids 0 to 4), then the alphabet, then the merge of the most frequent pair of
+ * neighbouring pieces, again and again. Equal counts go to the pair with the smaller ids, so that the same texts give
+ * the same vocabulary, everywhere.
+ * @throws if `vocabSize` cannot hold the special tokens and the alphabet, or the texts have no words.
+ */
+export async function trainWordPiece(
+  texts: Iterable<string> | AsyncIterable<string>,
+  { vocabSize, minFrequency = 2, alphabetSize = 1000, onProgress, ...normalizer }: TrainOptions,
+): Promise<WordPiece> {
+  if (!Number.isInteger(vocabSize) || vocabSize <= SPECIAL_TOKENS.length) {
+    throw new Error(
+      `trainWordPiece: vocabSize is ${vocabSize}, expected a whole number above ${SPECIAL_TOKENS.length}, the number of special tokens. Usual sizes are 4096 to 32768.`,
+    );
+  }
+  const options: NormalizerOptions = { ...defaultNormalizer, ...normalizer };
+  const words = await countWords(texts, options, onProgress);
+  if (words.size === 0) {
+    throw new Error('trainWordPiece: the texts have no words, expected at least one. Is this the right corpus and field?');
+  }
+  const vocab = new Vocabulary();
+  const segmented = segment(words, alphabetSize, vocab);
+  if (vocab.size > vocabSize) {
+    throw new Error(
+      `trainWordPiece: vocabSize is ${vocabSize}, but special tokens and single characters alone are ${vocab.size}. Raise vocabSize, or lower alphabetSize (now ${alphabetSize}).`,
+    );
+  }
+  const merges = new Merges(segmented.words, segmented.counts);
+  while (vocab.size < vocabSize) {
+    const pair = merges.best();
+    if (pair === undefined || pair.count < Math.max(1, minFrequency)) break;
+    merges.apply(pair, vocab.add(vocab.joined(pair.left, pair.right)));
+    if (vocab.size % PROGRESS_EVERY === 0) onProgress?.({ stage: 'merging', done: vocab.size, total: vocabSize });
+  }
+  onProgress?.({ stage: 'merging', done: vocab.size, total: vocab.size });
+  return WordPiece.fromVocab(vocab.tokens, options);
+}
+
+/** How often each word occurs, in the order of first occurrence. */
+async function countWords(
+  texts: Iterable<string> | AsyncIterable<string>,
+  options: NormalizerOptions,
+  onProgress: TrainOptions['onProgress'],
+): Promise<Map<string, number>> {
+  const preTokenizer = new PreTokenizer(options);
+  const table = new WordTable();
+  const counts: number[] = [];
+  const sink: WordSink = {
+    word(text, start, end, hash) {
+      const index = table.find(text, start, end, hash);
+      if (index >= 0) counts[index]++;
+      else if (end - start <= 2 * DEFAULT_MAX_CHARS) counts[table.add(text, start, end, hash)] = 1;
+    },
+  };
+  let read = 0;
+  for await (const text of texts) {
+    preTokenizer.split(text, sink);
+    if (++read % PROGRESS_EVERY === 0) onProgress?.({ stage: 'reading', done: read, total: 0 });
+  }
+  const words = new Map<string, number>();
+  counts.forEach((count, index) => {
+    const word = preTokenizer.fold(table.word(index));
+    words.set(word, (words.get(word) ?? 0) + count);
+  });
+  return words;
+}
+
+class Vocabulary {
+  readonly tokens: string[] = [];
+  private readonly ids = new Map<string, number>();
+
+  constructor() {
+    for (const token of SPECIAL_TOKENS) this.add(token);
+  }
+
+  get size(): number {
+    return this.tokens.length;
+  }
+
+  /** The id of the token, new or not: `ab + ##c` and `a + ##bc` are the same piece. */
+  add(token: string): number {
+    let id = this.ids.get(token);
+    if (id === undefined) {
+      id = this.tokens.push(token) - 1;
+      this.ids.set(token, id);
+    }
+    return id;
+  }
+
+  joined(left: number, right: number): string {
+    return this.tokens[left] + this.tokens[right].slice(CONTINUATION.length);
+  }
+}
+
+/**
+ * Spells words in single characters, adding those to the vocabulary: first the whole alphabet in the order of code
+ * points, then its `##` forms that occur. A word with a character beyond the alphabet could only ever be [UNK], so it
+ * is left out rather than taught with a gap.
+ */
+function segment(
+  words: Map<string, number>,
+  alphabetSize: number,
+  vocab: Vocabulary,
+): { words: Int32Array[]; counts: number[] } {
+  const frequency = new Map<string, number>();
+  for (const [word, count] of words) {
+    for (const char of word) frequency.set(char, (frequency.get(char) ?? 0) + count);
+  }
+  const byPoint = (a: string, b: string) => a.codePointAt(0)! - b.codePointAt(0)!;
+  const alphabet = new Set(
+    [...frequency]
+      .sort(([a, m], [b, n]) => n - m || byPoint(a, b))
+      .slice(0, alphabetSize)
+      .map(([char]) => char)
+      .sort(byPoint),
+  );
+  const spelled = [...words]
+    .map(([word, count]) => ({ chars: [...word], count }))
+    .filter(({ chars }) => chars.length <= DEFAULT_MAX_CHARS && chars.every((char) => alphabet.has(char)));
+  const inside = new Set(spelled.flatMap(({ chars }) => chars.slice(1)));
+  for (const char of alphabet) vocab.add(char);
+  for (const char of [...inside].sort(byPoint)) vocab.add(CONTINUATION + char);
+  return {
+    words: spelled.map(({ chars }) => Int32Array.from(chars, (char, i) => vocab.add(i > 0 ? CONTINUATION + char : char))),
+    counts: spelled.map(({ count }) => count),
+  };
+}

@@ -1,0 +1,56 @@
+// The contract between tensors and machines: allocate, enqueue, free, and one asynchronous read.
+import type { Dims, Kernel } from './kernel.js';
+
+export type FloatArray = Float32Array | Float64Array;
+export type Dtype = 'float32' | 'float64';
+
+/** Names by which `openBackend` finds a backend. */
+export const backendNames = ['reference', 'gpu:cpu', 'gpu:webasm', 'gpu:webgpu', 'wasm'] as const;
+export type BackendName = (typeof backendNames)[number];
+
+/** Memory of a backend, opaque to all others. Integer ids and bits are kept as numbers too, exact below 2^24. */
+export interface Storage {
+  readonly backend: Backend;
+  readonly cells: number;
+}
+
+/** A storage (or its first cells) seen as an array of the given extents, row-major. */
+export interface View {
+  readonly storage: Storage;
+  readonly dims: Dims;
+}
+
+export interface MemoryStats {
+  /** Bytes and number of storages that are allocated and not freed. */
+  liveBytes: number;
+  liveStorages: number;
+  /** Most bytes that were ever live at once. */
+  peakBytes: number;
+}
+
+export interface Backend {
+  readonly name: BackendName;
+  /** What really runs, for people: device, threads, versions. */
+  readonly description: string;
+  readonly dtype: Dtype;
+  /** Threads that take part in a launch (1 where that has no meaning). */
+  readonly threads: number;
+  /** Memory for `cells` numbers; filled with `data` if given, else with zeros. */
+  alloc(cells: number, data?: ArrayLike<number>): Storage;
+  /** Gives the memory back. Launches that were enqueued before still see it. */
+  free(storage: Storage): void;
+  /**
+   * Enqueues a kernel; returns at once. `inputs` and `outputs` are what the kernel declares, ranks included.
+   * Throws where the kernel is not what this backend can run, never because of the numbers in it.
+   */
+  launch<I extends string, O extends string>(
+    kernel: Kernel<I, O>,
+    inputs: Readonly<Record<I, View | number>>,
+    outputs: Readonly<Record<O, View>>,
+  ): void;
+  /** A copy of the first `cells` numbers (default all), after everything enqueued so far has run. */
+  read(storage: Storage, cells?: number): Promise<FloatArray>;
+  memory(): MemoryStats;
+  /** Stops threads and frees all memory; the backend must not be used afterwards. */
+  close(): Promise<void>;
+}

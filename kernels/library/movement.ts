@@ -1,0 +1,98 @@
+// Kernels that move numbers: strided views made contiguous, rows joined, gathered by id, added up by id.
+import { defineKernel } from '../kernel.js';
+
+/**
+ * Makes a permuted or expanded view contiguous. The source has up to four axes, its first two merged:
+ * x is [n0 * n1, n2, n3]; the output has axes (z1, z0, y, x), its first two merged: z = z1 * depth + z0.
+ * Each source axis follows one output axis, or none where it is expanded: `i0..i3`, `j0..j3`, `k0..k3` are the factors
+ * (0 or 1, and n1 in i) by which (z1, z0, y, x) enter the three source indices; all are small, so nothing rounds.
+ */
+export const arrange = defineKernel({
+  name: 'arrange',
+  inputs: { x: 3, depth: 0, i0: 0, i1: 0, i2: 0, i3: 0, j0: 0, j1: 0, j2: 0, j3: 0, k0: 0, k1: 0, k2: 0, k3: 0 },
+  outputs: { y: 3 },
+  stages: [
+    {
+      out: 'y',
+      reads: ['x', 'depth', 'i0', 'i1', 'i2', 'i3', 'j0', 'j1', 'j2', 'j3', 'k0', 'k1', 'k2', 'k3'],
+      cell: function (
+        x: number[][][],
+        depth: number,
+        i0: number,
+        i1: number,
+        i2: number,
+        i3: number,
+        j0: number,
+        j1: number,
+        j2: number,
+        j3: number,
+        k0: number,
+        k1: number,
+        k2: number,
+        k3: number,
+      ) {
+        const z1 = Math.floor((this.thread.z + 0.5) / depth);
+        const z0 = this.thread.z - z1 * depth;
+        const i = z1 * i0 + z0 * i1 + this.thread.y * i2 + this.thread.x * i3;
+        const j = z1 * j0 + z0 * j1 + this.thread.y * j2 + this.thread.x * j3;
+        const k = z1 * k0 + z0 * k1 + this.thread.y * k2 + this.thread.x * k3;
+        return x[i][j][k];
+      },
+    },
+  ],
+});
+
+/** y = the rows of a, then those of b. a [n, H], b [M, H], y [n + M, H]. */
+export const concat = defineKernel({
+  name: 'concat',
+  inputs: { a: 2, b: 2, n: 0 },
+  outputs: { y: 2 },
+  stages: [
+    {
+      out: 'y',
+      reads: ['a', 'b', 'n'],
+      cell: function (a: number[][], b: number[][], n: number) {
+        if (this.thread.y < n) return a[this.thread.y][this.thread.x];
+        return b[this.thread.y - n][this.thread.x];
+      },
+    },
+  ],
+});
+
+/** y[n] = table[ids[n]], rows of the table by id. table [V, H], ids [N], y [N, H]. */
+export const gather = defineKernel({
+  name: 'gather',
+  inputs: { table: 2, ids: 1 },
+  outputs: { y: 2 },
+  stages: [
+    {
+      out: 'y',
+      reads: ['table', 'ids'],
+      cell: function (table: number[][], ids: number[]) {
+        return table[ids[this.thread.y]][this.thread.x];
+      },
+    },
+  ],
+});
+
+/**
+ * The transpose of `gather`: y[v] = sum of x[n] over all n with ids[n] = v. x [N, H], y [V, H].
+ * The ids come turned round: order[starts[v]] .. order[starts[v + 1] - 1] are the rows n of id v. order [N], starts [V + 1].
+ */
+export const scatter = defineKernel({
+  name: 'scatter',
+  inputs: { x: 2, order: 1, starts: 1 },
+  outputs: { y: 2 },
+  stages: [
+    {
+      out: 'y',
+      reads: ['x', 'order', 'starts'],
+      cell: function (x: number[][], order: number[], starts: number[]) {
+        let sum = 0.0;
+        const end = starts[this.thread.y + 1];
+        for (let i = starts[this.thread.y]; i < end; i++) sum += x[order[i]][this.thread.x];
+        return sum;
+      },
+    },
+  ],
+});

@@ -1,0 +1,302 @@
+// Attention of one head of one sequence at a time, and its gradient with recomputed weights (Dao et al., 2022).
+//
+// A task is a (sequence, head). Its scores are small enough for the second-level cache, taken a block of query rows at
+// a time, so nothing of size queries x keys is ever stored for later and no two tasks write the same cell. The contract is
+// that of kernels/library/attention.ts.
+import { gemm, gemmPack } from './gemm';
+import { Lanes } from './math';
+import { Dropout } from './random';
+import { scratch } from './scratch';
+
+/** Rows of a block of A that `gemm` packs at once, and the bytes of scratch memory that it needs for this. */
+const MC: i32 = 64;
+const GEMM_BYTES: usize = 128 + 64 * 256 * 4;
+/** Score of a hidden key. */
+const HIDDEN: f32 = -1e9;
+function padded(n: i32): i32 {
+  return (n + 15) & -16;
+}
+
+/** C [rows, columns] (+)= op(A) B by this thread alone, B packed by gemmPack. */
+@inline
+function multiply(
+  a: usize,
+  lda: usize,
+  transposed: i32,
+  packed: usize,
+  c: usize,
+  ldc: usize,
+  accumulate: i32,
+  m: i32,
+  n: i32,
+  k: i32,
+): void {
+  gemm(a, lda, 0, transposed, packed, 0, c, ldc, 0, 0, accumulate, m, n, k, MC, padded(n), 0, (m + MC - 1) / MC);
+}
+
+/** Packs op(B) [k, n] for `multiply`. */
+@inline
+function pack(b: usize, ldb: usize, transposed: i32, packed: usize, n: i32, k: i32): void {
+  gemmPack(b, ldb, 0, transposed, packed, n, k, 0, (n + 15) / 16);
+}
+
+/**
+ * Multiplies a row of scores by `scale`, hides keys, and makes the cells of the padding -Infinity, so that they weigh
+ * nothing. visible points to the row's bits, 0 if all keys are seen. Returns the largest score.
+ */
+function finishScores(row: usize, keys: i32, scale: f32, visible: usize): f32 {
+  const end = row + (<usize>padded(keys) << 2);
+  for (let to = row + (<usize>keys << 2); to < end; to += 4) store<f32>(to, -Infinity);
+  const factor = f32x4.splat(scale);
+  let top = f32x4.splat(-Infinity);
+  if (visible) {
+    const hidden = f32x4.splat(HIDDEN);
+    const open = f32x4.splat(Infinity);
+    while (row < end) {
+      let bits = i32x4.splat(<i32>load<f32>(visible));
+      for (let i = 0; i < 4; i++) {
+        const unseen = i32x4.eq(v128.and(bits, i32x4(1, 2, 4, 8)), i32x4.splat(0));
+        const most = v128.bitselect(hidden, open, unseen);
+        const s = f32x4.pmin(f32x4.mul(v128.load(row), factor), most);
+        v128.store(row, s);
+        top = f32x4.pmax(top, s);
+        bits = i32x4.shr_u(bits, 4);
+        row += 16;
+      }
+      visible += 4;
+    }
+  } else {
+    while (row < end) {
+      const s = f32x4.mul(v128.load(row), factor);
+      v128.store(row, s);
+      top = f32x4.pmax(top, s);
+      row += 16;
+    }
+  }
+  top = f32x4.pmax(top, v128.shuffle<f32>(top, top, 2, 3, 0, 1));
+  top = f32x4.pmax(top, v128.shuffle<f32>(top, top, 1, 0, 3, 2));
+  return f32x4.extract_lane(top, 0);
+}
+
+/** Turns scores into exp(score - top) and returns their sum. */
+function exponentiate(row: usize, end: usize, top: f32): f32 {
+  const shift = f32x4.splat(top);
+  let total = f32x4.splat(0);
+  while (row < end) {
+    const e = Lanes.exp(f32x4.sub(v128.load(row), shift));
+    total = f32x4.add(total, e);
+    v128.store(row, e);
+    row += 16;
+  }
+  total = f32x4.add(total, v128.shuffle<f32>(total, total, 2, 3, 0, 1));
+  return f32x4.extract_lane(total, 0) + f32x4.extract_lane(total, 1);
+}
+
+/** Multiplies every weight by `factor`, but by 0 where dropout drops it. */
+function weigh(row: usize, end: usize, factor: f32, threshold: i32, state: i32): void {
+  const factors = f32x4.splat(factor);
+  if (threshold == 0) {
+    for (; row < end; row += 16) v128.store(row, f32x4.mul(v128.load(row), factors));
+    return;
+  }
+  const limit = i32x4.splat(threshold);
+  let columns = i32x4(0, 1, 2, 3);
+  for (; row < end; row += 16) {
+    v128.store(row, f32x4.mul(v128.load(row), Dropout.factors(state, columns, limit, factors)));
+    columns = i32x4.add(columns, i32x4.splat(4));
+  }
+}
+
+/**
+ * y and lse of the tasks first + begin .. first + end - 1, numbered sequence * heads + head. A cell is dropped if its 24
+ * random bits are below `threshold`, else multiplied by `inverse`. visible is 0 if no key is hidden. `size` query rows (even)
+ * are a block. area, if not 0, has `need` bytes for each task of this launch; if 0, the scratch memory serves.
+ */
+export function attention(
+  q: usize,
+  k: usize,
+  v: usize,
+  qOffsets: usize,
+  kOffsets: usize,
+  visible: usize,
+  words: i32,
+  heads: i32,
+  width: i32,
+  scale: f32,
+  threshold: i32,
+  inverse: f32,
+  key: i32,
+  y: usize,
+  lse: usize,
+  size: i32,
+  area: usize,
+  need: usize,
+  first: i32,
+  begin: i32,
+  end: i32,
+): void {
+  const ld = (<usize>(heads * width)) << 2;
+  for (let task = begin; task < end; task++) {
+    const sequence = (first + task) / heads;
+    const head = (first + task) % heads;
+    const column = (<usize>(head * width)) << 2;
+    const start = <i32>load<f32>(qOffsets + (sequence << 2));
+    const stop = <i32>load<f32>(qOffsets + (sequence << 2), 4);
+    const keyStart = <i32>load<f32>(kOffsets + (sequence << 2));
+    const keys = <i32>load<f32>(kOffsets + (sequence << 2), 4) - keyStart;
+    if (start == stop) continue;
+
+    const across = padded(keys);
+    const lds = (<usize>across) << 2;
+    const kT = area ? area + <usize>task * need : scratch + GEMM_BYTES;
+    const values = kT + ((<usize>(across * width)) << 2);
+    const scores = values + ((<usize>(keys * padded(width))) << 2);
+    pack(k + <usize>keyStart * ld + column, ld, 1, kT, keys, width);
+    pack(v + <usize>keyStart * ld + column, ld, 0, values, width, keys);
+    for (let row = start; row < stop; row += size) {
+      const rows = min(size, stop - row);
+      const offset = <usize>row * ld + column;
+      multiply(q + offset, ld, 0, kT, scores, lds, 0, rows, across, width);
+      for (let i = 0; i < rows; i++) {
+        const at = scores + <usize>i * lds;
+        const r = row + i;
+        const top = finishScores(at, keys, scale, visible ? visible + ((<usize>(r * words)) << 2) : 0);
+        const total = keys ? exponentiate(at, at + lds, top) : 0;
+        store<f32>(lse + ((<usize>(r * heads + head)) << 2), top + <f32>Math.log(<f64>total));
+        weigh(at, at + lds, inverse / total, threshold, Dropout.row(key, r * heads + head));
+      }
+      multiply(scores, lds, 0, values, y + offset, ld, 0, rows, width, keys);
+    }
+  }
+}
+
+/** dy . y over the columns of a head: the sum over keys of P dP. */
+function innerProduct(dy: usize, y: usize, width: i32): f32 {
+  let total = f32x4.splat(0);
+  let i = 0;
+  for (; i + 4 <= width; i += 4) total = f32x4.add(total, f32x4.mul(v128.load(dy + (i << 2)), v128.load(y + (i << 2))));
+  total = f32x4.add(total, v128.shuffle<f32>(total, total, 2, 3, 0, 1));
+  let sum = f32x4.extract_lane(total, 0) + f32x4.extract_lane(total, 1);
+  for (; i < width; i++) sum += load<f32>(dy + (i << 2)) * load<f32>(y + (i << 2));
+  return sum;
+}
+
+/**
+ * One row of cells: finished scores become the dropped weights P D, and dP becomes dS = P (D dP - inner) scale.
+ */
+function differentiate(
+  s: usize,
+  end: usize,
+  dp: usize,
+  lse: f32,
+  inner: f32,
+  scale: f32,
+  inverse: f32,
+  threshold: i32,
+  state: i32,
+): void {
+  const shift = f32x4.splat(lse);
+  const mean = f32x4.splat(inner);
+  const factor = f32x4.splat(scale);
+  if (threshold == 0) {
+    for (; s < end; s += 16) {
+      const p = Lanes.exp(f32x4.sub(v128.load(s), shift));
+      v128.store(s, p);
+      v128.store(dp, f32x4.mul(f32x4.mul(p, factor), f32x4.sub(v128.load(dp), mean)));
+      dp += 16;
+    }
+    return;
+  }
+  const limit = i32x4.splat(threshold);
+  const inverses = f32x4.splat(inverse);
+  let columns = i32x4(0, 1, 2, 3);
+  for (; s < end; s += 16) {
+    const p = Lanes.exp(f32x4.sub(v128.load(s), shift));
+    const keep = Dropout.factors(state, columns, limit, inverses);
+    v128.store(s, f32x4.mul(p, keep));
+    v128.store(dp, f32x4.mul(f32x4.mul(p, factor), f32x4.sub(f32x4.mul(keep, v128.load(dp)), mean)));
+    dp += 16;
+    columns = i32x4.add(columns, i32x4.splat(4));
+  }
+}
+
+/** dq, dk and dv of the same tasks. A key row belongs to one sequence, so its gradients belong to one task a head. */
+export function attentionGradient(
+  dy: usize,
+  y: usize,
+  lse: usize,
+  q: usize,
+  k: usize,
+  v: usize,
+  qOffsets: usize,
+  kOffsets: usize,
+  visible: usize,
+  words: i32,
+  heads: i32,
+  width: i32,
+  scale: f32,
+  threshold: i32,
+  inverse: f32,
+  key: i32,
+  dq: usize,
+  dk: usize,
+  dv: usize,
+  size: i32,
+  area: usize,
+  need: usize,
+  first: i32,
+  begin: i32,
+  end: i32,
+): void {
+  const ld = (<usize>(heads * width)) << 2;
+  for (let task = begin; task < end; task++) {
+    const sequence = (first + task) / heads;
+    const head = (first + task) % heads;
+    const column = (<usize>(head * width)) << 2;
+    const start = <i32>load<f32>(qOffsets + (sequence << 2));
+    const stop = <i32>load<f32>(qOffsets + (sequence << 2), 4);
+    const keyStart = <i32>load<f32>(kOffsets + (sequence << 2));
+    const keys = <i32>load<f32>(kOffsets + (sequence << 2), 4) - keyStart;
+
+    const across = padded(keys);
+    const lds = (<usize>across) << 2;
+    const kT = area ? area + <usize>task * need : scratch + GEMM_BYTES;
+    const vT = kT + ((<usize>(across * width)) << 2);
+    const kRows = vT + ((<usize>(across * width)) << 2);
+    const qRows = kRows + ((<usize>(keys * padded(width))) << 2);
+    const dyRows = qRows + ((<usize>(size * padded(width))) << 2);
+    const scores = dyRows + ((<usize>(size * padded(width))) << 2);
+    const slopes = scores + <usize>size * lds;
+    const keyOffset = <usize>keyStart * ld + column;
+    if (start < stop) {
+      pack(k + keyOffset, ld, 1, kT, keys, width);
+      pack(v + keyOffset, ld, 1, vT, keys, width);
+      pack(k + keyOffset, ld, 0, kRows, width, keys);
+    }
+    let row = start;
+    // Without queries the products over them have length 0, which makes the gradients of the keys zero.
+    do {
+      const rows = min(size, stop - row);
+      const offset = <usize>row * ld + column;
+      multiply(q + offset, ld, 0, kT, scores, lds, 0, rows, across, width);
+      multiply(dy + offset, ld, 0, vT, slopes, lds, 0, rows, across, width);
+      for (let i = 0; i < rows; i++) {
+        const at = scores + <usize>i * lds;
+        const r = row + i;
+        const cell = r * heads + head;
+        finishScores(at, keys, scale, visible ? visible + ((<usize>(r * words)) << 2) : 0);
+        const inner = innerProduct(dy + <usize>r * ld + column, y + <usize>r * ld + column, width);
+        const slope = slopes + <usize>i * lds;
+        const logSum = load<f32>(lse + ((<usize>cell) << 2));
+        differentiate(at, at + lds, slope, logSum, inner, scale, inverse, threshold, Dropout.row(key, cell));
+      }
+      const add = row > start ? 1 : 0;
+      pack(q + offset, ld, 0, qRows, width, rows);
+      pack(dy + offset, ld, 0, dyRows, width, rows);
+      multiply(slopes, lds, 0, kRows, dq + offset, ld, 0, rows, width, keys);
+      multiply(slopes, lds, 1, qRows, dk + keyOffset, ld, add, keys, width, rows);
+      multiply(scores, lds, 1, dyRows, dv + keyOffset, ld, add, keys, width, rows);
+      row += size;
+    } while (row < stop);
+  }
+}

@@ -1,0 +1,93 @@
+// The host side of matrix multiply: how a product is cut into launches and tasks. The arithmetic is assembly/gemm.ts.
+import type { Engine } from './engine.js';
+
+/** Columns of the register tile, as in assembly/gemm.ts. */
+const STRIP = 16;
+/** Most rows of a task: with 256 steps of k, the packed block of A stays in the second-level cache. */
+const MAX_ROWS = 192;
+/** Most bytes of B that are packed at once. */
+const WORKSPACE = 8 << 20;
+/** Multiply-adds below which another thread costs more than it brings. */
+const SMALL = 1 << 17;
+
+/**
+ * C[i] = op(A[i]) op(B[i]) (+ bias) (+ C[i]) for i in [0, batch), row-major float32 at heap pointers. op(A) is m x k and
+ * op(B) k x n; transA says that A is stored k x m, transB that B is stored n x k. Strides count floats.
+ */
+export interface Gemm {
+  a: number;
+  b: number;
+  c: number;
+  m: number;
+  n: number;
+  k: number;
+  transA?: boolean;
+  transB?: boolean;
+  /** Floats from one row to the next; default: rows side by side. */
+  lda?: number;
+  ldb?: number;
+  ldc?: number;
+  /** A row of n floats added to every row of C. */
+  bias?: number;
+  /** Add to what C holds. */
+  accumulate?: boolean;
+  batch?: number;
+  /** Floats from one matrix to the next; default: matrices side by side; 0: the same matrix for all (A and B only). */
+  strideA?: number;
+  strideB?: number;
+  strideC?: number;
+}
+
+/**
+ * Runs the product. Every element of C is the same sum in the same order whatever the number of threads.
+ */
+export function gemm(engine: Engine, problem: Gemm): void {
+  const { a, b, c, m, n, k, transA = false, transB = false, bias = 0, accumulate = false, batch = 1 } = problem;
+  const { lda = transA ? m : k, ldb = transB ? k : n, ldc = n } = problem;
+  const { strideA = (transA ? k : m) * lda, strideB = (transB ? n : k) * ldb, strideC = m * ldc } = problem;
+  if (m === 0 || n === 0 || batch === 0) return;
+
+  // One packed B serves the whole batch where all its matrices are the same one.
+  const matrices = strideB === 0 ? 1 : batch;
+  const strips = Math.ceil(n / STRIP);
+  const stripBytes = k * STRIP * 4;
+  const room = Math.max(1, Math.floor(WORKSPACE / Math.max(1, stripBytes)));
+  const stripsAtOnce = Math.min(strips, room);
+  const matricesAtOnce = Math.min(matrices, Math.max(1, Math.floor(room / strips)));
+  const packed = engine.workspace(matricesAtOnce * stripsAtOnce * stripBytes);
+
+  for (let first = 0; first < matrices; first += matricesAtOnce) {
+    const count = Math.min(matricesAtOnce, matrices - first);
+    const products = matrices === 1 ? batch : count;
+    for (let strip = 0; strip < strips; strip += stripsAtOnce) {
+      const width = Math.min(stripsAtOnce, strips - strip);
+      const column = strip * STRIP;
+      const columns = Math.min(width * STRIP, n - column);
+      const small = products * m * columns * k < SMALL;
+      const launch = (name: string, tasks: number, args: number[]) =>
+        small ? engine.pool.runHere(name, tasks, args) : engine.run(name, tasks, args);
+
+      const from = b + 4 * (first * strideB + column * (transB ? ldb : 1));
+      launch('gemmPack', count * width, [from, 4 * ldb, 4 * strideB, Number(transB), packed, columns, k]);
+
+      const { rows, across } = cut(products, m, width, small ? 1 : engine.threads);
+      const tasks = products * Math.ceil(m / rows) * Math.ceil(width / across);
+      const stridePacked = matrices === 1 ? 0 : width * stripBytes;
+      launch('gemm', tasks, [
+        ...[a + 4 * first * strideA, 4 * lda, 4 * strideA, Number(transA), packed, stridePacked],
+        ...[c + 4 * (first * strideC + column), 4 * ldc, 4 * strideC, bias && bias + 4 * column, Number(accumulate)],
+        ...[m, columns, k, rows, across * STRIP],
+      ]);
+    }
+  }
+}
+
+/** Rows (even) and strips of a task: as large as the cache allows on one thread, several tasks a thread otherwise. */
+function cut(batch: number, m: number, strips: number, threads: number): { rows: number; across: number } {
+  const wanted = threads === 1 ? 1 : 4 * threads;
+  const least = Math.ceil(m / MAX_ROWS);
+  const rowBlocks = Math.max(least, Math.min(Math.ceil(wanted / batch), Math.ceil(m / 48)));
+  const rows = 2 * Math.ceil(m / (2 * rowBlocks));
+  const columnBlocks = Math.min(Math.ceil(wanted / (batch * rowBlocks)), Math.ceil(strips / 4));
+  return { rows, across: Math.ceil(strips / columnBlocks) };
+}
