@@ -67,12 +67,15 @@ export class Sequences {
   readonly offsets: HostArray;
   /** The sequence of each row. */
   readonly ofRow: Ids;
+  /** The position of each row in its sequence. */
+  readonly positions: Ids;
 
   /** @throws unless offsets start at 0 and never fall */
   constructor(offsets: ArrayLike<number>) {
     this.count = offsets.length - 1;
     this.rows = offsets[this.count];
     const ofRow = new Int32Array(this.rows);
+    const positions = new Int32Array(this.rows);
     let longest = 0;
     for (let b = 0; b < this.count; b++) {
       const length = offsets[b + 1] - offsets[b];
@@ -80,10 +83,12 @@ export class Sequences {
         throw new Error(`Sequences: offsets must start at 0 and never fall, at sequence ${b} they do not`);
       longest = Math.max(longest, length);
       ofRow.fill(b, offsets[b], offsets[b + 1]);
+      for (let i = 0; i < length; i++) positions[offsets[b] + i] = i;
     }
     this.longest = longest;
     this.offsets = new HostArray(offsets);
     this.ofRow = new Ids(ofRow);
+    this.positions = new Ids(positions);
   }
 
   static ofLengths(lengths: ArrayLike<number>): Sequences {

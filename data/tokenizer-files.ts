@@ -1,5 +1,5 @@
 // The tokenizer files of a Hugging Face model folder: tokenizer.json, tokenizer_config.json, vocab.txt.
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { WordPieceOptions } from './bert-tokens.js';
 import { optionsFromConfig, toTokenizerConfig, toTokenizerJson } from './tokenizer-json.js';
@@ -12,6 +12,7 @@ const VOCAB_FILE = 'vocab.txt';
 /**
  * Writes the tokenizer files into `dir`, which is made if it is not there.
  * @param options.maxLength tokens that the model takes, [CLS] and [SEP] included. Default 512.
+ * @throws if the folder cannot be written; a file that was there then stays as it was.
  */
 export async function saveTokenizer(
   dir: string,
@@ -19,10 +20,28 @@ export async function saveTokenizer(
   { maxLength = 512 }: { maxLength?: number } = {},
 ): Promise<void> {
   const json = (value: unknown) => JSON.stringify(value, null, 2) + '\n';
-  await mkdir(dir, { recursive: true });
-  await writeFile(join(dir, JSON_FILE), json(toTokenizerJson(tokenizer)));
-  await writeFile(join(dir, CONFIG_FILE), json(toTokenizerConfig(tokenizer, maxLength)));
-  await writeFile(join(dir, VOCAB_FILE), tokenizer.vocab.map((token) => token + '\n').join(''));
+  try {
+    await mkdir(dir, { recursive: true });
+    await replaceFile(join(dir, JSON_FILE), json(toTokenizerJson(tokenizer)));
+    await replaceFile(join(dir, CONFIG_FILE), json(toTokenizerConfig(tokenizer, maxLength)));
+    await replaceFile(join(dir, VOCAB_FILE), tokenizer.vocab.map((token) => token + '\n').join(''));
+  } catch (error) {
+    throw new Error(
+      `saveTokenizer: ${dir} cannot be written (${(error as Error).message}), expected a folder with room and permission. Free some room, or choose another folder.`,
+      { cause: error },
+    );
+  }
+}
+
+async function replaceFile(file: string, content: string): Promise<void> {
+  const draft = `${file}.${process.pid}.tmp`;
+  try {
+    await writeFile(draft, content);
+    await rename(draft, file);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
 }
 
 /**
@@ -61,8 +80,11 @@ function parseJson(content: string): unknown {
   try {
     return JSON.parse(content);
   } catch (error) {
-    throw new Error(`malformed JSON (${(error as Error).message}), expected a Hugging Face tokenizer file. Copy it anew.`, {
-      cause: error,
-    });
+    throw new Error(
+      `malformed JSON (${(error as Error).message}), expected a Hugging Face tokenizer file. Copy it anew.`,
+      {
+        cause: error,
+      },
+    );
   }
 }

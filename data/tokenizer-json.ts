@@ -5,7 +5,8 @@ import type { AddedToken, WordPiece, WordPieceOptions } from './wordpiece.js';
 
 type Json = Record<string, unknown>;
 
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const refuse = (field: string, found: unknown, expected: string): Error =>
   new Error(
@@ -34,7 +35,8 @@ export function parseTokenizerJson(json: unknown): { vocab: string[]; options: P
   for (const [token, id] of Object.entries(model.vocab)) place(vocab, token, id);
   for (const { content, id } of added) place(vocab, content, id);
   for (let id = 0; id < vocab.length; id++) {
-    if (vocab[id] === undefined) throw refuse(`model.vocab's token for id ${id}`, null, `one token for each id below ${vocab.length}`);
+    if (vocab[id] === undefined)
+      throw refuse(`model.vocab's token for id ${id}`, null, `one token for each id below ${vocab.length}`);
   }
 
   return {

@@ -45,7 +45,9 @@ export async function trainWordPiece(
   const options: NormalizerOptions = { ...defaultNormalizer, ...normalizer };
   const words = await countWords(texts, options, onProgress);
   if (words.size === 0) {
-    throw new Error('trainWordPiece: the texts have no words, expected at least one. Is this the right corpus and field?');
+    throw new Error(
+      'trainWordPiece: the texts have no words, expected at least one. Is this the right corpus and field?',
+    );
   }
   const vocab = new Vocabulary();
   const segmented = segment(words, alphabetSize, vocab);
@@ -150,7 +152,9 @@ function segment(
   for (const char of alphabet) vocab.add(char);
   for (const char of [...inside].sort(byPoint)) vocab.add(CONTINUATION + char);
   return {
-    words: spelled.map(({ chars }) => Int32Array.from(chars, (char, i) => vocab.add(i > 0 ? CONTINUATION + char : char))),
+    words: spelled.map(({ chars }) =>
+      Int32Array.from(chars, (char, i) => vocab.add(i > 0 ? CONTINUATION + char : char)),
+    ),
     counts: spelled.map(({ count }) => count),
   };
 }

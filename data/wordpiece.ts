@@ -135,7 +135,9 @@ export class WordPiece {
   token(id: number): string {
     const token = this.vocab[id];
     if (token === undefined) {
-      throw new Error(`WordPiece: there is no token ${id}; ids run from 0 to ${this.size - 1}. Is this another model's vocabulary?`);
+      throw new Error(
+        `WordPiece: there is no token ${id}; ids run from 0 to ${this.size - 1}. Is this another model's vocabulary?`,
+      );
     }
     return token;
   }
@@ -159,7 +161,7 @@ export class WordPiece {
     const word = this.preTokenizer.fold(raw);
     if (word.length > this.options.maxChars && [...word].length > this.options.maxChars) return [this.unk];
     const pieces: number[] = [];
-    for (let start = 0; start < word.length; ) {
+    for (let start = 0; start < word.length;) {
       const prefix = start > 0 ? CONTINUATION : '';
       let id: number | undefined;
       let end = Math.min(word.length, start + this.longest);

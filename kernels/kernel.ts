@@ -38,7 +38,9 @@ export interface Kernel<I extends string = string, O extends string = string> {
   readonly inputs: Readonly<Record<I, Rank>>;
   readonly outputs: Readonly<Record<O, Rank>>;
   /** Storage that only the stages need, with its extents computed from those of inputs and outputs. */
-  readonly temps?: Readonly<Record<string, (dims: Record<NoInfer<I | O>, Dims>, numbers: Record<NoInfer<I>, number>) => Dims>>;
+  readonly temps?: Readonly<
+    Record<string, (dims: Record<NoInfer<I | O>, Dims>, numbers: Record<NoInfer<I>, number>) => Dims>
+  >;
   readonly stages: readonly Stage[];
 }
 

@@ -80,7 +80,9 @@ function parseObject(line: string, at: string): Record<string, unknown> {
   try {
     value = JSON.parse(line);
   } catch (error) {
-    throw new Error(`${at}: not JSON (${(error as Error).message}), expected an object; correct the line.`);
+    throw new Error(`${at}: not JSON (${(error as Error).message}), expected an object; correct the line.`, {
+      cause: error,
+    });
   }
   // Arrays and scalars fail the checks on fields; null has no fields to check.
   return (value ?? {}) as Record<string, unknown>;

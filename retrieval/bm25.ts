@@ -124,7 +124,12 @@ function offsetsOf(counted: readonly Uint32Array[], terms: number): Uint32Array 
 /** The denominator's k1 * (1 - b + b * |d| / mean |d|) of each document. */
 function lengthNorms(lengths: Uint32Array, k1: number, b: number): Float64Array {
   const total = lengths.reduce((sum, length) => sum + length, 0);
-  const mean = total / Math.max(1, lengths.reduce((sum, length) => sum + Math.min(length, 1), 0));
+  const mean =
+    total /
+    Math.max(
+      1,
+      lengths.reduce((sum, length) => sum + Math.min(length, 1), 0),
+    );
   return Float64Array.from(lengths, (length) => k1 * (1 - b + (b * roundLength(length)) / mean));
 }
 

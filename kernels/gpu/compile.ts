@@ -1,6 +1,6 @@
 // gpu.js as the compiler of one stage (https://gpu.rocks, version pinned: fields that it does not document are used).
 import * as gpujs from 'gpu.js';
-import type { Kernel, Rank, Stage } from '../kernel.js';
+import type { Dims, Kernel, Rank, Stage } from '../kernel.js';
 
 export type Mode = 'cpu' | 'webasm' | 'webgpu';
 
@@ -32,6 +32,12 @@ const compilers: Record<Mode, CompilerClass> = {
   webasm: library.WebAssemblyKernel,
   webgpu: library.WebGPUKernel,
 };
+
+/** A flat array with its extents, outermost first, as an operand of a compiled stage. */
+export function flatArray(data: Float32Array, dims: Dims): unknown {
+  // Its types ask for number[]; any array of numbers will do.
+  return new gpujs.Input(data as unknown as number[], [...dims].reverse() as [number]);
+}
 
 /** gpu.js ends a loop without a word after this many rounds, so it must be more than any axis has cells. */
 const loopMaxIterations = 2 ** 30;
@@ -75,7 +81,7 @@ export function compileWgsl(kernel: Kernel, stage: Stage): Compiled {
   const compiled = compileStage('webgpu', kernel, stage);
   // Device and pipeline are ours (see webgpu.ts), so that a training step is queued without waiting for anything.
   compiled._buildAsync = () => Promise.resolve();
-  const cell = (rank: Rank) => (rank === 0 ? 0 : new gpujs.Input(new Float32Array(1), [1, 1, 1]));
+  const cell = (rank: Rank) => (rank === 0 ? 0 : flatArray(new Float32Array(1), [1, 1, 1]));
   compiled.build(...stage.reads.map((name) => cell(ranks[name])));
   return compiled;
 }

@@ -1,9 +1,8 @@
 // The backends `gpu:cpu` and `gpu:webasm`: every stage compiled by gpu.js to JavaScript or to WebAssembly, run at once.
-import { Input } from 'gpu.js';
 import { cellsOf, type Dims, type Kernel, type Stage } from '../kernel.js';
 import type { FloatArray, Storage, View } from '../backend.js';
 import { StagedBackend } from '../staged.js';
-import { compileStage, type Compiled } from './compile.js';
+import { compileStage, flatArray, type Compiled } from './compile.js';
 
 interface PlainStorage extends Storage {
   data: Float32Array | undefined;
@@ -70,7 +69,7 @@ export class GpuJsBackend extends StagedBackend {
     const empty = cellsOf(dims) === 0;
     const extents = empty ? dims.map(() => 1) : dims;
     const data = empty ? new Float32Array(1) : this.dataOf(storage).subarray(0, cellsOf(dims));
-    return this.mode === 'cpu' ? nest(data, extents) : new Input(data, [...extents].reverse());
+    return this.mode === 'cpu' ? nest(data, extents) : flatArray(data, extents);
   }
 
   private dataOf(storage: Storage): Float32Array {

@@ -225,7 +225,7 @@ export const attentionGradient = defineKernel({
         const position = this.thread.y - kOffsets[sequence];
         const end = qOffsets[sequence + 1];
         let sum = 0.0;
-        for (let r = qOffsets[sequence]; r < end; r++) sum += dscores[r][head][position] * q[r][this.thread.x];
+        for (let r = qOffsets[sequence]; r < end; r += 1.0) sum += dscores[r][head][position] * q[r][this.thread.x];
         return sum;
       },
     },
@@ -245,7 +245,7 @@ export const attentionGradient = defineKernel({
         const position = this.thread.y - kOffsets[sequence];
         const end = qOffsets[sequence + 1];
         let sum = 0.0;
-        for (let r = qOffsets[sequence]; r < end; r++) sum += dropped[r][head][position] * dy[r][this.thread.x];
+        for (let r = qOffsets[sequence]; r < end; r += 1.0) sum += dropped[r][head][position] * dy[r][this.thread.x];
         return sum;
       },
     },

@@ -19,6 +19,11 @@ const binary = (
     stages: [{ out: 'y', reads: ['a', 'b'], cell, calls }],
   });
 
+/** y = x, bit for bit. */
+export const copy = unary('copy', function (x) {
+  return x[this.thread.x];
+});
+
 export const exp = unary('exp', function (x) {
   return Math.exp(x[this.thread.x]);
 });
@@ -31,8 +36,9 @@ export const sqrt = unary('sqrt', function (x) {
   return Math.sqrt(x[this.thread.x]);
 });
 
+/** tanh(20) is 1 even in float64; WebGPU may compute infinity / infinity for more. */
 export const tanh = unary('tanh', function (x) {
-  return Math.tanh(x[this.thread.x]);
+  return Math.tanh(Math.max(-20.0, Math.min(20.0, x[this.thread.x])));
 });
 
 export const erfMap = unary(

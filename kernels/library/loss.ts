@@ -120,7 +120,7 @@ export const vocabularyMax = defineKernel({
         const start = offsets[this.thread.y] + skip;
         const end = offsets[this.thread.y + 1];
         let best = start;
-        for (let i = start + 1; i < end; i++) if (logits[i][this.thread.x] > logits[best][this.thread.x]) best = i;
+        for (let i = start + 1; i < end; i += 1.0) if (logits[i][this.thread.x] > logits[best][this.thread.x]) best = i;
         return best;
       },
     },

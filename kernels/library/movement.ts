@@ -90,7 +90,7 @@ export const scatter = defineKernel({
       cell: function (x: number[][], order: number[], starts: number[]) {
         let sum = 0.0;
         const end = starts[this.thread.y + 1];
-        for (let i = starts[this.thread.y]; i < end; i++) sum += x[order[i]][this.thread.x];
+        for (let i = starts[this.thread.y]; i < end; i += 1.0) sum += x[order[i]][this.thread.x];
         return sum;
       },
     },

@@ -15,7 +15,7 @@ export const sum = defineKernel({
         for (let start = 0; start < n; start += 64) {
           let block = 0.0;
           const end = Math.min(start + 64, n);
-          for (let i = start; i < end; i++) block += x[this.thread.y][i][this.thread.x];
+          for (let i = start; i < end; i += 1.0) block += x[this.thread.y][i][this.thread.x];
           total += block;
         }
         return total;

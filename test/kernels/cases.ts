@@ -24,9 +24,9 @@ function sized(
 
 const flat = [[0], [1], [3], [64], [1001], [4096]];
 
-const unary = (kernel: Kernel, tolerance: number, law: (random: Random) => number): Recipe =>
+const unary = (kernel: Kernel, tolerance: number, law: (random: Random, cell: number) => number): Recipe =>
   sized(kernel, tolerance, [500], flat, (random, n) => ({
-    inputs: { x: random.array([n], () => law(random)) },
+    inputs: { x: random.array([n], (cell) => law(random, cell)) },
     outputs: { y: [n] },
   }));
 
@@ -259,7 +259,8 @@ export const recipes: readonly Recipe[] = [
   unary(kernels.sqrt, 1e-6, (random) => random.between(0, 9)),
   unary(kernels.tanh, 4e-6, (random) => random.normal() * (random.next() < 0.1 ? 100 : 1)),
   unary(kernels.erfMap, 2e-6, (random) => random.between(-7, 7)),
-  unary(kernels.gelu, 1e-6, (random) => random.between(-7, 7)),
+  // One value is away from the tail, where 1 + erf(x) is all rounding.
+  unary(kernels.gelu, 1e-6, (random, cell) => (cell === 0 ? 1 : random.between(-7, 7))),
   binary(kernels.geluGradient, 2e-6),
   binary(kernels.add, 1e-6),
   binary(kernels.sub, 1e-6),
@@ -286,6 +287,21 @@ export const recipes: readonly Recipe[] = [
     ],
     drawArrangement,
     arrangement,
+  ),
+  sized(
+    kernels.concat,
+    0,
+    [10, 10, 40],
+    [
+      [2, 0, 3],
+      [0, 2, 3],
+      [1, 1, 1],
+      [7, 4, 33],
+    ],
+    (random, n, m, width) => ({
+      inputs: { a: random.array([n, width]), b: random.array([m, width]), n },
+      outputs: { y: [n + m, width] },
+    }),
   ),
   sized(
     kernels.gather,

@@ -4,7 +4,8 @@
 // a time, so nothing of size queries x keys is ever stored for later and no two tasks write the same cell. The contract is
 // that of kernels/library/attention.ts.
 import { gemm, gemmPack } from './gemm';
-import { Lanes } from './math';
+import { Lanes } from './lanes';
+import { Elementary } from './math';
 import { Dropout } from './random';
 import { scratch } from './scratch';
 
@@ -73,9 +74,7 @@ function finishScores(row: usize, keys: i32, scale: f32, visible: usize): f32 {
       row += 16;
     }
   }
-  top = f32x4.pmax(top, v128.shuffle<f32>(top, top, 2, 3, 0, 1));
-  top = f32x4.pmax(top, v128.shuffle<f32>(top, top, 1, 0, 3, 2));
-  return f32x4.extract_lane(top, 0);
+  return Lanes.max(top);
 }
 
 /** Turns scores into exp(score - top) and returns their sum. */
@@ -83,13 +82,12 @@ function exponentiate(row: usize, end: usize, top: f32): f32 {
   const shift = f32x4.splat(top);
   let total = f32x4.splat(0);
   while (row < end) {
-    const e = Lanes.exp(f32x4.sub(v128.load(row), shift));
+    const e = Elementary.exp(f32x4.sub(v128.load(row), shift));
     total = f32x4.add(total, e);
     v128.store(row, e);
     row += 16;
   }
-  total = f32x4.add(total, v128.shuffle<f32>(total, total, 2, 3, 0, 1));
-  return f32x4.extract_lane(total, 0) + f32x4.extract_lane(total, 1);
+  return Lanes.sum(total);
 }
 
 /** Multiplies every weight by `factor`, but by 0 where dropout drops it. */
@@ -99,12 +97,19 @@ function weigh(row: usize, end: usize, factor: f32, threshold: i32, state: i32):
     for (; row < end; row += 16) v128.store(row, f32x4.mul(v128.load(row), factors));
     return;
   }
+  const upper = Dropout.first(state);
+  const lower = Dropout.second(state);
   const limit = i32x4.splat(threshold);
   let columns = i32x4(0, 1, 2, 3);
   for (; row < end; row += 16) {
-    v128.store(row, f32x4.mul(v128.load(row), Dropout.factors(state, columns, limit, factors)));
+    v128.store(row, f32x4.mul(v128.load(row), Dropout.factors(upper, lower, columns, limit, factors)));
     columns = i32x4.add(columns, i32x4.splat(4));
   }
+}
+
+/** ln(x) of one number. */
+export function logarithm(x: f32): f32 {
+  return f32x4.extract_lane(Elementary.log(f32x4.splat(x)), 0);
 }
 
 /**
@@ -162,7 +167,7 @@ export function attention(
         const r = row + i;
         const top = finishScores(at, keys, scale, visible ? visible + ((<usize>(r * words)) << 2) : 0);
         const total = keys ? exponentiate(at, at + lds, top) : 0;
-        store<f32>(lse + ((<usize>(r * heads + head)) << 2), top + <f32>Math.log(<f64>total));
+        store<f32>(lse + ((<usize>(r * heads + head)) << 2), top + logarithm(total));
         weigh(at, at + lds, inverse / total, threshold, Dropout.row(key, r * heads + head));
       }
       multiply(scores, lds, 0, values, y + offset, ld, 0, rows, width, keys);
@@ -175,8 +180,7 @@ function innerProduct(dy: usize, y: usize, width: i32): f32 {
   let total = f32x4.splat(0);
   let i = 0;
   for (; i + 4 <= width; i += 4) total = f32x4.add(total, f32x4.mul(v128.load(dy + (i << 2)), v128.load(y + (i << 2))));
-  total = f32x4.add(total, v128.shuffle<f32>(total, total, 2, 3, 0, 1));
-  let sum = f32x4.extract_lane(total, 0) + f32x4.extract_lane(total, 1);
+  let sum = Lanes.sum(total);
   for (; i < width; i++) sum += load<f32>(dy + (i << 2)) * load<f32>(y + (i << 2));
   return sum;
 }
@@ -200,19 +204,21 @@ function differentiate(
   const factor = f32x4.splat(scale);
   if (threshold == 0) {
     for (; s < end; s += 16) {
-      const p = Lanes.exp(f32x4.sub(v128.load(s), shift));
+      const p = Elementary.exp(f32x4.sub(v128.load(s), shift));
       v128.store(s, p);
       v128.store(dp, f32x4.mul(f32x4.mul(p, factor), f32x4.sub(v128.load(dp), mean)));
       dp += 16;
     }
     return;
   }
+  const upper = Dropout.first(state);
+  const lower = Dropout.second(state);
   const limit = i32x4.splat(threshold);
   const inverses = f32x4.splat(inverse);
   let columns = i32x4(0, 1, 2, 3);
   for (; s < end; s += 16) {
-    const p = Lanes.exp(f32x4.sub(v128.load(s), shift));
-    const keep = Dropout.factors(state, columns, limit, inverses);
+    const p = Elementary.exp(f32x4.sub(v128.load(s), shift));
+    const keep = Dropout.factors(upper, lower, columns, limit, inverses);
     v128.store(s, f32x4.mul(p, keep));
     v128.store(dp, f32x4.mul(f32x4.mul(p, factor), f32x4.sub(f32x4.mul(keep, v128.load(dp)), mean)));
     dp += 16;

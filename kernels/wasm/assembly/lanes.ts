@@ -14,19 +14,29 @@ export class Lanes {
     return f32x4.add(f32x4.mul(a, b), c);
   }
 
-  /** The first `count` (1 to 3) numbers at `from`; the other lanes are 0. */
-  static loadTail(from: usize, count: i32): v128 {
+  /** The four numbers at `from`, or the first `count` >= 1 if that is less; the other lanes are 0. */
+  static load(from: usize, count: i32): v128 {
+    if (count >= 4) return v128.load(from);
     let x = v128.load32_zero(from);
     if (count > 1) x = v128.load32_lane(from, x, 1, 4);
     if (count > 2) x = v128.load32_lane(from, x, 2, 8);
     return x;
   }
 
-  /** Writes the first `count` (1 to 3) lanes. */
-  static storeTail(to: usize, x: v128, count: i32): void {
+  /** Writes the four lanes, or the first `count` >= 1 if that is less. */
+  static store(to: usize, x: v128, count: i32): void {
+    if (count >= 4) {
+      v128.store(to, x);
+      return;
+    }
     v128.store32_lane(to, x, 0);
     if (count > 1) v128.store32_lane(to, x, 1, 4);
     if (count > 2) v128.store32_lane(to, x, 2, 8);
+  }
+
+  /** All bits of the first `count` lanes. */
+  @inline static mask(count: i32): v128 {
+    return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count));
   }
 
   /** Sum of the lanes, in pairs. */

@@ -1,8 +1,13 @@
 // Elementary functions on four float32 lanes, each good to a few units in the last place (docs/design/wasm.md).
 //
-// Coefficients are minimax fits (Remez), rounded to float32. There is no fused multiply-add, so that results are the
-// same bits on every machine.
+// Coefficients are our own minimax fits (Remez), rounded to float32. There is no fused multiply-add, so that results
+// are the same bits on every machine.
 import { Lanes } from './lanes';
+
+const ONE = memory.data<f32>([1]);
+const TWO = memory.data<f32>([2]);
+const HALF = memory.data<f32>([0.5]);
+const INFINITE = memory.data<f32>([Infinity]);
 
 /** Adding this number, 1.5 * 2^23, rounds to a whole number, which then stands in the low bits of the sum. */
 const ROUND = memory.data<f32>([12582912]);
@@ -19,8 +24,56 @@ const EXP4 = memory.data<f32>([0.0013814539333331223]);
 /** Between ln(2^-126), below which exp gives 0, and the largest x whose exp is finite. */
 const EXP_LEAST = memory.data<f32>([-87.3365447505531]);
 const EXP_MOST = memory.data<f32>([88.72283172607422]);
-const ONE = memory.data<f32>([1]);
-const INFINITE = memory.data<f32>([Infinity]);
+
+/** (ln(1 + f) - f + f^2 / 2) / f^3 for 1 + f between sqrt(1/2) and sqrt(2). */
+const LOG0 = memory.data<f32>([0.3333333170209096]);
+const LOG1 = memory.data<f32>([-0.2500082099884476]);
+const LOG2 = memory.data<f32>([0.20001227381013256]);
+const LOG3 = memory.data<f32>([-0.16623358491591578]);
+const LOG4 = memory.data<f32>([0.14201747259949096]);
+const LOG5 = memory.data<f32>([-0.13160163774505615]);
+const LOG6 = memory.data<f32>([0.1276164265824901]);
+const LOG7 = memory.data<f32>([-0.07634618930768536]);
+/** The least normal number, and what lifts a subnormal one above it. */
+const NORMAL = memory.data<f32>([1.1754943508222875e-38]);
+const LIFT = memory.data<f32>([8388608]);
+const LIFT_BITS = memory.data<i32>([23]);
+/** Bits of sqrt(1/2). */
+const SQRT_HALF = memory.data<i32>([0x3f3504f3]);
+
+/** erf(x) / x - 1 as a polynomial of x^2 for |x| <= 0.75. */
+const ERF0 = memory.data<f32>([0.128379165496454]);
+const ERF1 = memory.data<f32>([-0.37612618756773697]);
+const ERF2 = memory.data<f32>([0.11283376575046901]);
+const ERF3 = memory.data<f32>([-0.02683462460555639]);
+const ERF4 = memory.data<f32>([0.005114345627754206]);
+const ERF5 = memory.data<f32>([-0.0006749513798822454]);
+const ERF_SMALL = memory.data<f32>([0.75]);
+const SQRT2 = memory.data<f32>([1.4142135623730951]);
+
+/** (1 - Phi(a)) exp(a^2 / 2), Mills' ratio up to a factor, as a quotient for 0 <= a <= 13.3; 1 - Phi is 0 beyond. */
+const MILLS0 = memory.data<f32>([0.5000000024837098]);
+const MILLS1 = memory.data<f32>([0.4356857835575442]);
+const MILLS2 = memory.data<f32>([0.18130635182203705]);
+const MILLS3 = memory.data<f32>([0.039984031926043946]);
+const MILLS4 = memory.data<f32>([0.00402016874519253]);
+const UNDER1 = memory.data<f32>([1.6692564860922117]);
+const UNDER2 = memory.data<f32>([1.1944825460305393]);
+const UNDER3 = memory.data<f32>([0.4643792558209562]);
+const UNDER4 = memory.data<f32>([0.10023248629474667]);
+const UNDER5 = memory.data<f32>([0.010076925426314182]);
+const FAR = memory.data<f32>([16]);
+/** Keeps 12 significant bits, so that the square is exact. */
+const UPPER_BITS = memory.data<i32>([0xfffff000]);
+const MINUS_HALF = memory.data<f32>([-0.5]);
+/** 1 / sqrt(2 pi). */
+const DENSITY = memory.data<f32>([0.3989422804014327]);
+
+/** (tanh(x) / x - 1) / x^2 as a polynomial of x^2 for |x| <= 0.5. */
+const TANH0 = memory.data<f32>([-0.3333314389630529]);
+const TANH1 = memory.data<f32>([0.13325878958374993]);
+const TANH2 = memory.data<f32>([-0.05304549432198483]);
+const TANH3 = memory.data<f32>([0.01724149158791584]);
 
 /** Functions of one vector. NaN gives NaN, infinities give the limits, and there are no subnormal results. */
 export class Elementary {
@@ -31,7 +84,7 @@ export class Elementary {
 
   /** exp(x + low), where low is what x lost to rounding. */
   @inline static expSum(x: v128, low: v128): v128 {
-    const shifted = Lanes.madd(x, Lanes.constant(LOG2_E), Lanes.constant(ROUND));
+    const shifted = Lanes.madd(f32x4.add(x, low), Lanes.constant(LOG2_E), Lanes.constant(ROUND));
     return Elementary.scaledExp(x, shifted, f32x4.add(Elementary.expRemainder(x, shifted), low));
   }
 
@@ -53,5 +106,104 @@ export class Elementary {
     // Where x is too large or not a number, x + Infinity is the answer.
     const limit = f32x4.add(x, Lanes.constant(INFINITE));
     return v128.bitselect(y, limit, f32x4.le(x, Lanes.constant(EXP_MOST)));
+  }
+
+  /** ln(x), of subnormal numbers too; -Infinity at 0, NaN below. */
+  @inline static log(x: v128): v128 {
+    const tiny = f32x4.lt(x, Lanes.constant(NORMAL));
+    const lifted = v128.bitselect(f32x4.mul(x, Lanes.constant(LIFT)), x, tiny);
+    const e = i32x4.shr_s(i32x4.sub(lifted, Lanes.constant(SQRT_HALF)), 23);
+    const f = f32x4.sub(i32x4.sub(lifted, i32x4.shl(e, 23)), Lanes.constant(ONE));
+    const n = f32x4.convert_i32x4_s(i32x4.sub(e, v128.and(tiny, Lanes.constant(LIFT_BITS))));
+    let p = Lanes.madd(f, Lanes.constant(LOG7), Lanes.constant(LOG6));
+    p = Lanes.madd(p, f, Lanes.constant(LOG5));
+    p = Lanes.madd(p, f, Lanes.constant(LOG4));
+    p = Lanes.madd(p, f, Lanes.constant(LOG3));
+    p = Lanes.madd(p, f, Lanes.constant(LOG2));
+    p = Lanes.madd(p, f, Lanes.constant(LOG1));
+    p = Lanes.madd(p, f, Lanes.constant(LOG0));
+    const square = f32x4.mul(f, f);
+    p = f32x4.mul(f32x4.mul(p, f), square);
+    p = f32x4.add(p, f32x4.mul(n, Lanes.constant(LN2_LOW)));
+    p = f32x4.sub(p, f32x4.mul(square, Lanes.constant(HALF)));
+    const y = f32x4.add(f32x4.add(f, p), f32x4.mul(n, Lanes.constant(LN2_HIGH)));
+    const zero = f32x4.splat(0);
+    const usual = v128.and(f32x4.gt(x, zero), f32x4.lt(x, Lanes.constant(INFINITE)));
+    // The square root of what is left is that very number, or NaN below 0.
+    const limit = v128.bitselect(f32x4.neg(Lanes.constant(INFINITE)), f32x4.sqrt(x), f32x4.eq(x, zero));
+    return v128.bitselect(y, limit, usual);
+  }
+
+  @inline static tanh(x: v128): v128 {
+    const a = f32x4.abs(x);
+    const z = f32x4.mul(x, x);
+    let p = Lanes.madd(z, Lanes.constant(TANH3), Lanes.constant(TANH2));
+    p = Lanes.madd(p, z, Lanes.constant(TANH1));
+    p = Lanes.madd(p, z, Lanes.constant(TANH0));
+    const small = Lanes.madd(f32x4.mul(p, z), x, x);
+    const e = f32x4.add(Elementary.exp(f32x4.add(a, a)), Lanes.constant(ONE));
+    const large = f32x4.sub(Lanes.constant(ONE), f32x4.div(Lanes.constant(TWO), e));
+    return v128.bitselect(small, Elementary.signed(large, x), f32x4.le(a, Lanes.constant(HALF)));
+  }
+
+  @inline static erf(x: v128): v128 {
+    const a = f32x4.min(f32x4.abs(x), Lanes.constant(FAR));
+    const z = f32x4.mul(a, a);
+    let p = Lanes.madd(z, Lanes.constant(ERF5), Lanes.constant(ERF4));
+    p = Lanes.madd(p, z, Lanes.constant(ERF3));
+    p = Lanes.madd(p, z, Lanes.constant(ERF2));
+    p = Lanes.madd(p, z, Lanes.constant(ERF1));
+    p = Lanes.madd(p, z, Lanes.constant(ERF0));
+    const small = Lanes.madd(p, x, x);
+    const ratio = Elementary.mills(f32x4.mul(a, Lanes.constant(SQRT2)));
+    const tail = f32x4.mul(f32x4.mul(Elementary.exp(f32x4.neg(z)), Lanes.constant(TWO)), ratio);
+    const large = Elementary.signed(f32x4.sub(Lanes.constant(ONE), tail), x);
+    return v128.bitselect(small, large, f32x4.le(a, Lanes.constant(ERF_SMALL)));
+  }
+
+  /** Phi(x), the standard normal distribution, good to the last places in both tails. */
+  @inline static normalCdf(x: v128): v128 {
+    const a = f32x4.min(f32x4.abs(x), Lanes.constant(FAR));
+    return Elementary.phiFromBell(x, a, Elementary.bell(a));
+  }
+
+  /** Phi(x) + x phi(x), the derivative of x Phi(x). */
+  @inline static geluSlope(x: v128): v128 {
+    const a = f32x4.min(f32x4.abs(x), Lanes.constant(FAR));
+    const bell = Elementary.bell(a);
+    const density = f32x4.mul(x, f32x4.mul(bell, Lanes.constant(DENSITY)));
+    return f32x4.add(Elementary.phiFromBell(x, a, bell), density);
+  }
+
+  /** exp(-a^2 / 2); the square is taken in two parts, because its rounding error alone would cost 6 bits at a = 13. */
+  @inline private static bell(a: v128): v128 {
+    const upper = v128.and(a, Lanes.constant(UPPER_BITS));
+    const square = f32x4.mul(f32x4.mul(upper, upper), Lanes.constant(MINUS_HALF));
+    const rest = f32x4.mul(f32x4.sub(a, upper), f32x4.mul(f32x4.add(a, upper), Lanes.constant(MINUS_HALF)));
+    return Elementary.expSum(square, rest);
+  }
+
+  @inline private static phiFromBell(x: v128, a: v128, bell: v128): v128 {
+    const tail = f32x4.mul(bell, Elementary.mills(a));
+    return v128.bitselect(tail, f32x4.sub(Lanes.constant(ONE), tail), f32x4.lt(x, f32x4.splat(0)));
+  }
+
+  /** (1 - Phi(a)) exp(a^2 / 2) for a >= 0. All coefficients are positive, so that nothing cancels. */
+  @inline private static mills(a: v128): v128 {
+    let p = Lanes.madd(a, Lanes.constant(MILLS4), Lanes.constant(MILLS3));
+    p = Lanes.madd(p, a, Lanes.constant(MILLS2));
+    p = Lanes.madd(p, a, Lanes.constant(MILLS1));
+    p = Lanes.madd(p, a, Lanes.constant(MILLS0));
+    let q = Lanes.madd(a, Lanes.constant(UNDER5), Lanes.constant(UNDER4));
+    q = Lanes.madd(q, a, Lanes.constant(UNDER3));
+    q = Lanes.madd(q, a, Lanes.constant(UNDER2));
+    q = Lanes.madd(q, a, Lanes.constant(UNDER1));
+    q = Lanes.madd(q, a, Lanes.constant(ONE));
+    return f32x4.div(p, q);
+  }
+
+  /** The magnitude of one with the sign of the other; `magnitude` is not negative. */
+  @inline private static signed(magnitude: v128, sign: v128): v128 {
+    return v128.or(magnitude, v128.and(sign, i32x4.splat(0x80000000)));
   }
 }

@@ -1,0 +1,212 @@
+// What the losses over a vocabulary do between their matrix products; the contract is that of kernels/library/loss.ts.
+//
+// Logits are a block of rows, `ld` bytes apart, a multiple of 16 bytes, with room for padding up to the next four words.
+import { Lanes } from './lanes';
+import { Elementary } from './math';
+
+/** Columns of a task that walks down the rows: their results stay in the first-level cache. */
+const COLUMNS: i32 = 512;
+/** Columns of x or table that a task of the gradients of the maximum takes: a part of dx stays in the second-level cache. */
+const CHUNK: i32 = 32;
+
+/**
+ * Cross-entropy of each row (a task): nll = ln sum exp(logits) - logit of the label, hit = 1 where no logit is larger. If
+ * `gradient`, the logits become scale (softmax(logits) - onehot(label)).
+ */
+export function crossEntropyRows(
+  logits: usize,
+  ld: usize,
+  words: i32,
+  labels: usize,
+  nll: usize,
+  hit: usize,
+  gradient: i32,
+  scale: f32,
+  begin: i32,
+  end: i32,
+): void {
+  for (let r = begin; r < end; r++) {
+    const row = logits + <usize>r * ld;
+    const last = row + ((<usize>((words + 3) & -4)) << 2);
+    for (let to = row + ((<usize>words) << 2); to < last; to += 4) store<f32>(to, -Infinity);
+    const label = row + ((<usize>load<f32>(labels + ((<usize>r) << 2))) << 2);
+    const own = load<f32>(label);
+    const top = largest(row, last);
+    const total = gradient ? sumExp(row, last, top, true) : sumExp(row, last, top, false);
+    const lse = top + f32x4.extract_lane(Elementary.log(f32x4.splat(total)), 0);
+    store<f32>(nll + ((<usize>r) << 2), lse - own);
+    store<f32>(hit + ((<usize>r) << 2), own >= top ? 1 : 0);
+    if (gradient) {
+      const factor = f32x4.splat(scale / total);
+      for (let at = row; at < last; at += 16) v128.store(at, f32x4.mul(v128.load(at), factor));
+      store<f32>(label, load<f32>(label) - scale);
+    }
+  }
+}
+
+function largest(from: usize, end: usize): f32 {
+  let top = v128.load(from);
+  let other = top;
+  from += 16;
+  for (; from + 16 < end; from += 32) {
+    top = f32x4.pmax(top, v128.load(from));
+    other = f32x4.pmax(other, v128.load(from, 16));
+  }
+  if (from < end) top = f32x4.pmax(top, v128.load(from));
+  return Lanes.max(f32x4.pmax(top, other));
+}
+
+/** Sum of exp(x - top); `keep` leaves the terms in place of x. */
+@inline
+function sumExp(from: usize, end: usize, top: f32, keep: bool): f32 {
+  const shift = f32x4.splat(top);
+  let total = f32x4.splat(0);
+  for (; from < end; from += 16) {
+    const e = Elementary.exp(f32x4.sub(v128.load(from), shift));
+    if (keep) v128.store(from, e);
+    total = f32x4.add(total, e);
+  }
+  return Lanes.sum(total);
+}
+
+/** sums [columns] (+)= the sum of the rows of a matrix, top down; a task takes 512 columns. */
+export function columnSums(
+  matrix: usize,
+  ld: usize,
+  rows: i32,
+  columns: i32,
+  sums: usize,
+  accumulate: i32,
+  begin: i32,
+  end: i32,
+): void {
+  for (let task = begin; task < end; task++) {
+    const first = task * COLUMNS;
+    const last = min(columns, first + COLUMNS);
+    if (!accumulate) memory.fill(sums + ((<usize>first) << 2), 0, (<usize>(last - first)) << 2);
+    for (let r = 0; r < rows; r++) {
+      const row = matrix + <usize>r * ld;
+      for (let i = first; i < last; i += 4) {
+        const o = (<usize>i) << 2;
+        const sum = f32x4.add(Lanes.load(sums + o, last - i), Lanes.load(row + o, last - i));
+        Lanes.store(sums + o, sum, last - i);
+      }
+    }
+  }
+}
+
+/**
+ * Largest logit of each word over the rows of each sequence but its first `skip`, and the (first) row it is in, as far as
+ * the block of rows `firstRow` .. `firstRow` + rows - 1 goes, whose logits these are; a sequence that began in an
+ * earlier block goes on from what that left in top and row. A task takes 512 words of the sequences from .. to - 1.
+ */
+export function columnMax(
+  logits: usize,
+  ld: usize,
+  words: i32,
+  firstRow: i32,
+  rows: i32,
+  offsets: usize,
+  skip: i32,
+  from: i32,
+  to: i32,
+  top: usize,
+  row: usize,
+  begin: i32,
+  end: i32,
+): void {
+  for (let task = begin; task < end; task++) {
+    const first = task * COLUMNS;
+    const last = min(words, first + COLUMNS);
+    for (let b = from; b < to; b++) {
+      const start = <i32>load<f32>(offsets + ((<usize>b) << 2)) + skip;
+      const stop = min(firstRow + rows, <i32>load<f32>(offsets + ((<usize>b) << 2), 4));
+      const tops = top + (<usize>b * <usize>words) * 4;
+      const places = row + (<usize>b * <usize>words) * 4;
+      for (let r = max(start, firstRow); r < stop; r++) {
+        const line = logits + <usize>(r - firstRow) * ld;
+        const here = f32x4.splat(<f32>r);
+        for (let i = first; i < last; i += 4) {
+          const o = (<usize>i) << 2;
+          const x = v128.load(line + o);
+          const best = Lanes.load(tops + o, last - i);
+          const better = r == start ? i32x4.splat(-1) : f32x4.gt(x, best);
+          Lanes.store(tops + o, v128.bitselect(x, best, better), last - i);
+          Lanes.store(places + o, v128.bitselect(here, Lanes.load(places + o, last - i), better), last - i);
+        }
+      }
+    }
+  }
+}
+
+/** y += factor x over n floats. */
+@inline
+function addScaled(y: usize, x: usize, factor: f32, n: i32): void {
+  const f = f32x4.splat(factor);
+  for (let i = 0; i < n; i += 4) {
+    const o = (<usize>i) << 2;
+    Lanes.store(y + o, f32x4.add(Lanes.load(y + o, n - i), f32x4.mul(f, Lanes.load(x + o, n - i))), n - i);
+  }
+}
+
+/** dtable and dbias of the maximum over rows: each word collects from the rows that its maxima lie in. A task is a word. */
+export function columnMaxTable(
+  dtop: usize,
+  row: usize,
+  x: usize,
+  words: i32,
+  sequences: i32,
+  width: i32,
+  dtable: usize,
+  dbias: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const ld = (<usize>width) << 2;
+  for (let word = begin; word < end; word++) {
+    const to = dtable + <usize>word * ld;
+    memory.fill(to, 0, ld);
+    let sum: f32 = 0;
+    for (let b = 0; b < sequences; b++) {
+      const cell = (<usize>b * <usize>words + <usize>word) << 2;
+      const d = load<f32>(dtop + cell);
+      sum += d;
+      addScaled(to, x + <usize>load<f32>(row + cell) * ld, d, width);
+    }
+    store<f32>(dbias + ((<usize>word) << 2), sum);
+  }
+}
+
+/**
+ * dx of the maximum over rows, which must be 0 before: each word gives to the rows that its maxima lie in. A task is 32
+ * columns of the rows of `group` sequences; tasks = ceil(sequences / group) * ceil(width / 32).
+ */
+export function columnMaxRows(
+  dtop: usize,
+  row: usize,
+  table: usize,
+  words: i32,
+  sequences: i32,
+  group: i32,
+  width: i32,
+  dx: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const ld = (<usize>width) << 2;
+  const chunks = (width + CHUNK - 1) / CHUNK;
+  for (let task = begin; task < end; task++) {
+    const column = (task % chunks) * CHUNK;
+    const columns = min(CHUNK, width - column);
+    const from = (task / chunks) * group;
+    const to = min(sequences, from + group);
+    const offset = (<usize>column) << 2;
+    for (let word = 0; word < words; word++) {
+      const source = table + <usize>word * ld + offset;
+      for (let b = from; b < to; b++) {
+        const cell = (<usize>b * <usize>words + <usize>word) << 2;
+        addScaled(dx + <usize>load<f32>(row + cell) * ld + offset, source, load<f32>(dtop + cell), columns);
+      }
+    }
+  }
+}

@@ -1,0 +1,103 @@
+// Losses over a tied vocabulary, a block of rows at a time, so that the logits of all rows are never in memory together.
+import type { Engine } from '../engine.js';
+import type { Call, Natives } from '../native.js';
+
+/** Most bytes of logits at a time. */
+const BLOCK_BYTES = 32 << 20;
+/** Columns of a task, as in assembly/loss.ts. */
+const COLUMNS = 512;
+const CHUNK = 32;
+
+interface Block {
+  /** Logits [rows, words], rows ld floats apart. */
+  logits: number;
+  ld: number;
+  /** Which rows of x: first .. first + rows - 1. */
+  first: number;
+  rows: number;
+}
+
+/**
+ * Calls `use` with the logits of one block of rows after the other: as few blocks as BLOCK_BYTES allows, of equal size,
+ * because the products over the rows of a block are the faster the longer it is.
+ */
+function forBlocks(engine: Engine, call: Call, use: (block: Block) => void): void {
+  const [rows, width] = call.dims('x');
+  const [words] = call.dims('table');
+  // An odd number of cache lines from row to row, so that neighbours in a column do not share a set of the cache.
+  const ld = 16 * (2 * Math.floor(words / 32) + 1) + (words % 32 > 16 ? 32 : 0);
+  const blocks = Math.ceil(rows / Math.max(1, Math.floor(BLOCK_BYTES / (4 * ld))));
+  const most = 2 * Math.ceil(rows / (2 * blocks));
+  const logits = engine.heap.alloc(4 * Math.min(rows, most) * ld);
+  for (let first = 0; first < rows; first += most) {
+    const block = { logits, ld, first, rows: Math.min(most, rows - first) };
+    const a = call.at('x') + 4 * first * width;
+    const sizes = { m: block.rows, n: words, k: width, ldc: ld };
+    engine.gemm({ ...sizes, a, b: call.at('table'), transB: true, c: logits, bias: call.at('bias') });
+    use(block);
+  }
+  engine.heap.free(logits);
+}
+
+/** Negative log-likelihoods and hits of a block; with a scale, its logits become their gradients. */
+function rowLosses(engine: Engine, call: Call, { logits, ld, first, rows }: Block, scale?: number): void {
+  const [words] = call.dims('table');
+  const at = (name: string) => call.at(name) + 4 * first;
+  const gradient = scale === undefined ? 0 : 1;
+  const results = [at('nll'), at('hit'), gradient, scale ?? 0];
+  engine.run('crossEntropyRows', rows, [logits, 4 * ld, words, at('labels'), ...results]);
+}
+
+function crossEntropy(engine: Engine, call: Call): void {
+  forBlocks(engine, call, (block) => rowLosses(engine, call, block));
+}
+
+function crossEntropyGradient(engine: Engine, call: Call): void {
+  const [allRows, width] = call.dims('x');
+  const [words] = call.dims('table');
+  if (allRows === 0) {
+    for (const name of ['dtable', 'dbias']) engine.heap.f32(call.at(name), call.cells(name)).fill(0);
+    return;
+  }
+  forBlocks(engine, call, (block) => {
+    rowLosses(engine, call, block, call.number('scale'));
+    const { logits, ld, first, rows } = block;
+    const offset = 4 * first * width;
+    const accumulate = first > 0;
+    const toRows = { m: rows, n: width, k: words, lda: ld };
+    engine.gemm({ ...toRows, a: logits, b: call.at('table'), c: call.at('dx') + offset });
+    const toTable = { m: words, n: width, k: rows, lda: ld, transA: true };
+    engine.gemm({ ...toTable, a: logits, b: call.at('x') + offset, c: call.at('dtable'), accumulate });
+    const sums = [logits, 4 * ld, rows, words, call.at('dbias'), Number(accumulate)];
+    engine.run('columnSums', Math.ceil(words / COLUMNS), sums);
+  });
+}
+
+function vocabularyMax(engine: Engine, call: Call): void {
+  const [words] = call.dims('table');
+  const offsets = engine.heap.f32(call.at('offsets'), call.cells('offsets'));
+  forBlocks(engine, call, ({ logits, ld, first, rows }) => {
+    // The sequences that have rows in this block.
+    const from = offsets.findLastIndex((offset) => offset <= first);
+    const end = offsets.findIndex((offset) => offset >= first + rows);
+    const where = [call.at('offsets'), call.number('skip'), from, end];
+    const args = [logits, 4 * ld, words, first, rows, ...where, call.at('top'), call.at('row')];
+    engine.run('columnMax', Math.ceil(words / COLUMNS), args);
+  });
+}
+
+function vocabularyMaxGradient(engine: Engine, call: Call): void {
+  const [words, width] = call.dims('table');
+  const [sequences] = call.dims('dtop');
+  const given = [call.at('dtop'), call.at('row')];
+  const table = [words, sequences, width, call.at('dtable'), call.at('dbias')];
+  engine.run('columnMaxTable', words, [...given, call.at('x'), ...table]);
+  engine.heap.f32(call.at('dx'), call.cells('dx')).fill(0);
+  const chunks = Math.ceil(width / CHUNK);
+  const groups = Math.min(sequences, Math.ceil((4 * engine.threads) / chunks));
+  const group = Math.ceil(sequences / groups);
+  const tasks = Math.ceil(sequences / group) * chunks;
+  engine.run('columnMaxRows', tasks, [...given, call.at('table'), words, sequences, group, width, call.at('dx')]);
+}
+
+export const lossNatives: Natives = { crossEntropy, crossEntropyGradient, vocabularyMax, vocabularyMaxGradient };

@@ -1,0 +1,208 @@
+// BERT (Devlin et al., 2019), post-norm, over packed sequences. Field names are Hugging Face's: a path is a name there.
+import { scope, Sequences, Ids, type HostArray, type Random, type Tensor } from '../core/index.js';
+import { ops, zeros } from '../core/index.js';
+import type { BertConfig } from './config.js';
+import { Dropout, Embedding, LayerNorm, Linear } from './layers.js';
+
+/** Which rows of the last layer somebody reads; all others are not computed there. */
+export interface Needed {
+  /** Rows of the packed batch, ascending. */
+  readonly rows: Ids;
+  /** The same rows as sequences: how many of each sequence. */
+  readonly sequences: Sequences;
+}
+
+/** Who may look at whom, and where dropout's randomness comes from (none: evaluation). */
+export interface Pass {
+  readonly queries: Sequences;
+  readonly keys: Sequences;
+  readonly visible?: HostArray;
+  readonly random?: Random;
+}
+
+/** Word + position + type 0, layer norm, dropout. */
+export class BertEmbeddings {
+  readonly word_embeddings: Embedding;
+  readonly position_embeddings: Embedding;
+  readonly token_type_embeddings: Embedding;
+  readonly LayerNorm: LayerNorm;
+
+  constructor(
+    readonly config: BertConfig,
+    random: Random,
+  ) {
+    const { vocab_size, max_position_embeddings, type_vocab_size, hidden_size, layer_norm_eps } = config;
+    this.word_embeddings = new Embedding(vocab_size, hidden_size, random);
+    this.position_embeddings = new Embedding(max_position_embeddings, hidden_size, random);
+    this.token_type_embeddings = new Embedding(type_vocab_size, hidden_size, random);
+    this.LayerNorm = new LayerNorm(hidden_size, layer_norm_eps);
+  }
+
+  /** ids [N] -> [N, H]. */
+  forward(ids: Ids, { positions }: Sequences, random?: Random): Tensor {
+    return this.place(this.word_embeddings.forward(ids), positions, random);
+  }
+
+  /** Adds positions and type 0 to vectors [N, H] that stand for words, then layer norm and dropout. */
+  place(words: Tensor, positions: Ids, random?: Random): Tensor {
+    const type = this.token_type_embeddings.forward(new Ids([0]));
+    const sum = words.add(this.position_embeddings.forward(positions)).add(type);
+    return new Dropout(this.config.hidden_dropout_prob, random).forward(this.LayerNorm.forward(sum));
+  }
+}
+
+class SelfAttention {
+  readonly query: Linear;
+  readonly key: Linear;
+  readonly value: Linear;
+
+  constructor(
+    readonly config: BertConfig,
+    random: Random,
+  ) {
+    const { hidden_size: hidden } = config;
+    this.query = new Linear(hidden, hidden, random);
+    this.key = new Linear(hidden, hidden, random);
+    this.value = new Linear(hidden, hidden, random);
+  }
+
+  /** Queries from x [R, H], keys and values from context [S, H] -> [R, H]. */
+  forward(x: Tensor, context: Tensor, { queries, keys, visible, random }: Pass): Tensor {
+    const { num_attention_heads: heads, attention_probs_dropout_prob } = this.config;
+    const drop = new Dropout(attention_probs_dropout_prob, random).draw();
+    const streams = { q: this.query.forward(x), k: this.key.forward(context), v: this.value.forward(context) };
+    return ops.attention.apply(streams, { heads, queries, keys, visible, ...drop });
+  }
+}
+
+/** A dense layer, then layer norm of its dropout plus the residual. */
+class Output {
+  readonly dense: Linear;
+  readonly LayerNorm: LayerNorm;
+
+  constructor(
+    inputs: number,
+    readonly config: BertConfig,
+    random: Random,
+  ) {
+    this.dense = new Linear(inputs, config.hidden_size, random);
+    this.LayerNorm = new LayerNorm(config.hidden_size, config.layer_norm_eps);
+  }
+
+  forward(x: Tensor, residual: Tensor, random?: Random): Tensor {
+    return this.LayerNorm.forwardResidual(
+      this.dense.forward(x),
+      residual,
+      new Dropout(this.config.hidden_dropout_prob, random),
+    );
+  }
+}
+
+/** One post-norm layer: attention from x to a context (usually x itself), then the feed-forward part. */
+export class BertLayer {
+  readonly attention: { readonly self: SelfAttention; readonly output: Output };
+  readonly intermediate: { readonly dense: Linear };
+  readonly output: Output;
+
+  constructor(config: BertConfig, random: Random) {
+    const { hidden_size, intermediate_size } = config;
+    this.attention = { self: new SelfAttention(config, random), output: new Output(hidden_size, config, random) };
+    this.intermediate = { dense: new Linear(hidden_size, intermediate_size, random) };
+    this.output = new Output(intermediate_size, config, random);
+  }
+
+  /** x [R, H], context [S, H] -> [R, H]. What the gradient does not need is freed on the way out. */
+  forward(x: Tensor, context: Tensor, pass: Pass): Tensor {
+    return scope(() => {
+      const seen = this.attention.output.forward(this.attention.self.forward(x, context, pass), x, pass.random);
+      return this.output.forward(this.intermediate.dense.forward(seen).gelu(), seen, pass.random);
+    });
+  }
+}
+
+export class BertModel {
+  readonly embeddings: BertEmbeddings;
+  readonly encoder: { readonly layer: readonly BertLayer[] };
+
+  constructor(
+    readonly config: BertConfig,
+    random: Random,
+  ) {
+    this.embeddings = new BertEmbeddings(config, random);
+    this.encoder = { layer: Array.from({ length: config.num_hidden_layers }, () => new BertLayer(config, random)) };
+  }
+
+  /**
+   * Hidden states of the last layer for packed ids [N]: [N, H], or [R, H] if only `needed` rows are asked for.
+   * @throws if a sequence is longer than the position table
+   */
+  forward(ids: Ids, sequences: Sequences, { needed, random }: { needed?: Needed; random?: Random } = {}): Tensor {
+    const { max_position_embeddings: limit } = this.config;
+    if (sequences.longest > limit)
+      throw new Error(
+        `BERT: a sequence of ${sequences.longest} tokens is longer than the model's ${limit} positions. Cut it.`,
+      );
+    const all: Pass = { queries: sequences, keys: sequences, random };
+    const last = this.encoder.layer.length - 1;
+    let x = this.embeddings.forward(ids, sequences, random);
+    this.encoder.layer.forEach((layer, i) => {
+      if (i === last && needed) x = layer.forward(x.gather(needed.rows), x, { ...all, queries: needed.sequences });
+      else x = layer.forward(x, x, all);
+    });
+    return x;
+  }
+}
+
+/** The masked-language-model head: dense, GELU, layer norm, then the word table (tied) with a bias of its own. */
+export class BertHead {
+  readonly predictions: {
+    readonly transform: { readonly dense: Linear; readonly LayerNorm: LayerNorm };
+    readonly bias: Tensor;
+  };
+
+  constructor(config: BertConfig, random: Random) {
+    const { hidden_size, vocab_size, layer_norm_eps } = config;
+    const dense = new Linear(hidden_size, hidden_size, random);
+    const transform = { dense, LayerNorm: new LayerNorm(hidden_size, layer_norm_eps) };
+    this.predictions = { transform, bias: zeros([vocab_size], { requiresGrad: true }) };
+  }
+
+  /** [R, H] -> [R, H]: what is multiplied with the word table. */
+  transform(x: Tensor): Tensor {
+    const { dense, LayerNorm } = this.predictions.transform;
+    return scope(() => LayerNorm.forward(dense.forward(x).gelu()));
+  }
+
+  /** Mean cross-entropy of the labels, one for each of the transformed rows, and the share predicted right. */
+  loss(transformed: Tensor, table: Embedding, labels: Ids): { loss: Tensor; accuracy: Tensor } {
+    if (labels.length === 0) return { loss: zeros([]), accuracy: zeros([]) };
+    const { bias } = this.predictions;
+    const { y, hit } = ops.linearCrossEntropy.applyAll({ x: transformed, table: table.weight, bias }, { labels });
+    return { loss: y, accuracy: hit.mean() };
+  }
+
+  /** Logits over the vocabulary, [R, V]. */
+  logits(x: Tensor, table: Embedding): Tensor {
+    return this.transform(x).linear(table.weight, this.predictions.bias);
+  }
+}
+
+export class BertForMaskedLM {
+  readonly bert: BertModel;
+  readonly cls: BertHead;
+
+  constructor(
+    readonly config: BertConfig,
+    random: Random,
+  ) {
+    this.bert = new BertModel(config, random);
+    this.cls = new BertHead(config, random);
+  }
+
+  /** Sentence vectors: the last hidden state of [CLS], [B, H]. Nothing else of the last layer is computed. */
+  encode(ids: Ids, sequences: Sequences): Tensor {
+    const firsts = Int32Array.from({ length: sequences.count }, (_, b) => sequences.offsets.values[b]);
+    const each = Sequences.ofLengths(firsts.map(() => 1));
+    return this.bert.forward(ids, sequences, { needed: { rows: new Ids(firsts), sequences: each } });
+  }
+}

@@ -1,0 +1,10 @@
+// The package `retromae/nn`: layers, BERT, optimizer, schedules, weights.
+export { parameters, parameterCount } from './module.js';
+export { Linear, Embedding, LayerNorm, Dropout, INITIAL_DEVIATION } from './layers.js';
+export { bertConfig, configFromHuggingFace, configToHuggingFace, type BertConfig } from './config.js';
+export { BertEmbeddings, BertLayer, BertModel, BertHead, BertForMaskedLM, type Needed, type Pass } from './bert.js';
+export { AdamW, type AdamWOptions, type Losses, type OptimizerState } from './optimizer.js';
+export { constant, cosineDecay, linearDecay, type Schedule } from './schedule.js';
+export { expressionSchedule } from './expression.js';
+export { assign, hostTensors, loadWeights, type LoadReport } from './weights.js';
+export { readSafetensors, writeSafetensors, SafetensorsFile, type ByteSource, type HostTensor } from './safetensors.js';

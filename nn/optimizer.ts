@@ -1,0 +1,123 @@
+// AdamW with clipping by global norm and gradient accumulation, one call a step.
+import { backward, scope, takeGradient, tensor, zeros, type Tensor } from '../core/index.js';
+import * as kernels from '../kernels/library/index.js';
+import { parameters } from './module.js';
+import type { Schedule } from './schedule.js';
+
+export interface AdamWOptions {
+  /** Learning rate: a number, or a function of the step (0 for the first). */
+  lr: number | Schedule;
+  betas?: readonly [number, number];
+  eps?: number;
+  /** Decoupled weight decay; never on biases and LayerNorm, as BERT is trained. */
+  weightDecay?: number;
+  /** Largest global norm of the gradients; 0 for no clipping. */
+  clip?: number;
+}
+
+/** The loss that is minimised, and any other numbers that are worth reporting. */
+export type Losses = { readonly loss: Tensor } & Readonly<Record<string, Tensor>>;
+
+/** Everything that a later run needs to go on with the same bits. */
+export interface OptimizerState {
+  step: number;
+  /** First and second moments by parameter name. */
+  moments: Map<string, { m: Tensor; v: Tensor }>;
+}
+
+const decays = (name: string): boolean => !(name.endsWith('bias') || name.includes('LayerNorm'));
+
+export class AdamW {
+  readonly state: OptimizerState = { step: 0, moments: new Map() };
+  private readonly options: Required<AdamWOptions>;
+  private readonly parameters: Map<string, Tensor>;
+
+  /** @param module whose trainable tensors are updated */
+  constructor(module: object, options: AdamWOptions) {
+    this.options = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.01, clip: 0, ...options };
+    this.parameters = parameters(module);
+    for (const [name, { shape, backend }] of this.parameters)
+      this.state.moments.set(name, { m: zeros(shape, { backend }), v: zeros(shape, { backend }) });
+  }
+
+  /** Learning rate of the next step. */
+  get lr(): number {
+    const { lr } = this.options;
+    return typeof lr === 'number' ? lr : lr(this.state.step);
+  }
+
+  /**
+   * One step: forward, backward and update, and everything else freed. Several functions are micro-batches whose losses
+   * are averaged. Returns the averages of their numbers, and `gradientNorm` before clipping; nothing waits but the reading.
+   */
+  step(...batches: (() => Losses)[]): Promise<Record<string, number>> {
+    const numbers = scope(() => {
+      const sums: Record<string, Tensor> = {};
+      for (const batch of batches) {
+        const means = scope(() => {
+          const losses = batch();
+          backward(losses.loss, 1 / batches.length);
+          return Object.entries(losses).map(([name, value]) => [name, value.detach().mul(1 / batches.length)] as const);
+        });
+        for (const [name, mean] of means) sums[name] = sums[name] ? sums[name].add(mean) : mean;
+      }
+      sums.gradientNorm = this.update();
+      return Object.entries(sums).map(([name, value]) => value.item().then((number) => [name, number] as const));
+    });
+    return Promise.all(numbers).then((entries) => Object.fromEntries(entries));
+  }
+
+  /** Applies the gradients that `backward` left on the parameters and takes them away. Returns their global norm. */
+  update(): Tensor {
+    const { betas, eps, weightDecay, clip } = this.options;
+    const lr = this.lr;
+    const [beta1, beta2] = betas;
+    const step = ++this.state.step;
+    const { norm, factor } = this.clipping(clip);
+    for (const [name, p] of this.parameters) {
+      const flat = [p.size];
+      const { m, v } = this.state.moments.get(name)!;
+      const moved = { p: p.view(flat), m: m.view(flat), v: v.view(flat) };
+      takeGradient(p, (g) =>
+        p.backend.launch(
+          kernels.adamW,
+          {
+            ...moved,
+            g: g.view(flat),
+            factor: factor.view([1]),
+            lr,
+            beta1,
+            beta2,
+            eps,
+            decay: decays(name) ? weightDecay : 0,
+            correction1: 1 - beta1 ** step,
+            correction2: 1 - beta2 ** step,
+          },
+          moved,
+        ),
+      );
+    }
+    return norm;
+  }
+
+  /** The global norm of all gradients, and the factor by which clipping shrinks them. */
+  private clipping(limit: number): { norm: Tensor; factor: Tensor } {
+    const [{ backend }] = this.parameters.values();
+    let total = zeros([1], { backend });
+    for (const { grad } of this.parameters.values()) {
+      if (!grad) continue;
+      const columns = grad.shape[grad.rank - 1] ?? 1;
+      const rows = grad.size / columns;
+      const next = zeros([1], { backend });
+      backend.launch(
+        kernels.sumOfSquares,
+        { x: grad.view([rows, columns]), before: total.view(), rows, columns },
+        { total: next.view() },
+      );
+      total = next;
+    }
+    const factor = tensor([1], [1], { backend });
+    if (limit > 0) backend.launch(kernels.clipFactor, { total: total.view(), limit }, { factor: factor.view() });
+    return { norm: total.sqrt().reshape([]), factor };
+  }
+}

@@ -1,0 +1,72 @@
+// Weights by name, to and from safetensors: strict about shapes, forgiving about the dialects of BERT checkpoints.
+import { scope, tensor, type Tensor } from '../core/index.js';
+import { copy } from '../kernels/library/index.js';
+import { parameters } from './module.js';
+import type { HostTensor, SafetensorsFile } from './safetensors.js';
+
+/** Names that BERT checkpoints carry and this library has no use for. */
+const unused = /(^|\.)(pooler\.|seq_relationship\.|position_ids$|cls\.predictions\.decoder\.)/;
+
+/** Today's name of a tensor: Google's LayerNorm.gamma and beta, and models saved without their `bert.` prefix. */
+function modern(name: string): string {
+  const renamed = name.replace(/LayerNorm\.gamma$/, 'LayerNorm.weight').replace(/LayerNorm\.beta$/, 'LayerNorm.bias');
+  return /^(embeddings|encoder)\./.test(renamed) ? `bert.${renamed}` : renamed;
+}
+
+export interface LoadReport {
+  /** Parameters that the file does not have; they keep their values. */
+  missing: string[];
+  /** Tensors of the file that the module has no place for. */
+  unexpected: string[];
+}
+
+/**
+ * Copies the tensors of a file into the parameters of a module. Nothing is changed unless everything fits.
+ * @param optional whether a parameter may be missing from the file (default: none may)
+ * @throws naming the file and the tensor: other shape, or missing
+ */
+export function loadWeights(
+  module: object,
+  file: SafetensorsFile,
+  optional: (name: string) => boolean = () => false,
+): LoadReport {
+  const wanted = parameters(module);
+  const found = new Map<string, Float32Array>();
+  const unexpected: string[] = [];
+  for (const [name, { shape }] of file.tensors) {
+    const target = wanted.get(modern(name));
+    if (!target) {
+      if (!unused.test(name)) unexpected.push(name);
+      continue;
+    }
+    if (shape.length !== target.rank || shape.some((extent, i) => extent !== target.shape[i]))
+      throw new Error(
+        `${file.file}: ${name} is [${shape.join(', ')}], the model wants [${target.shape.join(', ')}]. Is it the config.json beside it?`,
+      );
+    found.set(modern(name), file.float32(name).data);
+  }
+  const missing = [...wanted.keys()].filter((name) => !found.has(name));
+  const lacking = missing.filter((name) => !optional(name));
+  if (lacking.length > 0)
+    throw new Error(
+      `${file.file}: ${lacking.length} tensors are missing, the first is ${lacking[0]}. Is it a BERT checkpoint?`,
+    );
+  for (const [name, values] of found) assign(wanted.get(name)!, values);
+  return { missing, unexpected };
+}
+
+/** Replaces the numbers of a tensor, in place, bit for bit. */
+export function assign(target: Tensor, values: Float32Array | Float64Array): void {
+  const { backend, size } = target;
+  scope(() => {
+    const source = tensor(values, [size], { backend });
+    backend.launch(copy, { x: source.view() }, { y: target.view([size]) });
+  });
+}
+
+/** The numbers of tensors by name, ready for `writeSafetensors`. */
+export async function hostTensors(tensors: ReadonlyMap<string, Tensor>): Promise<Map<string, HostTensor>> {
+  const result = new Map<string, HostTensor>();
+  for (const [name, x] of tensors) result.set(name, { shape: x.shape, data: await x.read() });
+  return result;
+}

@@ -1,0 +1,107 @@
+// Confidence intervals for means over queries, by the percentile bootstrap. After Efron (1979) and Sakai (SIGIR 2006).
+import { Random } from '../core/random.js';
+import type { Evaluation, Scores } from './metrics.js';
+
+export interface BootstrapOptions {
+  /** Samples drawn with replacement, each as large as the original. */
+  readonly resamples?: number;
+  /** How often such an interval is to contain the truth, in (0, 1). */
+  readonly level?: number;
+  readonly seed?: number;
+}
+
+export interface Interval {
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/**
+ * The mean of values, one a query, and its confidence interval: the quantiles of the means of resamples. The same seed
+ * gives the same interval.
+ * @throws if there are no values, or one is not finite, or an option is out of range
+ */
+export async function bootstrapMean(
+  values: readonly number[],
+  { resamples = 10_000, level = 0.95, seed = 0 }: BootstrapOptions = {},
+): Promise<Interval> {
+  if (values.length === 0) throw new Error('bootstrap: no values, expected one a query; evaluate some queries first.');
+  const wrong = values.findIndex((value) => !Number.isFinite(value));
+  if (wrong >= 0) throw new Error(`bootstrap: value ${wrong} is ${values[wrong]}, expected a finite number; drop it.`);
+  if (!Number.isInteger(resamples) || resamples < 1) {
+    throw new Error(`bootstrap: resamples = ${resamples}, expected a whole number of at least 1; 10000 is usual.`);
+  }
+  if (!(level > 0 && level < 1))
+    throw new Error(`bootstrap: level = ${level}, expected between 0 and 1; 0.95 is usual.`);
+  // Imported late, and of plain numbers only: mathjs takes a second to load whole, and most commands need none of it.
+  const { mean, quantileSeq } = await import('mathjs/number');
+  const tail = (1 - level) / 2;
+  const [low, high] = quantileSeq(resampledMeans(values, resamples, seed), [tail, 1 - tail]) as number[];
+  return { mean: mean(values as number[]), low, high };
+}
+
+/**
+ * The mean of a - b, where a[i] and b[i] are two systems' scores of the same query, and its confidence interval. Pairing
+ * takes the queries' difficulty out, so the interval is far narrower than the two means' own suggest; if it excludes 0
+ * the difference is significant at 1 - level.
+ * @throws if the lengths differ, or as `bootstrapMean`
+ */
+export async function bootstrapDifference(
+  a: readonly number[],
+  b: readonly number[],
+  options: BootstrapOptions = {},
+): Promise<Interval> {
+  if (a.length !== b.length) {
+    throw new Error(
+      `bootstrap: ${a.length} and ${b.length} values, expected pairs; score both systems on the same queries.`,
+    );
+  }
+  return bootstrapMean(
+    a.map((value, i) => value - b[i]),
+    options,
+  );
+}
+
+/** One metric of a run, averaged, with its confidence interval. @throws as `bootstrapMean` */
+export function metricInterval(
+  evaluation: Evaluation,
+  metric: keyof Scores,
+  options: BootstrapOptions = {},
+): Promise<Interval> {
+  return bootstrapMean(
+    [...evaluation.perQuery.values()].map((scores) => scores[metric]),
+    options,
+  );
+}
+
+/**
+ * How much better run `a` is than run `b` in one metric, paired by query, with its confidence interval.
+ * @throws if they are of different queries
+ */
+export async function compareRuns(
+  a: Evaluation,
+  b: Evaluation,
+  metric: keyof Scores,
+  options: BootstrapOptions = {},
+): Promise<Interval> {
+  const queries = [...a.perQuery.keys()];
+  const unpaired = queries.find((query) => !b.perQuery.has(query));
+  if (unpaired !== undefined || a.perQuery.size !== b.perQuery.size) {
+    throw new Error(
+      `compare: runs of ${a.perQuery.size} and ${b.perQuery.size} queries that are not the same ones; evaluate both with the same qrels.`,
+    );
+  }
+  const values = ({ perQuery }: Evaluation): number[] =>
+    queries.map((query) => (perQuery.get(query) as Scores)[metric]);
+  return bootstrapDifference(values(a), values(b), options);
+}
+
+function resampledMeans(values: readonly number[], resamples: number, seed: number): number[] {
+  const random = new Random(seed);
+  const pool = Float64Array.from(values);
+  return Array.from({ length: resamples }, () => {
+    let sum = 0;
+    for (let i = 0; i < pool.length; i++) sum += pool[random.below(pool.length)];
+    return sum / pool.length;
+  });
+}

@@ -1,0 +1,106 @@
+// A retrieval task made of plain text: a sentence cut from its passage must find it. After ORQA's inverse cloze task.
+import { Random } from '../core/random.js';
+import type { Document, Query, RetrievalSet } from './types.js';
+
+export interface HeldOutOptions {
+  /** How many passages lose a sentence; fewer if the text has no more that qualify. */
+  readonly queries?: number;
+  readonly seed?: number;
+  /** Passages with fewer sentences are left whole: what remains must still be about something. */
+  readonly minSentences?: number;
+  /** Sentences with fewer words are no queries. */
+  readonly minWords?: number;
+  /** Of the rules by which sentences and words are told apart, a BCP 47 tag. */
+  readonly locale?: string;
+  /** Cuts a text into sentences whose concatenation is the text; by default with Intl.Segmenter. */
+  readonly split?: (text: string) => string[];
+}
+
+/**
+ * Makes queries of sentences (Lee, Chang and Toutanova, 2019). Draws passages at random, cuts one sentence at random out
+ * of each, and asks for the passage by it. The corpus is all passages, those drawn without their sentence, so that
+ * finding one takes more than finding its words: a model is told from a lookup. Every query has one relevant document.
+ *
+ * The same documents, options and seed give the same task. Train on `corpus`, not on the whole text, if the sentences are
+ * not to have been seen.
+ * @throws if no passage qualifies, or two documents have the same id
+ */
+export function heldOut(
+  documents: readonly { readonly id: string; readonly text: string }[],
+  {
+    queries: wanted = 500,
+    seed = 0,
+    minSentences = 3,
+    minWords = 8,
+    locale = 'en',
+    split = sentenceSplitter(locale),
+  }: HeldOutOptions = {},
+): RetrievalSet {
+  if (!Number.isInteger(wanted) || wanted < 1) {
+    throw new Error(`held-out: queries = ${wanted}, expected a whole number of at least 1; 500 is usual.`);
+  }
+  const random = new Random(seed);
+  const order = Uint32Array.from(documents.keys());
+  random.shuffle(order);
+
+  const wordCount = wordCounter(locale);
+  const cuts = new Map<number, Cut>();
+  for (const at of order) {
+    if (cuts.size === wanted) break;
+    const sentences = split(documents[at].text).filter((sentence) => sentence.trim() !== '');
+    if (sentences.length < minSentences) continue;
+    const candidates = sentences
+      .map((_, i) => cutAt(sentences, i))
+      .filter(({ sentence, rest }) => wordCount(sentence) >= minWords && !rest.includes(sentence));
+    if (candidates.length > 0) cuts.set(at, candidates[random.below(candidates.length)]);
+  }
+  return assemble(documents, cuts, wanted, `at least ${minSentences} sentences, one of ${minWords} words or more`);
+}
+
+interface Cut {
+  readonly sentence: string;
+  readonly rest: string;
+}
+
+function cutAt(sentences: readonly string[], i: number): Cut {
+  return { sentence: sentences[i].trim(), rest: sentences.toSpliced(i, 1).join('').trim() };
+}
+
+function assemble(
+  documents: readonly { readonly id: string; readonly text: string }[],
+  cuts: ReadonlyMap<number, Cut>,
+  wanted: number,
+  needed: string,
+): RetrievalSet {
+  if (cuts.size === 0) {
+    throw new Error(
+      `held-out: none of ${documents.length} passages has ${needed}; give longer passages or lower these limits.`,
+    );
+  }
+  if (new Set(documents.map(({ id }) => id)).size !== documents.length) {
+    throw new Error(
+      `held-out: two of ${documents.length} passages have the same id, expected distinct ids; number them.`,
+    );
+  }
+  const corpus = documents.map(({ id, text }, at): Document => ({ id, title: '', text: cuts.get(at)?.rest ?? text }));
+  const queries: Query[] = [];
+  const qrels = new Map<string, Map<string, number>>();
+  for (const [at, { sentence }] of [...cuts].sort(([a], [b]) => a - b)) {
+    const { id } = documents[at];
+    queries.push({ id: `${id}#cut`, text: sentence });
+    qrels.set(`${id}#cut`, new Map([[id, 1]]));
+  }
+  const warnings =
+    cuts.size < wanted ? [`held-out: ${cuts.size} queries instead of ${wanted}: no more passages have ${needed}.`] : [];
+  return { name: 'held-out', corpus, queries, qrels, warnings };
+}
+
+function sentenceSplitter(locale: string): (text: string) => string[] {
+  const segmenter = new Intl.Segmenter(locale, { granularity: 'sentence' });
+  return (text) => Array.from(segmenter.segment(text), ({ segment }) => segment);
+}
+
+function wordCounter(locale: string): (text: string) => number {
+  const segmenter = new Intl.Segmenter(locale, { granularity: 'word' });
+  return (text) => Array.from(segmenter.segment(text)).filter(({ isWordLike }) => isWordLike).length;
+}

@@ -1,0 +1,6 @@
+// The package `retromae/retromae`: masking, batches, the model with its objectives, pre-training.
+export { IGNORE, fromPadded, toPadded, sequenceCount, visibleAt, type Batch, type PaddedBatch } from './batch.js';
+export { Collator, type CollatorOptions, type DecoderTargets, type Generators } from './collator.js';
+export { maskCount, roundHalfEven, WordMasker, type MaskingVocabulary } from './masking.js';
+export { PythonRandom, TorchGenerator } from './mt19937.js';
+export { RetroMae, retroMaeOptions, type Objective, type RetroMaeOptions } from './model.js';

@@ -1,0 +1,62 @@
+// WordPiece against Hugging Face's tokenizer on every code point and on random Unicode, under every option.
+import fc from 'fast-check';
+import t from 'tap';
+import { SPECIAL_TOKENS, WordPiece } from '../../data/index.js';
+import type { WordPieceOptions } from '../../data/index.js';
+import { oracle, oracleIds } from './support.js';
+
+/** Every BMP character as a word and as a continuation, so that no difference hides behind [UNK]. */
+const everything: string[] = [...SPECIAL_TOKENS];
+for (let unit = 0; unit < 0x10000; unit++) {
+  if (unit < 0xd800 || unit > 0xdfff) everything.push(String.fromCharCode(unit), `##${String.fromCharCode(unit)}`);
+}
+const variants: Record<string, Partial<WordPieceOptions>> = {
+  'lower case': {},
+  cased: { lowercase: false },
+  'cased, no accents': { lowercase: false, stripAccents: true },
+  'lower case, accents': { stripAccents: false },
+  'raw: no cleaning, no CJK': { cleanText: false, chineseChars: false },
+};
+
+const pairs = Object.entries(variants).map(([name, options]) => {
+  const tokenizer = WordPiece.fromVocab(everything, options);
+  return { name, tokenizer, reference: oracle(tokenizer) };
+});
+
+for (const { name, tokenizer, reference } of pairs) {
+  t.test(`every code point: ${name}`, (t) => {
+    const differing: string[] = [];
+    const check = (first: number, last: number) => {
+      for (let start = first; start <= last; start += 512) {
+        const points = Array.from({ length: Math.min(512, last + 1 - start) }, (_, i) => start + i);
+        const text = points.map((point) => String.fromCodePoint(point)).map((char) => `a${char}Σ${char}b`).join(' ');
+        if (tokenizer.encode(text).join() !== oracleIds(reference, text).join()) differing.push(start.toString(16));
+      }
+    };
+    check(0, 0xffff);
+    check(0x10000, name === 'lower case' ? 0x323af : 0x1ffff);
+    check(0xe0000, 0xe01ff);
+    t.same(differing, [], 'blocks of 512 code points, by their first');
+    t.end();
+  });
+}
+
+t.test('random Unicode', (t) => {
+  const nasty = fc.constantFrom(
+    ...['[MASK]', '[SEP]', '[', ' ', '\n', '\u00a0', '\u3000', '\ufeff', '\u200d', '\u200b', '\u0000', '\ufffd', '\u0085', '\v'],
+    ...['İ', 'ı', 'ß', 'ẞ', 'Σ', 'ς', 'ΑΣ', "'", '’', 'é', 'e\u0301', '\u0301', '\u0323', 'Å', 'ﬁ', '한', '각', '\u1100\u1161'],
+    ...['中', '豈', '𠀀', '丽', '😀', '👩‍👩‍👧', '🇩🇪', '\ud83d', '\ude00', '𝐀', '𐀀', '؟', '。', '「', '①', '²', 'q\u0307\u0323'],
+  );
+  const text = fc
+    .array(fc.oneof(nasty, fc.string({ unit: 'binary', maxLength: 8 }), fc.string({ unit: 'grapheme', maxLength: 8 }), fc.string()))
+    .map((parts) => parts.join(''));
+  for (const { name, tokenizer, reference } of pairs) {
+    fc.assert(
+      fc.property(text, (sample) => tokenizer.encode(sample).join() === oracleIds(reference, sample).join()),
+      { numRuns: 300 },
+    );
+    t.pass(name);
+  }
+  t.end();
+});
+
