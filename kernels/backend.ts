@@ -35,9 +35,9 @@ export interface Backend {
   readonly dtype: Dtype;
   /** Threads that take part in a launch (1 where that has no meaning). */
   readonly threads: number;
-  /** Memory for `cells` numbers; filled with `data` if given, else with zeros. */
+  /** Memory for `cells` numbers: `data` and then zeros if given, else whatever was there. */
   alloc(cells: number, data?: ArrayLike<number>): Storage;
-  /** Gives the memory back. Launches that were enqueued before still see it. */
+  /** Gives the memory back. Launches that were enqueued before still see it. After `close` it does nothing. */
   free(storage: Storage): void;
   /**
    * Enqueues a kernel; returns at once. `inputs` and `outputs` are what the kernel declares, ranks included.

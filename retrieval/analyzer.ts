@@ -12,16 +12,16 @@ const STOP_WORDS = new Set(
   ).split(' '),
 );
 
+const ALONE = String.raw`\p{Script=Han}\p{Script=Hiragana}`;
+const PART = String.raw`[[\p{Alphabetic}\p{M}\p{Nd}_\u200d]--[${ALONE}]]`;
+const BETWEEN_LETTERS = String.raw`(?<=\p{Alphabetic}\p{M}*)['’‘＇.．․:：·‧](?=\p{Alphabetic})`;
+const BETWEEN_DIGITS = String.raw`(?<=\p{Nd}\p{M}*)['’‘＇.．․,，;；](?=\p{Nd})`;
 /**
  * Words as Unicode's default word boundaries (UAX #29) make them, which is what Lucene's StandardTokenizer follows: runs
  * of letters, marks, digits and underscores; kept together over an apostrophe, full stop, colon or middle dot between two
  * letters ("don't", "u.s"), over an apostrophe, full stop, comma or semicolon between two digits ("1,000.5"); Chinese
  * characters and hiragana each alone. Left out: Hebrew's quotation marks, emoji, and the dictionaries of Thai and Lao.
  */
-const ALONE = String.raw`\p{Script=Han}\p{Script=Hiragana}`;
-const PART = String.raw`[[\p{Alphabetic}\p{M}\p{Nd}_\u200d]--[${ALONE}]]`;
-const BETWEEN_LETTERS = String.raw`(?<=\p{Alphabetic}\p{M}*)['’‘＇.．․:：·‧](?=\p{Alphabetic})`;
-const BETWEEN_DIGITS = String.raw`(?<=\p{Nd}\p{M}*)['’‘＇.．․,，;；](?=\p{Nd})`;
 const WORD = new RegExp(`[${ALONE}]|${PART}+(?:(?:${BETWEEN_LETTERS}|${BETWEEN_DIGITS})${PART}+)*`, 'gv');
 const LETTER_OR_DIGIT = /[\p{Alphabetic}\p{Nd}]/u;
 const POSSESSIVE = /['’＇][sS]$/;

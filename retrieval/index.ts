@@ -26,3 +26,5 @@ export {
 export { compareHits, compareIds } from './ranking.js';
 export { FlatIndex } from './search.js';
 export { documentText, type Document, type Hit, type Qrels, type Query, type RetrievalSet, type Run } from './types.js';
+export { encodeTexts, type EncodeOptions, type TextTokenizer } from './encode.js';
+export { evaluateBm25, evaluateModel } from './evaluate.js';

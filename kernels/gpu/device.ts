@@ -15,18 +15,32 @@ let dawn: GPU | undefined;
 async function entryPoint(): Promise<GPU> {
   if (typeof navigator !== 'undefined' && 'gpu' in navigator && navigator.gpu) return navigator.gpu;
   if (typeof process === 'undefined' || !process.versions?.node)
-    throw new Error(
-      'backend gpu:webgpu: this browser offers no WebGPU (navigator.gpu); use a browser that has it over HTTPS, or switch it on (Chromium: --enable-unsafe-webgpu)',
+    throw missing(
+      'this browser offers no WebGPU',
+      'take one that does and a page over HTTPS, or the flag --enable-unsafe-webgpu of Chromium',
     );
   if (dawn) return dawn;
+  if (process.platform === 'linux' && !hasVulkanLoader())
+    throw missing('libvulkan.so.1 cannot be loaded', 'install the package libvulkan1 and the Vulkan driver of the GPU');
   try {
     const { create } = await import('webgpu');
     return (dawn = create([]));
-  } catch (cause) {
-    throw new Error(
-      `backend gpu:webgpu: the package webgpu cannot be loaded (${String(cause instanceof Error ? cause.message : cause).split('\n')[0]}); install it: npm install webgpu@0.6.2`,
-      { cause },
-    );
+  } catch (error) {
+    const [reason] = (error as Error).message.split('\n');
+    throw missing(`the package webgpu cannot be loaded (${reason})`, 'npm install webgpu@0.6.2');
+  }
+}
+
+const missing = (what: string, remedy: string) => new Error(`backend gpu:webgpu: ${what}; to have it: ${remedy}`);
+
+/** Dawn would look for the library itself, and complain on the standard error. */
+function hasVulkanLoader(): boolean {
+  try {
+    process.dlopen({ exports: {} }, 'libvulkan.so.1');
+    return true;
+  } catch (error) {
+    // The library is no module of Node, which is an error too, but one that comes after it was loaded.
+    return !(error as Error).message.includes('cannot open shared object file');
   }
 }
 
@@ -37,8 +51,10 @@ export async function openDevice(): Promise<Device> {
   const gpu = await entryPoint();
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter)
-    throw new Error(
-      'backend gpu:webgpu: no adapter found; it needs a GPU with its Vulkan driver (libvulkan1 and the driver on Linux), or a software one: install chromium and set VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json',
+    throw missing(
+      'no adapter found',
+      'install the Vulkan driver of the GPU, or for tests chromium, whose SwiftShader computes on the CPU ' +
+        '(VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json)',
     );
   const { maxStorageBufferBindingSize, maxBufferSize } = adapter.limits;
   const device = await adapter.requestDevice({ requiredLimits: { maxStorageBufferBindingSize, maxBufferSize } });

@@ -10,7 +10,7 @@ import { oracleIds, shared } from './support.js';
 const tokens = [...SPECIAL_TOKENS, 'a', '##b', 'é', '##é', 'A', '中', '12', '0', '__proto__', 'constructor', '"', '\\'];
 const json = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
 
-t.test('round trip, with every option', async (t) => {
+void t.test('round trip, with every option', async (t) => {
   const dir = join(t.testdir(), 'new', 'folder');
   const choice = fc.record({
     lowercase: fc.boolean(),
@@ -30,7 +30,11 @@ t.test('round trip, with every option', async (t) => {
       const text = 'ab AB éé a\u0301b 中12 0 __proto__ constructor "\\" [MASK] a\u0007b';
       t.same([...loaded.encode(text)], oracleIds(reference, text));
       t.same(reference.encode('ab').ids, [loaded.cls, ...loaded.encode('ab'), loaded.sep]);
-      t.same((await loadTokenizer(join(dir, 'vocab.txt'), { cleanText: options.cleanText, maxChars: options.maxChars })).options, saved.options);
+      t.same(
+        (await loadTokenizer(join(dir, 'vocab.txt'), { cleanText: options.cleanText, maxChars: options.maxChars }))
+          .options,
+        saved.options,
+      );
     }),
     { numRuns: 40 },
   );
@@ -40,19 +44,19 @@ t.test('round trip, with every option', async (t) => {
 });
 
 const uncased = shared('vocab/bert-base-uncased.vocab.txt');
-t.test('the vocabulary of BERT', { skip: uncased.skip }, async (t) => {
+void t.test('the vocabulary of BERT', { skip: uncased.skip }, async (t) => {
   const dir = t.testdir();
   await saveTokenizer(dir, await loadTokenizer(uncased.file));
   t.equal(readFileSync(join(dir, 'vocab.txt'), 'utf8'), readFileSync(uncased.file, 'utf8'));
   t.equal((await loadTokenizer(dir)).size, 30522);
 });
 
-t.test('a vocabulary with a byte order mark and Windows line ends', async (t) => {
+void t.test('a vocabulary with a byte order mark and Windows line ends', async (t) => {
   const dir = t.testdir({ 'vocab.txt': '\uFEFF' + tokens.join('\r\n') });
   t.same((await loadTokenizer(dir)).vocab, tokens);
 });
 
-t.test('added tokens beyond the vocabulary', async (t) => {
+void t.test('added tokens beyond the vocabulary', async (t) => {
   const content = toTokenizerJson(WordPiece.fromVocab(tokens));
   (content.added_tokens as object[]).push({ id: tokens.length, content: '<x.y>', special: false, normalized: false });
   const loaded = WordPiece.fromTokenizerJson(content);
@@ -60,7 +64,7 @@ t.test('added tokens beyond the vocabulary', async (t) => {
   t.notOk(loaded.isSpecial(tokens.length));
 });
 
-t.test('names what is wrong', async (t) => {
+void t.test('names what is wrong', async (t) => {
   const dir = t.testdir({
     empty: {},
     'cut.json': '{"model": {"vocab"',
@@ -69,11 +73,14 @@ t.test('names what is wrong', async (t) => {
   await t.rejects(loadTokenizer(join(dir, 'empty')), {
     message: `loadTokenizer: ${join(dir, 'empty')}: no tokenizer found, expected a folder with tokenizer.json or vocab.txt, or such a file. Check the path, or train a vocabulary with trainWordPiece.`,
   });
-  await t.rejects(loadTokenizer(join(dir, 'cut.json')), /cut\.json: malformed JSON .* expected a Hugging Face tokenizer file/);
+  await t.rejects(
+    loadTokenizer(join(dir, 'cut.json')),
+    /cut\.json: malformed JSON .* expected a Hugging Face tokenizer file/,
+  );
   await t.rejects(loadTokenizer(dir), /vocab\.txt: WordPiece: the vocabulary of 5 tokens has no \[MASK\]/);
 });
 
-t.test('refuses tokenizers of another kind, naming the field', (t) => {
+void t.test('refuses tokenizers of another kind, naming the field', (t) => {
   const good = () => JSON.parse(JSON.stringify(toTokenizerJson(WordPiece.fromVocab(tokens)))) as Record<string, never>;
   const wrong: [string, (content: Record<string, Record<string, unknown>>) => void][] = [
     ['model.type is "BPE", expected \'WordPiece\'', (c) => (c.model.type = 'BPE')],
@@ -81,7 +88,7 @@ t.test('refuses tokenizers of another kind, naming the field', (t) => {
     ['model.unk_token is "<unk>"', (c) => (c.model.unk_token = '<unk>')],
     ['model.vocab is []', (c) => (c.model.vocab = [])],
     ["the id of 'a' is -1", (c) => ((c.model.vocab as Record<string, unknown>).a = -1)],
-    ["the id of 'a' is \"5\"", (c) => ((c.model.vocab as Record<string, unknown>).a = '5')],
+    ['the id of \'a\' is "5"', (c) => ((c.model.vocab as Record<string, unknown>).a = '5')],
     ["is 6, expected another: '", (c) => ((c.model.vocab as Record<string, unknown>).a = 6)],
     ["model.vocab's token for id 5", (c) => delete (c.model.vocab as Record<string, unknown>).a],
     ['model.max_input_chars_per_word is 0', (c) => (c.model.max_input_chars_per_word = 0)],
@@ -102,14 +109,18 @@ t.test('refuses tokenizers of another kind, naming the field', (t) => {
       t.match((error as Error).message, /Only BERT's WordPiece tokenizers are read/);
     }
   }
-  for (const content of [null, 1, [], {}, { model: {} }]) t.throws(() => WordPiece.fromTokenizerJson(content), /tokenizer\.json: /);
+  for (const content of [null, 1, [], {}, { model: {} }])
+    t.throws(() => WordPiece.fromTokenizerJson(content), /tokenizer\.json: /);
   t.end();
 });
 
-t.test('a folder that cannot be written', async (t) => {
+void t.test('a folder that cannot be written', async (t) => {
   const dir = t.testdir({ file: 'not a folder', locked: {} });
   const tokenizer = WordPiece.fromVocab(tokens);
-  await t.rejects(saveTokenizer(join(dir, 'file'), tokenizer), /saveTokenizer: .*file cannot be written .*expected a folder with room/);
+  await t.rejects(
+    saveTokenizer(join(dir, 'file'), tokenizer),
+    /saveTokenizer: .*file cannot be written .*expected a folder with room/,
+  );
   t.equal(readFileSync(join(dir, 'file'), 'utf8'), 'not a folder');
   if (process.getuid?.() === 0) return;
   chmodSync(join(dir, 'locked'), 0o500);

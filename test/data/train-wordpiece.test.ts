@@ -39,32 +39,44 @@ function plainTraining(texts: string[], vocabSize: number, minFrequency: number)
   return vocab;
 }
 
-t.test('learns what counting anew before every merge learns', async (t) => {
-  const word = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 9 });
-  const texts = fc.array(fc.array(word, { maxLength: 12 }).map((words) => words.join(' ')), { minLength: 1, maxLength: 6 });
+void t.test('learns what counting anew before every merge learns', async (t) => {
+  const word = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 16 });
+  const texts = fc.array(
+    fc.array(word, { maxLength: 12 }).map((words) => words.join(' ')),
+    { minLength: 1, maxLength: 6 },
+  );
   await fc.assert(
-    fc.asyncProperty(texts, fc.integer({ min: 11, max: 60 }), fc.integer({ min: 1, max: 3 }), async (sample, vocabSize, minFrequency) => {
-      fc.pre(sample.join('') !== '');
-      const tokenizer = await trainWordPiece(sample, { vocabSize, minFrequency });
-      t.same(tokenizer.vocab, plainTraining(sample, vocabSize, minFrequency));
-    }),
+    fc.asyncProperty(
+      texts,
+      fc.integer({ min: 11, max: 60 }),
+      fc.integer({ min: 1, max: 3 }),
+      async (sample, vocabSize, minFrequency) => {
+        fc.pre(sample.join('') !== '');
+        const tokenizer = await trainWordPiece(sample, { vocabSize, minFrequency });
+        t.same(tokenizer.vocab, plainTraining(sample, vocabSize, minFrequency));
+      },
+    ),
     { numRuns: 300 },
   );
 });
 
-t.test('real text', async (t) => {
+void t.test('real text', async (t) => {
   const texts = (await sotu()).slice(0, 2000).map(({ text }) => text);
   const tokenizer = await trainWordPiece(texts, { vocabSize: 2000 });
 
-  t.test('has the size asked for, special tokens first', async (t) => {
+  void t.test('has the size asked for, special tokens first', async (t) => {
     t.equal(tokenizer.size, 2000);
     t.same(tokenizer.vocab.slice(0, 5), SPECIAL_TOKENS);
     t.equal(new Set(tokenizer.vocab).size, 2000);
     for (const common of ['the', 'government', '##ing', '##tion']) t.ok(tokenizer.id(common), common);
   });
 
-  t.test('spells its own texts without [UNK], and back', async (t) => {
-    const letters = (text: string) => text.toLowerCase().normalize('NFD').replace(/\p{Mn}|\s/gu, '');
+  void t.test('spells its own texts without [UNK], and back', async (t) => {
+    const letters = (text: string) =>
+      text
+        .toLowerCase()
+        .normalize('NFD')
+        .replace(/\p{Mn}|\s/gu, '');
     for (const text of texts.slice(0, 200)) {
       const ids = tokenizer.encode(text);
       t.notOk(ids.includes(tokenizer.unk));
@@ -72,40 +84,49 @@ t.test('real text', async (t) => {
     }
   });
 
-  t.test('is the same again, from a stream too', async (t) => {
+  void t.test('is the same again, from a stream too', async (t) => {
     async function* stream() {
       for (const text of texts) yield await Promise.resolve(text);
     }
     t.same((await trainWordPiece(stream(), { vocabSize: 2000 })).vocab, tokenizer.vocab);
   });
 
-  t.test('tells how far it is', async (t) => {
+  void t.test('tells how far it is', async (t) => {
     const stages = new Map<string, number>();
     await trainWordPiece(texts, { vocabSize: 2000, onProgress: ({ stage, done }) => stages.set(stage, done) });
-    t.same([...stages], [['reading', 2000], ['merging', 2000]]);
+    t.same(
+      [...stages],
+      [
+        ['reading', 2000],
+        ['merging', 2000],
+      ],
+    );
   });
 });
 
-t.test('keeps case and accents when told to', async (t) => {
+void t.test('keeps case and accents when told to', async (t) => {
   const tokenizer = await trainWordPiece(['Été Été'], { vocabSize: 100, lowercase: false });
-  t.same(tokenizer.vocab.slice(5), ['t', 'É', 'é', '##t', '##é', '##té', 'Été']);
+  t.same(tokenizer.vocab.slice(5), ['t', 'É', 'é', '##t', '##é', 'Ét', 'Été']);
   t.equal(tokenizer.options.lowercase, false);
 });
 
-t.test('a small corpus gives a small vocabulary', async (t) => {
+void t.test('a small corpus gives a small vocabulary', async (t) => {
   const tokenizer = await trainWordPiece(['ab ab', 'ab c'], { vocabSize: 8192 });
   t.same(tokenizer.vocab.slice(5), ['a', 'b', 'c', '##b', 'ab']);
   t.type(tokenizer, WordPiece);
 });
 
-t.test('the alphabet can be limited: words beyond it are unknown', async (t) => {
+void t.test('the alphabet can be limited: words beyond it are unknown', async (t) => {
   const tokenizer = await trainWordPiece(['abab abab 中 a中b'], { vocabSize: 50, alphabetSize: 2 });
   t.same(tokenizer.vocab.slice(5, 9), ['a', 'b', '##a', '##b']);
   t.same([...tokenizer.encode('中 abab')], [tokenizer.unk, tokenizer.id('abab')]);
 });
 
-t.test('refuses what cannot be trained', async (t) => {
+void t.test('refuses what cannot be trained', async (t) => {
   await t.rejects(trainWordPiece(['a'], { vocabSize: 5 }), /vocabSize is 5, expected a whole number above 5/);
-  await t.rejects(trainWordPiece(['abcdef'], { vocabSize: 8 }), /special tokens and single characters alone are 16. Raise vocabSize/);
+  await t.rejects(
+    trainWordPiece(['abcdef'], { vocabSize: 8 }),
+    /special tokens and single characters alone are 16. Raise vocabSize/,
+  );
   await t.rejects(trainWordPiece([' ', ''], { vocabSize: 100 }), /the texts have no words/);
 });

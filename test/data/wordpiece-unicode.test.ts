@@ -5,11 +5,14 @@ import { SPECIAL_TOKENS, WordPiece } from '../../data/index.js';
 import type { WordPieceOptions } from '../../data/index.js';
 import { oracle, oracleIds } from './support.js';
 
-/** Every BMP character as a word and as a continuation, so that no difference hides behind [UNK]. */
+/**
+ * The characters of the BMP as words and as continuations, so that no difference hides behind [UNK]; of the ideographs
+ * and Hangul syllables, which are all alike, every 16th.
+ */
+const both = (unit: number) => [String.fromCharCode(unit), `##${String.fromCharCode(unit)}`];
 const everything: string[] = [...SPECIAL_TOKENS];
-for (let unit = 0; unit < 0x10000; unit++) {
-  if (unit < 0xd800 || unit > 0xdfff) everything.push(String.fromCharCode(unit), `##${String.fromCharCode(unit)}`);
-}
+for (let unit = 0; unit < 0xd800; unit += unit < 0x3400 ? 1 : 16) everything.push(...both(unit));
+for (let unit = 0xe000; unit < 0x10000; unit++) everything.push(...both(unit));
 const variants: Record<string, Partial<WordPieceOptions>> = {
   'lower case': {},
   cased: { lowercase: false },
@@ -24,39 +27,100 @@ const pairs = Object.entries(variants).map(([name, options]) => {
 });
 
 for (const { name, tokenizer, reference } of pairs) {
-  t.test(`every code point: ${name}`, (t) => {
+  void t.test(`every code point: ${name}`, (t) => {
     const differing: string[] = [];
     const check = (first: number, last: number) => {
       for (let start = first; start <= last; start += 512) {
         const points = Array.from({ length: Math.min(512, last + 1 - start) }, (_, i) => start + i);
-        const text = points.map((point) => String.fromCodePoint(point)).map((char) => `a${char}Σ${char}b`).join(' ');
+        const text = points
+          .map((point) => String.fromCodePoint(point))
+          .map((char) => `a${char}Σ${char}b`)
+          .join(' ');
         if (tokenizer.encode(text).join() !== oracleIds(reference, text).join()) differing.push(start.toString(16));
       }
     };
     check(0, 0xffff);
-    check(0x10000, name === 'lower case' ? 0x323af : 0x1ffff);
+    check(0x10000, name === 'lower case' ? 0x323af : 0x10fff);
     check(0xe0000, 0xe01ff);
     t.same(differing, [], 'blocks of 512 code points, by their first');
     t.end();
   });
 }
 
-t.test('random Unicode', (t) => {
+void t.test('random Unicode', (t) => {
   const nasty = fc.constantFrom(
-    ...['[MASK]', '[SEP]', '[', ' ', '\n', '\u00a0', '\u3000', '\ufeff', '\u200d', '\u200b', '\u0000', '\ufffd', '\u0085', '\v'],
-    ...['İ', 'ı', 'ß', 'ẞ', 'Σ', 'ς', 'ΑΣ', "'", '’', 'é', 'e\u0301', '\u0301', '\u0323', 'Å', 'ﬁ', '한', '각', '\u1100\u1161'],
-    ...['中', '豈', '𠀀', '丽', '😀', '👩‍👩‍👧', '🇩🇪', '\ud83d', '\ude00', '𝐀', '𐀀', '؟', '。', '「', '①', '²', 'q\u0307\u0323'],
+    ...[
+      '[MASK]',
+      '[SEP]',
+      '[',
+      ' ',
+      '\n',
+      '\u00a0',
+      '\u3000',
+      '\ufeff',
+      '\u200d',
+      '\u200b',
+      '\u0000',
+      '\ufffd',
+      '\u0085',
+      '\v',
+    ],
+    ...[
+      'İ',
+      'ı',
+      'ß',
+      'ẞ',
+      'Σ',
+      'ς',
+      'ΑΣ',
+      "'",
+      '’',
+      'é',
+      'e\u0301',
+      '\u0301',
+      '\u0323',
+      'Å',
+      'ﬁ',
+      '한',
+      '각',
+      '\u1100\u1161',
+    ],
+    ...[
+      '中',
+      '豈',
+      '𠀀',
+      '丽',
+      '😀',
+      '👩‍👩‍👧',
+      '🇩🇪',
+      '\ud83d',
+      '\ude00',
+      '𝐀',
+      '𐀀',
+      '؟',
+      '。',
+      '「',
+      '①',
+      '²',
+      'q\u0307\u0323',
+    ],
   );
   const text = fc
-    .array(fc.oneof(nasty, fc.string({ unit: 'binary', maxLength: 8 }), fc.string({ unit: 'grapheme', maxLength: 8 }), fc.string()))
+    .array(
+      fc.oneof(
+        nasty,
+        fc.string({ unit: 'binary', maxLength: 8 }),
+        fc.string({ unit: 'grapheme', maxLength: 8 }),
+        fc.string(),
+      ),
+    )
     .map((parts) => parts.join(''));
   for (const { name, tokenizer, reference } of pairs) {
     fc.assert(
       fc.property(text, (sample) => tokenizer.encode(sample).join() === oracleIds(reference, sample).join()),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
     t.pass(name);
   }
   t.end();
 });
-

@@ -63,6 +63,21 @@ export function forward(kernel: Kernel, { inputs, outputs }: Operands): Record<s
   );
 }
 
+/** A recipe whose shapes are a few extents each; random shapes have every extent from 1 to its limit. */
+export function sized(
+  kernel: Kernel,
+  tolerance: number,
+  limits: readonly number[],
+  shapes: readonly (readonly number[])[],
+  make: (random: Random, ...extents: number[]) => Operands,
+): Recipe {
+  const draw = (random: Random) => limits.map((limit) => 1 + random.integer(limit));
+  return recipe(kernel, tolerance, shapes, draw, (random, shape) => make(random, ...shape));
+}
+
+/** Outputs by name. */
+export type Results = Readonly<Record<string, FloatArray>>;
+
 export interface RunOptions {
   /** Cells that every storage has beyond its array; a kernel must leave them alone. */
   padding?: number;
@@ -76,14 +91,12 @@ export async function runCase(
   backend: Backend,
   { kernel, label, inputs, outputs }: Case,
   { padding = 0 }: RunOptions = {},
-): Promise<Record<string, FloatArray>> {
+): Promise<Results> {
   const before = backend.memory();
   const storages: Storage[] = [];
   const place = (dims: Dims, data?: Float32Array): View => {
     const cells = cellsOf(dims);
-    const padded = new Float32Array(cells + padding).fill(NaN);
-    if (data) padded.set(data);
-    const storage = backend.alloc(cells + padding, padding === 0 && data ? data : padded);
+    const storage = backend.alloc(cells + padding, padding === 0 && data ? data : behind(data ?? [], cells + padding));
     storages.push(storage);
     return { storage, dims };
   };
@@ -107,6 +120,13 @@ export async function runCase(
   return results;
 }
 
+/** These numbers and then NaN. */
+function behind(data: ArrayLike<number>, cells: number): Float32Array {
+  const padded = new Float32Array(cells).fill(NaN);
+  padded.set(data);
+  return padded;
+}
+
 /** Largest difference between two arrays, relative to the largest magnitude expected; infinite where one is not finite. */
 export function relativeError(actual: FloatArray, expected: FloatArray): number {
   if (actual.length !== expected.length) return Infinity;
@@ -121,7 +141,7 @@ export function relativeError(actual: FloatArray, expected: FloatArray): number 
 }
 
 /** The worst output of a case, and how far off it is; `kernel` and `label` say where. */
-export function worstOutput(actual: Record<string, FloatArray>, expected: Record<string, FloatArray>) {
+export function worstOutput(actual: Results, expected: Results) {
   let worst = { output: '', error: 0 };
   for (const output of Object.keys(expected)) {
     const error = relativeError(actual[output], expected[output]);

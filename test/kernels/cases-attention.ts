@@ -39,15 +39,14 @@ function drawShape(random: Random): Shape {
 const offsetsOf = (counts: readonly number[]) => counts.reduce((ends, count) => [...ends, ends.at(-1)! + count], [0]);
 const sequenceOf = (counts: readonly number[]) => counts.flatMap((count, b) => new Array<number>(count).fill(b));
 
-/** Bits of the keys that each query row sees, half of them at random and one for sure. */
+/** Bits of the keys that each query row sees: half of them at random, and two for sure, or all gradients were zero. */
 function visibleBits(random: Random, { queries, keys }: Shape): Operand {
   const words = Math.ceil(Math.max(...keys) / 16);
   const sequence = sequenceOf(queries);
   const visible = random.array([sequence.length, words], () => random.integer(2 ** 16));
   sequence.forEach((b, row) => {
     const sure = random.integer(keys[b]);
-    visible.data[row * words + Math.floor(sure / 16)] =
-      2 ** (sure % 16) * (1 + 2 * random.integer(2 ** (15 - (sure % 16))));
+    for (const key of [sure, (sure + 1) % keys[b]]) visible.data[row * words + Math.floor(key / 16)] |= 1 << (key % 16);
   });
   return visible;
 }

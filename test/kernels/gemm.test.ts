@@ -67,9 +67,10 @@ function operands(test: Case) {
   };
 }
 
+type Operands = ReturnType<typeof operands>;
+
 /** C as the engine leaves it, padding included. */
-function run(engine: Engine, test: Case): Float32Array {
-  const data = operands(test);
+function run(engine: Engine, test: Case, data = operands(test)): Float32Array {
   const pointers = { a: 0, b: 0, c: 0, bias: 0 };
   for (const name of ['a', 'b', 'c', 'bias'] as const) {
     pointers[name] = engine.heap.alloc(4 * data[name].length);
@@ -84,9 +85,8 @@ function run(engine: Engine, test: Case): Float32Array {
 }
 
 /** The same product in float64, each element one plain sum. */
-function expected(test: Case): Float64Array {
+function expected(test: Case, data: Operands): Float64Array {
   const { m, n, k, batch, transA, transB, lda, ldb, ldc, strideA, strideB, strideC } = layout(test);
-  const data = operands(test);
   const result = Float64Array.from(data.c);
   for (let z = 0; z < batch; z++) {
     for (let i = 0; i < m; i++) {
@@ -113,8 +113,9 @@ function worst(actual: Float32Array, wanted: Float64Array): number {
 }
 
 function check(test: Case): void {
-  const [first, ...others] = engines.map((engine) => run(engine, test));
-  const error = worst(first, expected(test));
+  const data = operands(test);
+  const [first, ...others] = engines.map((engine) => run(engine, test, data));
+  const error = worst(first, expected(test, data));
   if (error > tolerance(test.k)) throw new Error(`off by ${error}`);
   for (const other of others) {
     if (Buffer.compare(Buffer.from(first.buffer), Buffer.from(other.buffer)) !== 0) throw new Error('bits differ');
@@ -123,7 +124,7 @@ function check(test: Case): void {
 
 const size = (max: number) => fc.oneof(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 1, max }));
 
-t.test('random problems agree with the float64 product, with the same bits on 1, 2 and 3 threads', async () => {
+void t.test('random problems agree with the float64 product, with the same bits on 1, 2 and 3 threads', async () => {
   const problem = fc.record({
     m: size(70),
     n: size(70),
@@ -142,14 +143,14 @@ t.test('random problems agree with the float64 product, with the same bits on 1,
   fc.assert(fc.property(problem, check), { numRuns: 400 });
 });
 
-t.test('problems large enough to be shared out among threads and cut along k', async () => {
+void t.test('problems large enough to be shared out among threads and cut along k', async () => {
   for (const transA of [false, true]) {
     for (const transB of [false, true]) {
       for (const [m, n, k] of [
         [131, 75, 300],
-        [1, 1000, 257],
-        [1000, 1, 514],
-        [33, 400, 513],
+        [1, 600, 257],
+        [600, 1, 514],
+        [33, 200, 513],
       ]) {
         check({ ...plain, m, n, k, transA, transB, bias: true, accumulate: true });
         check({ ...plain, m, n, k, transA, transB, batch: 3, sharedB: true });
@@ -158,12 +159,12 @@ t.test('problems large enough to be shared out among threads and cut along k', a
   }
 });
 
-t.test('a B too large to be packed at once is taken in pieces', async () => {
+void t.test('a B too large to be packed at once is taken in pieces', async () => {
   check({ ...plain, m: 2, n: 9000, k: 400, transB: true, bias: true });
-  check({ ...plain, m: 3, n: 300, k: 900, batch: 12 });
+  check({ ...plain, m: 1, n: 300, k: 900, batch: 12 });
 });
 
-t.test('k = 0 gives the bias, zero, or what was there', async (t) => {
+void t.test('k = 0 gives the bias, zero, or what was there', async (t) => {
   const [engine] = engines;
   t.ok(run(engine, { ...plain, m: 5, n: 20, k: 0 }).every((value) => value === 0));
   const test = { ...plain, m: 5, n: 20, k: 0, bias: true };
@@ -172,7 +173,7 @@ t.test('k = 0 gives the bias, zero, or what was there', async (t) => {
   t.same(run(engine, kept), operands(kept).c);
 });
 
-t.test('nothing outside the m x n elements of C is written', async (t) => {
+void t.test('nothing outside the m x n elements of C is written', async (t) => {
   const test = { ...plain, m: 7, n: 21, k: 9, pad: 6 };
   const before = operands(test).c;
   const after = run(engines[1], test);
@@ -181,7 +182,7 @@ t.test('nothing outside the m x n elements of C is written', async (t) => {
   });
 });
 
-t.test('an element has the same bits wherever it lies in the product', async (t) => {
+void t.test('an element has the same bits wherever it lies in the product', async (t) => {
   const [engine] = engines;
   const [m, n, k] = [51, 43, 600];
   const { a, b } = operands({ ...plain, m, n, k });
@@ -201,7 +202,7 @@ t.test('an element has the same bits wherever it lies in the product', async (t)
   for (const pointer of Object.values(at)) engine.heap.free(pointer);
 });
 
-t.test('the heap is as it was but for the workspace, and the workspace stops growing', async (t) => {
+void t.test('the heap is as it was but for the workspace, and the workspace stops growing', async (t) => {
   const [engine] = engines;
   const test = { ...plain, m: 64, n: 64, k: 64 };
   run(engine, test);

@@ -1,7 +1,15 @@
 // Metrics: cases worked by hand, and a slow transcription of the definitions on random runs with many ties.
 import fc from 'fast-check';
 import t from 'tap';
-import { averagePrecision, evaluateRun, ndcg, precision, rank, recall, reciprocalRank } from '../../retrieval/metrics.js';
+import {
+  averagePrecision,
+  evaluateRun,
+  ndcg,
+  precision,
+  rank,
+  recall,
+  reciprocalRank,
+} from '../../retrieval/metrics.js';
 import { compareIds } from '../../retrieval/ranking.js';
 import type { Hit } from '../../retrieval/types.js';
 
@@ -44,7 +52,9 @@ void t.test('ties go to the larger id, whatever the order of the run', async (t)
 
 void t.test('ids compare as their UTF-8 bytes', async () => {
   // Halves of surrogate pairs alone have no UTF-8.
-  const id = fc.string({ unit: fc.constantFrom('a', 'b', '\u00e9', '\u4e2d', '\ue000', '\uffff', '\u{10000}', '\u{1f600}') });
+  const id = fc.string({
+    unit: fc.constantFrom('a', 'b', '\u00e9', '\u4e2d', '\ue000', '\uffff', '\u{10000}', '\u{1f600}'),
+  });
   fc.assert(
     fc.property(id, id, (a, b) => Math.sign(compareIds(a, b)) === Buffer.compare(Buffer.from(a), Buffer.from(b))),
   );
@@ -104,7 +114,9 @@ function slow(hits: readonly Hit[], judged: ReadonlyMap<string, number>): Record
 
 const NAMES = ['ndcg@10', 'mrr@10', 'recall@100', 'map'] as const;
 const id = fc.integer({ min: 0, max: 160 }).map(String);
-const judgements = fc.array(fc.tuple(id, fc.integer({ min: -1, max: 4 })), { maxLength: 40 }).map((all) => new Map(all));
+const judgements = fc
+  .array(fc.tuple(id, fc.integer({ min: -1, max: 4 })), { maxLength: 40 })
+  .map((all) => new Map(all));
 const run = fc.uniqueArray(fc.record({ id, score: fc.integer({ min: 0, max: 30 }) }), {
   selector: (hit) => hit.id,
   maxLength: 150,
@@ -120,7 +132,7 @@ void t.test('equal to the slow transcription, with ties, missing and unjudged do
       );
       const wanted = queries.map(([hits, judged]) => slow(hits, judged));
       return NAMES.every((name) => {
-        const each = wanted.every((scores, i) => near(scores[name], (perQuery.get(`q${i}`)?.[name] ?? NaN)));
+        const each = wanted.every((scores, i) => near(scores[name], perQuery.get(`q${i}`)?.[name] ?? NaN));
         const average = wanted.reduce((sum, scores) => sum + scores[name], 0) / wanted.length;
         return each && near(average, mean[name]);
       });
@@ -137,7 +149,8 @@ void t.test('the order of the run does not matter, nor does a monotonic change o
     fc.property(shuffled, judgements, ([hits, others], judged) => {
       const scores = (some: readonly Hit[]) => JSON.stringify(only(some, Object.fromEntries(judged)));
       return (
-        scores(hits) === scores(others) && scores(hits) === scores(hits.map(({ id, score }) => ({ id, score: 2 * score + 1 })))
+        scores(hits) === scores(others) &&
+        scores(hits) === scores(hits.map(({ id, score }) => ({ id, score: 2 * score + 1 })))
       );
     }),
   );

@@ -108,7 +108,7 @@ function weigh(row: usize, end: usize, factor: f32, threshold: i32, state: i32):
 }
 
 /** ln(x) of one number. */
-export function logarithm(x: f32): f32 {
+function logarithm(x: f32): f32 {
   return f32x4.extract_lane(Elementary.log(f32x4.splat(x)), 0);
 }
 

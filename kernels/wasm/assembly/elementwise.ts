@@ -59,6 +59,17 @@ function binary<F extends Binary>(a: usize, b: usize, y: usize, n: i32, begin: i
 }
 
 @unmanaged
+class Copy extends Unary {
+  @inline override of(x: v128): v128 {
+    return x;
+  }
+}
+
+export function copy(x: usize, y: usize, n: i32, begin: i32, end: i32): void {
+  unary<Copy>(x, y, n, begin, end);
+}
+
+@unmanaged
 class Exp extends Unary {
   @inline override of(x: v128): v128 {
     return Elementary.exp(x);

@@ -157,11 +157,11 @@ export function gemm(
       if (transposed) packBlockTransposed(from, lda, panel, rows, deep);
       else packBlock(from, lda, panel, rows, deep);
       const add = p > 0 || accumulate ? 1 : 0;
-      const offset = p == 0 && bias ? bias : 0;
+      const offset = p == 0 ? bias : 0;
       for (let j = first; j < last; j += NR) {
-        const b = strip + ((<usize>(p * strips) * NR + <usize>j * <usize>deep) << 2);
-        const edge = offset ? offset + (j << 2) : 0;
-        multiplyStrip(deep, panel, b, target + (j << 2), ldc, rows, min(NR, last - j), add, edge);
+        const at = (<usize>(p * strips) * NR + <usize>j * <usize>deep) << 2;
+        const addend = offset ? offset + (j << 2) : 0;
+        multiplyStrip(deep, strip, at, target + (j << 2), ldc, rows, min(NR, last - j), add, addend);
       }
       p += kc;
     } while (p < k);
@@ -192,33 +192,54 @@ function packBlock(from: usize, ld: usize, to: usize, rows: i32, deep: i32): voi
   }
 }
 
-/** A transposed: a row of k in memory holds the block's rows side by side, two of which are a pair already. */
+/**
+ * A transposed: a row of k in memory holds the block's rows side by side, two of which are a pair already. 16 rows, one
+ * cache line of memory, are taken through all of k at a time, two steps of k to a store.
+ */
 function packBlockTransposed(from: usize, ld: usize, to: usize, rows: i32, deep: i32): void {
   const size = (<usize>deep) << 3;
-  for (let p = 0; p < deep; p++) {
+  let i = 0;
+  for (; i + 16 <= rows; i += 16) {
+    let x = from + ((<usize>i) << 2);
     let t = to;
-    let i = 0;
-    for (; i + 4 <= rows; i += 4) {
-      const x = v128.load(from + (i << 2));
-      v128.store64_lane(t, x, 0);
-      v128.store64_lane(t + size, x, 1);
-      t += size << 1;
+    let p = 0;
+    for (; p + 2 <= deep; p += 2) {
+      const y = x + ld;
+      packPairs(x, y, t, size);
+      packPairs(x + 16, y + 16, t + 2 * size, size);
+      packPairs(x + 32, y + 32, t + 4 * size, size);
+      packPairs(x + 48, y + 48, t + 6 * size, size);
+      x = y + ld;
+      t += 16;
     }
-    for (; i < rows; i += MR) {
-      store<f32>(t, load<f32>(from + (i << 2)));
-      store<f32>(t, i + 1 < rows ? load<f32>(from + (i << 2), 4) : 0, 4);
-      t += size;
+    if (p < deep) for (let pair: usize = 0; pair < 8; pair++) store<u64>(t + pair * size, load<u64>(x + (pair << 3)));
+    to += size << 3;
+  }
+  for (; i < rows; i += MR) {
+    const paired = i + 1 < rows;
+    let x = from + ((<usize>i) << 2);
+    for (let p = 0; p < deep; p++) {
+      store<f32>(to, load<f32>(x));
+      store<f32>(to, paired ? load<f32>(x, 4) : 0, 4);
+      x += ld;
+      to += 8;
     }
-    from += ld;
-    to += 8;
   }
 }
 
-/** All row pairs of a packed block of A times one packed strip of B. */
+/** Four rows of A at two steps of k, x and y: two pairs, each to its own place. */
+function packPairs(x: usize, y: usize, to: usize, size: usize): void {
+  const first = v128.load(x);
+  const second = v128.load(y);
+  v128.store(to, v128.shuffle<i64>(first, second, 0, 2));
+  v128.store(to + size, v128.shuffle<i64>(first, second, 1, 3));
+}
+
+/** All row pairs of the packed block of A times the strip of B that lies `at` bytes into `packed`. */
 function multiplyStrip(
   deep: i32,
-  a: usize,
-  b: usize,
+  packed: usize,
+  at: usize,
   c: usize,
   ldc: usize,
   rows: i32,
@@ -226,11 +247,12 @@ function multiplyStrip(
   add: i32,
   bias: usize,
 ): void {
+  let a: usize = EDGE;
   for (let i = 0; i < rows; i += MR) {
     if (columns == NR && i + 1 < rows) {
-      multiplyTile(deep, a - scratch, b - c, c, ldc, add, bias);
+      multiplyTile(deep, a, packed, at, c, ldc, add, bias);
     } else {
-      multiplyTile(deep, a - scratch, b - scratch, scratch, 64, 0, 0);
+      multiplyTile(deep, a, packed, at, scratch, 64, 0, 0);
       storeEdge(c, ldc, min(MR, rows - i), columns, add, bias);
     }
     a += (<usize>deep) << 3;
@@ -251,8 +273,23 @@ function storeEdge(c: usize, ldc: usize, rows: i32, columns: i32, add: i32, bias
   }
 }
 
-/** The register tile: 2 rows of A times 16 columns of B over `deep` steps of k. */
-function multiplyTile(deep: i32, a: usize, b: usize, c: usize, ldc: usize, add: i32, bias: usize): void {
+/**
+ * The register tile: 2 rows of A, `from` bytes into the scratch memory, times the strip of B over `deep` steps of k.
+ * Written for V8, whose code was read (docs/design/gemm.md): pointers that start as a sum need no zero-extension in the
+ * loop; a loop that ends at the bottom lets the address of the second broadcast be computed once; the exit between two
+ * steps keeps the loads of the second from being moved up and spilled; and C is stored last column first because V8
+ * orders the loop from the stores backwards, so that each load of B comes just before its two uses.
+ */
+function multiplyTile(
+  deep: i32,
+  from: usize,
+  packed: usize,
+  at: usize,
+  c: usize,
+  ldc: usize,
+  add: i32,
+  bias: usize,
+): void {
   let c00 = f32x4.splat(0);
   let c01 = f32x4.splat(0);
   let c02 = f32x4.splat(0);
@@ -261,74 +298,76 @@ function multiplyTile(deep: i32, a: usize, b: usize, c: usize, ldc: usize, add: 
   let c11 = f32x4.splat(0);
   let c12 = f32x4.splat(0);
   let c13 = f32x4.splat(0);
-  a += scratch;
-  b += c;
-  const end = a + (<usize>deep << 3);
-  if (deep > 0) do {
-    let a0 = v128.load32_splat(a);
-    let a1 = v128.load32_splat(a, 4);
-    let b0 = v128.load(b, 0);
-    c00 = f32x4.add(c00, f32x4.mul(a0, b0));
-    c10 = f32x4.add(c10, f32x4.mul(a1, b0));
-    let b1 = v128.load(b, 16);
-    c01 = f32x4.add(c01, f32x4.mul(a0, b1));
-    c11 = f32x4.add(c11, f32x4.mul(a1, b1));
-    let b2 = v128.load(b, 32);
-    c02 = f32x4.add(c02, f32x4.mul(a0, b2));
-    c12 = f32x4.add(c12, f32x4.mul(a1, b2));
-    let b3 = v128.load(b, 48);
-    c03 = f32x4.add(c03, f32x4.mul(a0, b3));
-    c13 = f32x4.add(c13, f32x4.mul(a1, b3));
-    a += 8;
-    if (a == end) break;
-    a0 = v128.load32_splat(a);
-    a1 = v128.load32_splat(a, 4);
-    b0 = v128.load(b, 64);
-    c00 = f32x4.add(c00, f32x4.mul(a0, b0));
-    c10 = f32x4.add(c10, f32x4.mul(a1, b0));
-    b1 = v128.load(b, 80);
-    c01 = f32x4.add(c01, f32x4.mul(a0, b1));
-    c11 = f32x4.add(c11, f32x4.mul(a1, b1));
-    b2 = v128.load(b, 96);
-    c02 = f32x4.add(c02, f32x4.mul(a0, b2));
-    c12 = f32x4.add(c12, f32x4.mul(a1, b2));
-    b3 = v128.load(b, 112);
-    c03 = f32x4.add(c03, f32x4.mul(a0, b3));
-    c13 = f32x4.add(c13, f32x4.mul(a1, b3));
-    a += 8;
-    b += 128;
-  } while (a != end);
+  if (deep > 0) {
+    let a = scratch + from;
+    let b = packed + at;
+    const end = a + ((<usize>deep) << 3);
+    do {
+      let a0 = v128.load32_splat(a);
+      let a1 = v128.load32_splat(a, 4);
+      let b0 = v128.load(b);
+      c00 = f32x4.add(c00, f32x4.mul(a0, b0));
+      c10 = f32x4.add(c10, f32x4.mul(a1, b0));
+      let b1 = v128.load(b, 16);
+      c01 = f32x4.add(c01, f32x4.mul(a0, b1));
+      c11 = f32x4.add(c11, f32x4.mul(a1, b1));
+      let b2 = v128.load(b, 32);
+      c02 = f32x4.add(c02, f32x4.mul(a0, b2));
+      c12 = f32x4.add(c12, f32x4.mul(a1, b2));
+      let b3 = v128.load(b, 48);
+      c03 = f32x4.add(c03, f32x4.mul(a0, b3));
+      c13 = f32x4.add(c13, f32x4.mul(a1, b3));
+      a += 8;
+      if (a == end) break;
+      a0 = v128.load32_splat(a);
+      a1 = v128.load32_splat(a, 4);
+      b0 = v128.load(b, 64);
+      c00 = f32x4.add(c00, f32x4.mul(a0, b0));
+      c10 = f32x4.add(c10, f32x4.mul(a1, b0));
+      b1 = v128.load(b, 80);
+      c01 = f32x4.add(c01, f32x4.mul(a0, b1));
+      c11 = f32x4.add(c11, f32x4.mul(a1, b1));
+      b2 = v128.load(b, 96);
+      c02 = f32x4.add(c02, f32x4.mul(a0, b2));
+      c12 = f32x4.add(c12, f32x4.mul(a1, b2));
+      b3 = v128.load(b, 112);
+      c03 = f32x4.add(c03, f32x4.mul(a0, b3));
+      c13 = f32x4.add(c13, f32x4.mul(a1, b3));
+      a += 8;
+      b += 128;
+    } while (a != end);
+  }
   const d = c + ldc;
   if (add) {
-    c00 = f32x4.add(v128.load(c), c00);
-    c01 = f32x4.add(v128.load(c, 16), c01);
-    c02 = f32x4.add(v128.load(c, 32), c02);
-    c03 = f32x4.add(v128.load(c, 48), c03);
-    c10 = f32x4.add(v128.load(d), c10);
-    c11 = f32x4.add(v128.load(d, 16), c11);
-    c12 = f32x4.add(v128.load(d, 32), c12);
     c13 = f32x4.add(v128.load(d, 48), c13);
+    c03 = f32x4.add(v128.load(c, 48), c03);
+    c12 = f32x4.add(v128.load(d, 32), c12);
+    c02 = f32x4.add(v128.load(c, 32), c02);
+    c11 = f32x4.add(v128.load(d, 16), c11);
+    c01 = f32x4.add(v128.load(c, 16), c01);
+    c10 = f32x4.add(v128.load(d), c10);
+    c00 = f32x4.add(v128.load(c), c00);
   }
   if (bias) {
     const e0 = v128.load(bias);
     const e1 = v128.load(bias, 16);
     const e2 = v128.load(bias, 32);
     const e3 = v128.load(bias, 48);
-    c00 = f32x4.add(c00, e0);
-    c01 = f32x4.add(c01, e1);
-    c02 = f32x4.add(c02, e2);
-    c03 = f32x4.add(c03, e3);
-    c10 = f32x4.add(c10, e0);
-    c11 = f32x4.add(c11, e1);
-    c12 = f32x4.add(c12, e2);
     c13 = f32x4.add(c13, e3);
+    c03 = f32x4.add(c03, e3);
+    c12 = f32x4.add(c12, e2);
+    c02 = f32x4.add(c02, e2);
+    c11 = f32x4.add(c11, e1);
+    c01 = f32x4.add(c01, e1);
+    c10 = f32x4.add(c10, e0);
+    c00 = f32x4.add(c00, e0);
   }
-  v128.store(c, c00);
-  v128.store(c, c01, 16);
-  v128.store(c, c02, 32);
-  v128.store(c, c03, 48);
-  v128.store(d, c10);
-  v128.store(d, c11, 16);
-  v128.store(d, c12, 32);
   v128.store(d, c13, 48);
+  v128.store(c, c03, 48);
+  v128.store(d, c12, 32);
+  v128.store(c, c02, 32);
+  v128.store(d, c11, 16);
+  v128.store(c, c01, 16);
+  v128.store(d, c10);
+  v128.store(c, c00);
 }

@@ -2,3 +2,12 @@
 export { setScratch } from './scratch';
 export { peak } from './peak';
 export { gemmPack, gemm } from './gemm';
+export * from './elementwise';
+export * from './movement';
+export * from './reduce';
+export * from './rows';
+export * from './optimizer';
+export * from './attention';
+export * from './loss';
+export * from './attention';
+export * from './loss';

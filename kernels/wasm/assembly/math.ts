@@ -9,21 +9,24 @@ const TWO = memory.data<f32>([2]);
 const HALF = memory.data<f32>([0.5]);
 const INFINITE = memory.data<f32>([Infinity]);
 
-/** Adding this number, 1.5 * 2^23, rounds to a whole number, which then stands in the low bits of the sum. */
-const ROUND = memory.data<f32>([12582912]);
+/**
+ * Adding this number, 1.5 * 2^23 + 126, rounds to a whole number n, and leaves n + 126 in the low bits of the sum: 23
+ * places further up, these are the float 2^(n - 1).
+ */
+const ROUND = memory.data<f32>([12583038]);
 const LOG2_E = memory.data<f32>([1.44269504088896341]);
 /** ln 2 in two parts; products of the first with whole numbers below 2^8 are exact. */
 const LN2_HIGH = memory.data<f32>([0.693359375]);
 const LN2_LOW = memory.data<f32>([-2.12194440054690583e-4]);
-/** (exp(r) - 1 - r) / r^2 for |r| <= ln 2 / 2. */
-const EXP0 = memory.data<f32>([0.49999993432033835]);
-const EXP1 = memory.data<f32>([0.16666520398892284]);
-const EXP2 = memory.data<f32>([0.04166839080182469]);
-const EXP3 = memory.data<f32>([0.008368745123151172]);
-const EXP4 = memory.data<f32>([0.0013814539333331223]);
-/** Between ln(2^-126), below which exp gives 0, and the largest x whose exp is finite. */
-const EXP_LEAST = memory.data<f32>([-87.3365447505531]);
-const EXP_MOST = memory.data<f32>([88.72283172607422]);
+/** 2 (exp(r) - 1 - r) / r^2 for |r| <= ln 2 / 2. */
+const EXP0 = memory.data<f32>([0.9999998686406767]);
+const EXP1 = memory.data<f32>([0.33333040797784568]);
+const EXP2 = memory.data<f32>([0.08333678160364938]);
+const EXP3 = memory.data<f32>([0.016737490246302344]);
+const EXP4 = memory.data<f32>([0.0027629078666666446]);
+/** Below the first, exp is 0 (n = -126 makes the factor 2^-127, which is none); above the second it is infinite (n = 129). */
+const EXP_LEAST = memory.data<f32>([-87.3]);
+const EXP_MOST = memory.data<f32>([89.4]);
 
 /** (ln(1 + f) - f + f^2 / 2) / f^3 for 1 + f between sqrt(1/2) and sqrt(2). */
 const LOG0 = memory.data<f32>([0.3333333170209096]);
@@ -77,15 +80,23 @@ const TANH3 = memory.data<f32>([0.01724149158791584]);
 
 /** Functions of one vector. NaN gives NaN, infinities give the limits, and there are no subnormal results. */
 export class Elementary {
+  /** 0 below -87. */
   @inline static exp(x: v128): v128 {
-    const shifted = Lanes.madd(x, Lanes.constant(LOG2_E), Lanes.constant(ROUND));
-    return Elementary.scaledExp(x, shifted, Elementary.expRemainder(x, shifted));
+    const within = Elementary.expRange(x);
+    const shifted = Lanes.madd(within, Lanes.constant(LOG2_E), Lanes.constant(ROUND));
+    return Elementary.scaledExp(shifted, Elementary.expRemainder(within, shifted));
   }
 
   /** exp(x + low), where low is what x lost to rounding. */
   @inline static expSum(x: v128, low: v128): v128 {
-    const shifted = Lanes.madd(f32x4.add(x, low), Lanes.constant(LOG2_E), Lanes.constant(ROUND));
-    return Elementary.scaledExp(x, shifted, f32x4.add(Elementary.expRemainder(x, shifted), low));
+    const within = Elementary.expRange(x);
+    const shifted = Lanes.madd(f32x4.add(within, low), Lanes.constant(LOG2_E), Lanes.constant(ROUND));
+    return Elementary.scaledExp(shifted, f32x4.add(Elementary.expRemainder(within, shifted), low));
+  }
+
+  /** These forms of minimum and maximum are one instruction each, and give NaN where x is NaN. */
+  @inline private static expRange(x: v128): v128 {
+    return f32x4.pmin(f32x4.pmax(x, Lanes.constant(EXP_LEAST)), Lanes.constant(EXP_MOST));
   }
 
   /** x - n ln 2, where n stands in `shifted`. */
@@ -95,17 +106,17 @@ export class Elementary {
     return f32x4.sub(r, f32x4.mul(n, Lanes.constant(LN2_LOW)));
   }
 
-  /** 2^n exp(r), or the limit that x asks for. */
-  @inline private static scaledExp(x: v128, shifted: v128, r: v128): v128 {
-    let q = Lanes.madd(r, Lanes.constant(EXP4), Lanes.constant(EXP3));
-    q = Lanes.madd(q, r, Lanes.constant(EXP2));
-    q = Lanes.madd(q, r, Lanes.constant(EXP1));
-    q = Lanes.madd(q, r, Lanes.constant(EXP0));
-    q = f32x4.add(Lanes.madd(f32x4.mul(r, r), q, r), Lanes.constant(ONE));
-    const y = v128.and(i32x4.add(q, i32x4.shl(shifted, 23)), f32x4.ge(x, Lanes.constant(EXP_LEAST)));
-    // Where x is too large or not a number, x + Infinity is the answer.
-    const limit = f32x4.add(x, Lanes.constant(INFINITE));
-    return v128.bitselect(y, limit, f32x4.le(x, Lanes.constant(EXP_MOST)));
+  /**
+   * 2^n exp(r) as 2 exp(r) 2^(n - 1), so that 2^128 and more overflow as they should. Terms are taken in pairs (Estrin),
+   * because chains of dependent operations are what bounds a loop of this.
+   */
+  @inline private static scaledExp(shifted: v128, r: v128): v128 {
+    const square = f32x4.mul(r, r);
+    const low = Lanes.madd(r, Lanes.constant(EXP1), Lanes.constant(EXP0));
+    const high = Lanes.madd(r, Lanes.constant(EXP3), Lanes.constant(EXP2));
+    const rest = Lanes.madd(Lanes.madd(square, Lanes.constant(EXP4), high), square, low);
+    const twice = f32x4.add(Lanes.madd(rest, square, f32x4.add(r, r)), Lanes.constant(TWO));
+    return f32x4.mul(twice, i32x4.shl(shifted, 23));
   }
 
   /** ln(x), of subnormal numbers too; -Infinity at 0, NaN below. */

@@ -46,6 +46,6 @@ export function peak(sink: usize, rounds: i32, scale: f32, begin: i32, end: i32)
     }
     y0 = f32x4.add(f32x4.add(y0, y1), f32x4.add(y2, y3));
     y4 = f32x4.add(f32x4.add(y4, y5), f32x4.add(y6, y7));
-    v128.store(sink + (<usize>task << 4), f32x4.add(y0, y4));
+    v128.store(sink + ((<usize>task) << 4), f32x4.add(y0, y4));
   }
 }

@@ -1,0 +1,32 @@
+// The limit that the other benchmarks are measured against: 128-bit multiplies and adds, as many as the threads can do.
+import type { Engine } from '../kernels/wasm/engine.js';
+
+/** Floating-point operations of one round of the kernel `peak`: 2048 steps of 64. */
+const ROUND = 2048 * 64;
+/** Rounds of one measurement: about a millisecond. */
+const ROUNDS = 400;
+
+/**
+ * Floating-point operations a second, in units of 10^9, of plain SIMD on all threads of the engine, right now: measured
+ * for about a millisecond. Take it again around every other measurement, for clocks and neighbours change.
+ */
+export function measurePeak(engine: Engine): number {
+  const tasks = engine.threads;
+  const sink = engine.heap.alloc(16 * tasks);
+  const ms = elapsed(() => engine.run('peak', tasks, [sink, ROUNDS, 1]));
+  engine.heap.free(sink);
+  return (tasks * ROUNDS * ROUND) / ms / 1e6;
+}
+
+/** Milliseconds that `action` takes. */
+export function elapsed(action: () => void): number {
+  const start = performance.now();
+  action();
+  return performance.now() - start;
+}
+
+/** The value that a share `q` of the values does not exceed: 0.5 is the median. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
+}

@@ -1,0 +1,45 @@
+// `retromae encode`: a corpus to a vector index on disk.
+import { documents } from '../data/index.js';
+import { encodeTexts, FlatIndex, saveIndex } from '../retrieval/index.js';
+import { loadModel } from '../retromae/folder.js';
+import { Ticker } from '../retromae/run/progress.js';
+import { backendFlags, required, say, withBackend } from './common.js';
+import { helpText, parseFlags } from './flags.js';
+
+const flags = {
+  model: { type: 'string', value: 'DIR', help: 'model folder' },
+  corpus: { type: 'string', value: 'PATH', help: '.jsonl or .txt file, BEIR folder, or a directory of these' },
+  field: { type: 'string', value: 'NAME', preset: 'text', help: 'field of .jsonl lines that holds the text' },
+  out: { type: 'string', value: 'FILE', help: 'index file to write' },
+  ...backendFlags,
+  help: { type: 'boolean', help: 'this text' },
+} as const;
+
+const usage = `Encodes every text of a corpus and writes an index for \`retromae search\`.
+
+Usage: retromae encode --model DIR --corpus PATH --out FILE [flags]`;
+
+export async function encodeCommand(args: string[]): Promise<void> {
+  const given = parseFlags(args, flags);
+  if (given.help) return void process.stdout.write(helpText(usage, flags));
+  const dir = required(given.model, 'model', 'a model folder');
+  const path = required(given.corpus, 'corpus', 'texts to encode');
+  const out = required(given.out, 'out', 'the index file to write');
+  const ids: string[] = [];
+  const texts: string[] = [];
+  for await (const { id, text } of documents(path, { field: given.field, onWarning: say })) {
+    ids.push(id);
+    texts.push(text);
+  }
+  await withBackend(given, say, async () => {
+    const { model, tokenizer, maxLength } = await loadModel(dir);
+    const ticker = new Ticker(process.stderr, { what: 'texts', total: texts.length });
+    const vectors = await encodeTexts(model, tokenizer, texts, {
+      maxLength,
+      onProgress: (done) => ticker.update(done),
+    });
+    ticker.done();
+    await saveIndex(out, new FlatIndex(ids, vectors, model.config.hidden_size));
+    say(`${texts.length} vectors of ${model.config.hidden_size} numbers in ${out}.`);
+  });
+}

@@ -1,0 +1,78 @@
+// `retromae eval`: a model on a BEIR folder, with confidence intervals, BM25 beside it.
+import {
+  compareRuns,
+  evaluateBm25,
+  evaluateModel,
+  loadBeir,
+  metricInterval,
+  type Evaluation,
+} from '../retrieval/index.js';
+import { loadModel } from '../retromae/folder.js';
+import { Ticker } from '../retromae/run/progress.js';
+import { backendFlags, required, say, withBackend } from './common.js';
+import { helpText, parseFlags } from './flags.js';
+
+const flags = {
+  model: { type: 'string', value: 'DIR', help: 'model folder' },
+  data: { type: 'string', value: 'BEIRDIR', help: 'corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv' },
+  split: { type: 'string', value: 'NAME', preset: 'test', help: 'which judgements' },
+  baseline: { type: 'string', choices: ['bm25'], help: 'show it beside the model' },
+  'max-length': { type: 'number', help: 'cut texts to so many tokens (default: the model’s)' },
+  similarity: { type: 'string', choices: ['cosine', 'dot'], preset: 'cosine', help: 'of vectors' },
+  ...backendFlags,
+  json: { type: 'boolean', help: 'print one JSON object' },
+  help: { type: 'boolean', help: 'this text' },
+} as const;
+
+const usage = `Measures how well a model retrieves: nDCG@10, MRR@10, Recall@100, MAP, with 95 % confidence intervals.
+
+Usage: retromae eval --model DIR --data BEIRDIR [flags]`;
+
+const metrics = { 'ndcg@10': 'nDCG@10', 'mrr@10': 'MRR@10', 'recall@100': 'Recall@100', map: 'MAP' } as const;
+type Metric = keyof typeof metrics;
+const names = Object.keys(metrics) as Metric[];
+
+export async function evalCommand(args: string[]): Promise<void> {
+  const given = parseFlags(args, flags);
+  if (given.help) return void process.stdout.write(helpText(usage, flags));
+  const dir = required(given.model, 'model', 'a model folder');
+  const set = await loadBeir(required(given.data, 'data', 'a BEIR folder'), { split: given.split });
+  set.warnings.forEach(say);
+  await withBackend(given, say, async () => {
+    const { model, tokenizer, maxLength } = await loadModel(dir);
+    const ticker = new Ticker(process.stderr, { what: 'texts', total: set.corpus.length });
+    const own = await evaluateModel(model, tokenizer, set, {
+      maxLength: given['max-length'] ?? maxLength,
+      normalize: given.similarity !== 'dot',
+      onProgress: (done) => ticker.update(done),
+    });
+    ticker.done();
+    const bm25 = given.baseline ? evaluateBm25(set) : undefined;
+    if (given.json) process.stdout.write(`${JSON.stringify({ ...own.mean, ...(bm25 && { bm25: bm25.mean }) })}\n`);
+    else process.stdout.write(await table({ [dir]: own, ...(bm25 && { BM25: bm25 }) }));
+  });
+}
+
+/** Systems as rows, metrics as columns, and the paired difference of the first two. */
+async function table(systems: Record<string, Evaluation>): Promise<string> {
+  const width = Math.max(...Object.keys(systems).map((name) => name.length)) + 2;
+  const lines = [`${' '.repeat(width)}${names.map((name) => metrics[name].padEnd(24)).join('')}`];
+  for (const [name, evaluation] of Object.entries(systems)) {
+    const cells = await Promise.all(names.map((metric) => cell(evaluation, metric)));
+    lines.push(name.padEnd(width) + cells.join(''));
+  }
+  const [first, second] = Object.values(systems);
+  lines.push(`${first.mean.queries} queries; in brackets 95 % bootstrap intervals.`);
+  if (second) {
+    const { mean, low, high } = await compareRuns(first, second, 'ndcg@10');
+    lines.push(`nDCG@10 against BM25, paired: ${signed(mean)} [${signed(low)}, ${signed(high)}].`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+async function cell(evaluation: Evaluation, metric: Metric): Promise<string> {
+  const { mean, low, high } = await metricInterval(evaluation, metric);
+  return `${mean.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`.padEnd(24);
+}
+
+const signed = (x: number): string => `${x >= 0 ? '+' : ''}${x.toFixed(3)}`;

@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+// The command `retromae`: picks a subcommand, prints errors as one line.
+import { UsageError } from './flags.js';
+
+const commands: Record<string, { summary: string; load: () => Promise<(args: string[]) => Promise<void>> }> = {
+  pretrain: { summary: 'train an encoder on text', load: async () => (await import('./pretrain.js')).pretrainCommand },
+  eval: { summary: 'measure a model on a BEIR folder', load: async () => (await import('./eval.js')).evalCommand },
+  encode: { summary: 'turn a corpus into vectors', load: async () => (await import('./encode.js')).encodeCommand },
+  search: { summary: 'search an encoded corpus', load: async () => (await import('./search.js')).searchCommand },
+};
+
+const usage = `retromae: retrieval pre-training in TypeScript
+
+Usage: retromae COMMAND [flags]
+
+${Object.entries(commands)
+  .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
+  .join('\n')}
+
+  retromae COMMAND --help says more.
+`;
+
+async function main([name, ...args]: string[]): Promise<void> {
+  if (name === undefined || name === '--help' || name === 'help') {
+    process.stdout.write(usage);
+    return;
+  }
+  const command = commands[name];
+  if (!command) throw new UsageError(`there is no command ${JSON.stringify(name)}. See retromae --help.`);
+  await (
+    await command.load()
+  )(args);
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`retromae: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (process.env.RETROMAE_STACK && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}

@@ -1,0 +1,62 @@
+// `retromae search`: the nearest texts of an index to a query.
+import { encodeTexts, loadIndex } from '../retrieval/index.js';
+import { loadModel } from '../retromae/folder.js';
+import { documents } from '../data/index.js';
+import { backendFlags, required, say, withBackend } from './common.js';
+import { helpText, parseFlags, UsageError } from './flags.js';
+
+const flags = {
+  model: { type: 'string', value: 'DIR', help: 'model folder, the one that made the index' },
+  index: { type: 'string', value: 'FILE', help: 'index file of `retromae encode`' },
+  query: { type: 'string', value: 'TEXT', help: 'what to look for' },
+  corpus: { type: 'string', value: 'PATH', help: 'the encoded corpus, to show the texts found' },
+  field: { type: 'string', value: 'NAME', preset: 'text', help: 'field of .jsonl lines that holds the text' },
+  top: { type: 'number', preset: 10, help: 'how many to show' },
+  ...backendFlags,
+  json: { type: 'boolean', help: 'print a JSON array' },
+  help: { type: 'boolean', help: 'this text' },
+} as const;
+
+const usage = `Finds the texts nearest to a query, by exact search.
+
+Usage: retromae search --model DIR --index FILE --query TEXT [flags]`;
+
+/** Characters of a text that are shown. */
+const SHOWN = 160;
+
+export async function searchCommand(args: string[]): Promise<void> {
+  const given = parseFlags(args, flags);
+  if (given.help) return void process.stdout.write(helpText(usage, flags));
+  const dir = required(given.model, 'model', 'a model folder');
+  const index = await loadIndex(required(given.index, 'index', 'an index file'));
+  const query = required(given.query, 'query', 'what to look for');
+  await withBackend(given, say, async () => {
+    const { model, tokenizer, maxLength } = await loadModel(dir);
+    if (model.config.hidden_size !== index.dim)
+      throw new UsageError(
+        `--index has vectors of ${index.dim} numbers, the model makes ${model.config.hidden_size}. Encode again with this model.`,
+      );
+    const [hits] = index.search(await encodeTexts(model, tokenizer, [query], { maxLength }), given.top ?? 10);
+    const texts = given.corpus
+      ? await textsOf(given.corpus, given.field, new Set(hits.map(({ id }) => id)))
+      : undefined;
+    if (given.json) {
+      process.stdout.write(`${JSON.stringify(hits.map((hit) => ({ ...hit, text: texts?.get(hit.id) })))}\n`);
+      return;
+    }
+    for (const { id, score } of hits) {
+      const text = texts?.get(id)?.replace(/\s+/g, ' ').slice(0, SHOWN) ?? '';
+      process.stdout.write(`${score.toFixed(4)}  ${id}${text && `  ${text}`}\n`);
+    }
+  });
+}
+
+async function textsOf(
+  path: string,
+  field: string | undefined,
+  wanted: ReadonlySet<string>,
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for await (const { id, text } of documents(path, { field, onWarning: say })) if (wanted.has(id)) found.set(id, text);
+  return found;
+}

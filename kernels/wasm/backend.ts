@@ -1,0 +1,110 @@
+// The `wasm` backend: tensors on one shared heap, every kernel a tuned routine in WebAssembly SIMD on all threads.
+import type { Backend, MemoryStats, Storage, View } from '../backend.js';
+import type { Kernel } from '../kernel.js';
+import { checkLaunch, MemoryCounter } from '../staged.js';
+import { Engine, type EngineOptions } from './engine.js';
+import { Call } from './native.js';
+import { natives } from './natives/index.js';
+
+interface WasmStorage extends Storage {
+  /** 0 once it has been freed. */
+  pointer: number;
+}
+
+/** Bytes of a float32. */
+const CELL = 4;
+
+/**
+ * Launches run to their end before they return: there is no queue, and `read` only has to copy. A launch on a backend
+ * with one thread never leaves the calling thread. Memory that `free` gives back is reused at once.
+ */
+export class WasmBackend implements Backend {
+  readonly name = 'wasm';
+  readonly dtype = 'float32';
+  readonly description: string;
+  readonly threads: number;
+  readonly #counter = new MemoryCounter();
+  #engine: Engine | undefined;
+
+  private constructor(engine: Engine) {
+    this.#engine = engine;
+    this.threads = engine.threads;
+    this.description = `WebAssembly, 128-bit SIMD, ${this.threads} ${this.threads === 1 ? 'thread' : 'threads'}`;
+  }
+
+  /**
+   * Compiles the kernels and starts the threads, by default as many as the machine offers.
+   * @throws where the host has no shared WebAssembly memory, naming what is missing
+   */
+  static async open(options: EngineOptions = {}): Promise<WasmBackend> {
+    return new WasmBackend(await Engine.open(options));
+  }
+
+  /** @throws if the heap, 4 GiB at most, has no room */
+  alloc(cells: number, data?: ArrayLike<number>): Storage {
+    const { heap } = this.#open();
+    if (data && data.length > cells)
+      throw new Error(`wasm: ${data.length} numbers for a storage of ${cells} cells: allocate at least as many`);
+    const pointer = heap.alloc(cells * CELL);
+    const values = heap.f32(pointer, cells);
+    if (data) values.set(data);
+    if (data && data.length < cells) values.fill(0, data.length);
+    this.#counter.add(cells * CELL);
+    const storage: WasmStorage = { backend: this, cells, pointer };
+    return storage;
+  }
+
+  /** @throws if the storage was freed before */
+  free(storage: Storage): void {
+    if (!this.#engine) return;
+    const { heap } = this.#engine;
+    heap.free(this.#pointer(storage));
+    (storage as WasmStorage).pointer = 0;
+    this.#counter.remove(storage.cells * CELL);
+  }
+
+  launch<I extends string, O extends string>(
+    kernel: Kernel<I, O>,
+    inputs: Readonly<Record<I, View | number>>,
+    outputs: Readonly<Record<O, View>>,
+  ): void {
+    const engine = this.#open();
+    checkLaunch(kernel, inputs, outputs);
+    const native = natives.get(kernel.name);
+    if (!native) throw new Error(`wasm: kernel ${kernel.name} has no native routine. Add one to kernels/wasm/natives`);
+    native(engine, new Call({ ...inputs, ...outputs }, this.#pointerOf));
+  }
+
+  /** A copy of what is there at the time of the call, whatever happens before the promise is awaited. */
+  async read(storage: Storage, cells = storage.cells): Promise<Float32Array> {
+    if (cells > storage.cells)
+      throw new Error(`wasm: cannot read ${cells} cells of a storage that has ${storage.cells}`);
+    return this.#open().heap.f32(this.#pointer(storage), cells).slice();
+  }
+
+  memory(): MemoryStats {
+    const { liveBytes, liveStorages, peakBytes } = this.#counter;
+    return { liveBytes, liveStorages, peakBytes };
+  }
+
+  async close(): Promise<void> {
+    const engine = this.#engine;
+    this.#engine = undefined;
+    await engine?.close();
+  }
+
+  #open(): Engine {
+    if (!this.#engine) throw new Error('wasm: the backend was used after close(). Open another one');
+    return this.#engine;
+  }
+
+  readonly #pointerOf = (view: View): number => this.#pointer(view.storage);
+
+  #pointer(storage: Storage): number {
+    if (storage.backend !== this)
+      throw new Error(`wasm: the storage belongs to ${storage.backend.name}: read it there and alloc it here`);
+    const { pointer } = storage as WasmStorage;
+    if (pointer === 0) throw new Error('wasm: a storage was used after it had been freed, or freed twice');
+    return pointer;
+  }
+}

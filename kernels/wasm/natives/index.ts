@@ -1,0 +1,23 @@
+// Every tuned routine of the `wasm` backend by the name of its kernel.
+import type { Native } from '../native.js';
+import { attentionNatives } from './attention.js';
+import { elementwiseNatives } from './elementwise.js';
+import { lossNatives } from './loss.js';
+import { matmulNatives } from './matmul.js';
+import { movementNatives } from './movement.js';
+import { optimizerNatives } from './optimizer.js';
+import { reduceNatives } from './reduce.js';
+import { rowNatives } from './rows.js';
+
+export const natives: ReadonlyMap<string, Native> = new Map(
+  Object.entries({
+    ...elementwiseNatives,
+    ...movementNatives,
+    ...reduceNatives,
+    ...matmulNatives,
+    ...rowNatives,
+    ...attentionNatives,
+    ...lossNatives,
+    ...optimizerNatives,
+  }),
+);

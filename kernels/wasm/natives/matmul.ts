@@ -1,0 +1,22 @@
+// The kernels of library/matmul.ts on the engine's matrix multiply.
+import type { Native, Natives } from '../native.js';
+
+const product =
+  (transA: boolean, transB: boolean): Native =>
+  (engine, call) => {
+    const [batch, m, n] = call.dims('y');
+    const k = call.number('n');
+    engine.gemm({ a: call.at('a'), b: call.at('c'), c: call.at('y'), m, n, k, transA, transB, batch });
+  };
+
+export const matmulNatives: Natives = {
+  matmulNN: product(false, false),
+  matmulNT: product(false, true),
+  matmulTN: product(true, false),
+  matmulTT: product(true, true),
+  linear: (engine, call) => {
+    const [m, n] = call.dims('y');
+    const pointers = { a: call.at('x'), b: call.at('w'), c: call.at('y'), bias: call.at('bias') };
+    engine.gemm({ ...pointers, m, n, k: call.number('n'), transB: true });
+  },
+};

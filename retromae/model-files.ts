@@ -1,0 +1,113 @@
+// The files of a Hugging Face model folder, as content in memory: for transformers, sentence-transformers, transformers.js.
+import { toTokenizerConfig, toTokenizerJson, type WordPiece } from '../data/index.js';
+import { configToHuggingFace, hostTensors, parameters, writeSafetensors } from '../nn/index.js';
+import type { BertForMaskedLM, HostTensor } from '../nn/index.js';
+import type { Tensor } from '../core/index.js';
+import { modelCard, type ModelCard } from './model-card.js';
+
+export type Similarity = 'cosine' | 'dot';
+
+export interface ModelFilesOptions {
+  /** Tokens that the model was trained on, [CLS] and [SEP] included; at most its position table. */
+  maxLength: number;
+  /** How its vectors are to be compared. Default cosine. */
+  similarity?: Similarity;
+  card?: ModelCard;
+}
+
+/** Content by path within the folder; a path that ends in "/" is an empty folder. */
+export type Files = Map<string, string | readonly Uint8Array[]>;
+
+export const names = {
+  config: 'config.json',
+  weights: 'model.safetensors',
+  index: 'model.safetensors.index.json',
+  modules: 'modules.json',
+  sentence: 'sentence_bert_config.json',
+  sentenceTransformers: 'config_sentence_transformers.json',
+  tokenizerConfig: 'tokenizer_config.json',
+} as const;
+
+export const asJson = (value: unknown): string => JSON.stringify(value, null, 2) + '\n';
+
+/** The part of a model that a folder keeps: the encoder and the MLM head. A RetroMae's decoder is left out. */
+export const encoderOf = ({ bert, cls }: BertForMaskedLM): object => ({ bert, cls });
+
+/** safetensors chunks of these tensors, in float32 (which the reference backend's float64 is rounded to). */
+export async function safetensorsOf(tensors: ReadonlyMap<string, Tensor>): Promise<Uint8Array[]> {
+  const rounded = ({ shape, data }: HostTensor): HostTensor => ({
+    shape,
+    data: data instanceof Float64Array ? Float32Array.from(data) : data,
+  });
+  return writeSafetensors([...(await hostTensors(tensors))].map(([name, x]) => [name, rounded(x)] as const));
+}
+
+/**
+ * The whole folder, weights last. The names in model.safetensors are those of BertForMaskedLM; its tied output table is
+ * not written twice.
+ * @throws if the tokenizer's vocabulary or `maxLength` is not the model's
+ */
+export async function modelFiles(
+  model: BertForMaskedLM,
+  tokenizer: WordPiece,
+  { maxLength, similarity = 'cosine', card = {} }: ModelFilesOptions,
+): Promise<Files> {
+  const { config } = model;
+  if (tokenizer.size !== config.vocab_size)
+    throw new Error(
+      `saveModel: the tokenizer has ${tokenizer.size} tokens, the model ${config.vocab_size}. Save it with its own.`,
+    );
+  if (!(Number.isInteger(maxLength) && maxLength >= 3 && maxLength <= config.max_position_embeddings))
+    throw new Error(
+      `saveModel: maxLength is ${maxLength}, expected an integer 3 .. ${config.max_position_embeddings} (the model's positions).`,
+    );
+  const files: Files = new Map<string, string | readonly Uint8Array[]>([
+    [names.config, asJson(configToHuggingFace(config))],
+    ['tokenizer.json', asJson(toTokenizerJson(tokenizer))],
+    [names.tokenizerConfig, asJson(toTokenizerConfig(tokenizer, maxLength))],
+    ['vocab.txt', tokenizer.vocab.map((token) => token + '\n').join('')],
+    [names.modules, asJson(modules(similarity))],
+    [`${POOLING}/config.json`, asJson(clsPooling(config.hidden_size))],
+    // The tokenizer's own files say how it folds case.
+    [names.sentence, asJson({ max_seq_length: maxLength, do_lower_case: false })],
+    [names.sentenceTransformers, asJson(sentenceTransformers(similarity))],
+    ['README.md', modelCard({ config, maxLength, similarity }, card)],
+  ]);
+  if (similarity === 'cosine') files.set(`${NORMALIZE}/`, '');
+  files.set(names.weights, await safetensorsOf(parameters(encoderOf(model))));
+  return files;
+}
+
+const POOLING = '1_Pooling';
+const NORMALIZE = '2_Normalize';
+
+/** The spelling of sentence-transformers 2 to 5, which 6 reads too. Without this file it would take the mean. */
+function modules(similarity: Similarity): unknown[] {
+  const steps = [
+    ['Transformer', ''],
+    ['Pooling', POOLING],
+    ['Normalize', NORMALIZE],
+  ];
+  const used = similarity === 'cosine' ? steps : steps.slice(0, 2);
+  return used.map(([type, path], idx) => ({ idx, name: `${idx}`, path, type: `sentence_transformers.models.${type}` }));
+}
+
+const clsPooling = (hidden: number) => ({
+  word_embedding_dimension: hidden,
+  pooling_mode_cls_token: true,
+  pooling_mode_mean_tokens: false,
+  pooling_mode_max_tokens: false,
+  pooling_mode_mean_sqrt_len_tokens: false,
+  pooling_mode_weightedmean_tokens: false,
+  pooling_mode_lasttoken: false,
+  include_prompt: true,
+});
+
+const sentenceTransformers = (similarity: Similarity) => ({
+  model_type: 'SentenceTransformer',
+  // Readers warn where this is above their own version.
+  __version__: { sentence_transformers: '3.0.0' },
+  prompts: { query: '', document: '' },
+  default_prompt_name: null,
+  similarity_fn_name: similarity,
+});

@@ -1,0 +1,99 @@
+// Files to read from: by pieces through a descriptor, or as JSON, with errors that name the file.
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { SafetensorsFile, type ByteSource } from '../nn/index.js';
+
+/** One read takes at most so many bytes; the system call's limit is 2 GiB. */
+const LARGEST_READ = 2 ** 30;
+
+/** An open file as a source of bytes, so that a model is read tensor by tensor and never whole. To be closed. */
+export class FileSource implements ByteSource {
+  readonly size: number;
+  private readonly descriptor: number;
+
+  /** @throws if there is no such file, or it may not be read */
+  constructor(readonly path: string) {
+    try {
+      this.descriptor = openSync(path, 'r');
+    } catch (error) {
+      throw readError(path, error);
+    }
+    this.size = fstatSync(this.descriptor).size;
+  }
+
+  /** Bytes begin .. end-1; fewer, if the file became shorter while it was open. @throws if the system cannot read */
+  read(begin: number, end: number): Uint8Array {
+    const bytes = new Uint8Array(end - begin);
+    let filled = 0;
+    while (filled < bytes.length) {
+      const wanted = Math.min(bytes.length - filled, LARGEST_READ);
+      const got = this.readSome(bytes, filled, wanted, begin + filled);
+      if (got === 0) break;
+      filled += got;
+    }
+    return bytes.subarray(0, filled);
+  }
+
+  close(): void {
+    closeSync(this.descriptor);
+  }
+
+  private readSome(bytes: Uint8Array, offset: number, length: number, position: number): number {
+    try {
+      return readSync(this.descriptor, bytes, offset, length, position);
+    } catch (error) {
+      throw readError(this.path, error);
+    }
+  }
+}
+
+/**
+ * Opens safetensors files for the time that `use` takes. All headers are checked before it begins.
+ * @throws naming the file: not there, cut short, or with a header that is not true
+ */
+export function withSafetensors<T>(paths: readonly string[], use: (files: readonly SafetensorsFile[]) => T): T {
+  const sources: FileSource[] = [];
+  try {
+    const files = paths.map((path) => {
+      const source = new FileSource(path);
+      sources.push(source);
+      return new SafetensorsFile(source, path);
+    });
+    return use(files);
+  } finally {
+    for (const source of sources) source.close();
+  }
+}
+
+/** A JSON file whose content must be an object. @throws naming the file: not there, not JSON, or not an object */
+export async function readJsonObject(path: string): Promise<Record<string, unknown>> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw readError(path, error);
+  });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${path}: is not JSON (${(error as Error).message}), or cut short; copy or write it again.`, {
+      cause: error,
+    });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error(`${path}: expected a JSON object; copy or write it again.`);
+  return value as Record<string, unknown>;
+}
+
+const REASONS: Record<string, string> = {
+  ENOENT: 'is not there; check the path, or copy the folder again',
+  ENOTDIR: 'is not there, a part of the path is a file; check the path',
+  EACCES: 'there is no permission to read it; change the permissions',
+  EISDIR: 'is a folder, expected a file; check the path',
+};
+
+/** How a failed read of `path` is told. */
+export function readError(path: string, error: unknown): Error {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new Error(`${path}: ${REASONS[code ?? ''] ?? `cannot be read (${message}); check the disk`}.`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,215 @@
+// Corpora: every layout, and every kind of bad input with the message that it gets.
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import t from 'tap';
+import { documents, sotu } from '../../data/index.js';
+import type { CorpusOptions, Document } from '../../data/index.js';
+import { lines } from '../../data/lines.js';
+import { shared } from './support.js';
+
+async function read(path: string, options: CorpusOptions = {}) {
+  const warnings: string[] = [];
+  const corpus = documents(path, { onWarning: (message) => warnings.push(message), ...options });
+  const found: Document[] = [];
+  for await (const document of corpus) found.push(document);
+  return { found, warnings, report: corpus.report };
+}
+
+const rows = (...values: unknown[]) => values.map((value) => JSON.stringify(value)).join('\n') + '\n';
+
+void t.test('.jsonl: text, ids, titles', async (t) => {
+  const dir = t.testdir({
+    'a.jsonl': rows(
+      { _id: 'x', title: ' T ', text: 'one' },
+      { id: 7, text: 'two' },
+      { text: 'three', title: '' },
+      { id: 'e', text: ' ' },
+    ),
+    'b.jsonl': rows({ body: 'other' }),
+  });
+  const file = join(dir, 'a.jsonl');
+  const { found, report, warnings } = await read(file);
+  t.same(found, [
+    { id: 'x', title: 'T', text: 'one', file, line: 1 },
+    { id: '7', text: 'two', file, line: 2 },
+    { id: 'a.jsonl:3', text: 'three', file, line: 3 },
+  ]);
+  t.same(report, { files: 1, documents: 3, characters: 11, emptyDocuments: 1, badLines: 0 });
+  t.same(warnings, []);
+  t.same(
+    (await read(join(dir, 'b.jsonl'), { field: 'body' })).found.map(({ text }) => text),
+    ['other'],
+  );
+});
+
+void t.test('.txt: paragraphs between blank lines', async (t) => {
+  const dir = t.testdir({ 'a.txt': '\uFEFFone\r\ntwo\r\n\r\n\r\n \r\nthree\r\n' });
+  const file = join(dir, 'a.txt');
+  const { found, report } = await read(file);
+  t.same(found, [
+    { id: 'a.txt:1', text: 'one two', file, line: 1 },
+    { id: 'a.txt:6', text: 'three', file, line: 6 },
+  ]);
+  t.equal(report.characters, 12);
+});
+
+void t.test('a BEIR folder: the corpus alone, titles before texts', async (t) => {
+  const dir = t.testdir({
+    'corpus.jsonl': rows(
+      { _id: '1', title: 'Title', text: 'body' },
+      { _id: '2', title: '', text: 'bare' },
+      { _id: '3', title: 'Only', text: '' },
+    ),
+    'queries.jsonl': rows({ _id: 'q', text: 'never read' }),
+    qrels: { 'test.tsv': 'query-id\tcorpus-id\tscore\n' },
+  });
+  const { found } = await read(dir);
+  t.same(
+    found.map(({ id, text, title }) => [id, text, title]),
+    [
+      ['1', 'Title body', 'Title'],
+      ['2', 'bare', undefined],
+      ['3', 'Only ', 'Only'],
+    ],
+  );
+});
+
+void t.test('a directory: sorted, with what is in it', async (t) => {
+  const dir = t.testdir({
+    'b.txt': 'second',
+    'B.txt': 'first',
+    c: { 'corpus.jsonl': rows({ _id: '1', title: 'T', text: 'third' }), 'x.txt': 'never read' },
+    d: { e: { 'f.jsonl': rows({ text: 'fourth' }) } },
+    'notes.md': 'passed over',
+    '.hidden.txt': 'passed over in silence',
+  });
+  const { found, warnings, report } = await read(dir);
+  t.same(
+    found.map(({ text }) => text),
+    ['first', 'second', 'T third', 'fourth'],
+  );
+  t.equal(found[3].id, `${join('d', 'e', 'f.jsonl')}:1`);
+  t.equal(report.files, 4);
+  t.same(warnings, [`${join(dir, 'notes.md')}: passed over, neither .jsonl nor .txt`]);
+});
+
+void t.test('may be read again, and the report begins anew', async (t) => {
+  const corpus = documents(t.testdir({ 'a.txt': 'one\n\ntwo' }));
+  for (let epoch = 0; epoch < 2; epoch++) {
+    let count = 0;
+    for await (const { text } of corpus) count += Number(text !== '');
+    t.equal(count, 2);
+    t.equal(corpus.report.documents, 2);
+  }
+});
+
+void t.test('bad lines are left out, counted and named', async (t) => {
+  const dir = t.testdir({
+    'a.jsonl': Buffer.concat([
+      Buffer.from('{"text": "good"}\n{"text": "cut\n[1]\nnull\n{"text": 5, "id": 1}\n{}\n\n'),
+      Buffer.from([0x7b, 0xff, 0xfe, 0x0a]),
+      Buffer.from('{"text": "last"}'),
+    ]),
+    'b.txt': Buffer.concat([Buffer.from('one\n'), Buffer.from([0xc3, 0x28, 0x0a]), Buffer.from('two\n')]),
+  });
+  const file = join(dir, 'a.jsonl');
+  const { found, warnings, report } = await read(file);
+  t.same(
+    found.map(({ text, line }) => [text, line]),
+    [
+      ['good', 1],
+      ['last', 9],
+    ],
+  );
+  t.equal(report.badLines, 6);
+  t.match(warnings[0], /^.*a\.jsonl:2: malformed JSON \(.+\)$/);
+  t.same(warnings.slice(1), [
+    `${file}:3: not a JSON object`,
+    `${file}:4: not a JSON object`,
+    `${file}:5: no string in field 'text' (fields: text, id)`,
+    `${file}:6: no string in field 'text' (fields: none)`,
+    `${file}:8: invalid UTF-8`,
+  ]);
+  const text = await read(join(dir, 'b.txt'));
+  t.same(
+    text.found.map((document) => document.text),
+    ['one two'],
+  );
+  t.same(text.warnings, [`${join(dir, 'b.txt')}:2: invalid UTF-8`]);
+});
+
+void t.test('too many bad lines end the reading', async (t) => {
+  const dir = t.testdir({ 'a.jsonl': rows({ text: 'good' }, { body: 'x' }, { text: 'good' }, { body: 'y' }) });
+  const file = join(dir, 'a.jsonl');
+  t.equal((await read(file, { maxBadLines: 2 })).found.length, 2);
+  await t.rejects(read(file, { maxBadLines: 1 }), {
+    message: `corpus: ${file}:4: no string in field 'text' (fields: body); that makes 2 bad lines, expected at most 1. The first was ${file}:2: no string in field 'text' (fields: body). Mend the file, choose another field, or raise maxBadLines.`,
+  });
+  await t.rejects(read(file, { maxBadLines: 0 }), /a\.jsonl:2: .* that makes 1 bad lines, expected at most 0/);
+});
+
+void t.test('a corpus without text', async (t) => {
+  const dir = t.testdir({
+    'a.jsonl': rows({ text: ' ' }, { body: 'x' }),
+    'empty.txt': '\n \n',
+    empty: {},
+    'corpus.gz': '',
+  });
+  await t.rejects(read(join(dir, 'a.jsonl')), {
+    message: `corpus: ${join(dir, 'a.jsonl')}: there is no text (of 1 file(s), 1 documents were empty and 1 lines bad), expected at least one document. The first bad line was ${join(dir, 'a.jsonl')}:2: no string in field 'text' (fields: body). Check the path and the field.`,
+  });
+  await t.rejects(read(join(dir, 'empty.txt')), /empty\.txt: there is no text \(of 1 file\(s\), 0 documents/);
+  await t.rejects(read(join(dir, 'empty')), /empty: there is no text \(it holds no \.jsonl or \.txt file\)/);
+  await t.rejects(read(join(dir, 'corpus.gz')), /corpus\.gz is neither \.jsonl nor \.txt, expected one of these/);
+  await t.rejects(read(join(dir, 'none')), /none cannot be read \(ENOENT.*\), expected a \.jsonl or \.txt file/);
+});
+
+void t.test(
+  'a file without permission',
+  { skip: process.getuid?.() === 0 ? 'root reads everything' : false },
+  async (t) => {
+    const file = join(t.testdir({ 'a.txt': 'text' }), 'a.txt');
+    chmodSync(file, 0o000);
+    await t.rejects(read(file), /a\.txt cannot be read \(EACCES/);
+  },
+);
+
+void t.test('lines, however the file is cut into chunks', async (t) => {
+  const content = fc.array(fc.oneof(fc.constantFrom('a', '\n', '\r\n', '中', '😀', 'é\n'), fc.string()), {
+    maxLength: 30,
+  });
+  await fc.assert(
+    fc.asyncProperty(content, async (parts) => {
+      // Longer than one chunk (2^20 bytes) of the stream, so that lines and characters run across its ends.
+      const text = parts.join('').repeat(Math.ceil((5 << 18) / (parts.join('').length + 1)));
+      const file = join(t.testdir({ 'a.txt': text }), 'a.txt');
+      const found: (string | null)[] = [];
+      for await (const line of lines(file)) found.push(line.text);
+      const expected = text.replace(/^\uFEFF/, '').split('\n');
+      if (expected.at(-1) === '') expected.pop();
+      t.ok(found.join('\0') === expected.map((line) => line.replace(/\r$/, '')).join('\0'));
+    }),
+    { numRuns: 8 },
+  );
+});
+
+const scifact = shared('beir/scifact');
+void t.test('SciFact', { skip: scifact.skip }, async (t) => {
+  const { found, report } = await read(scifact.file);
+  t.equal(report.documents, 5183);
+  t.equal(found[0].id, '4983');
+  t.ok(found[0].text.startsWith('Microstructural development'));
+});
+
+void t.test('the addresses of the example', async (t) => {
+  const passages = await sotu();
+  t.equal(new Set(passages.map(({ id }) => id)).size, passages.length);
+  t.equal(new Set(passages.map(({ file }) => file)).size, 233);
+  t.equal(passages[0].title, 'George Washington, 1790');
+  t.equal(passages[0].id, '1790-george-washington-1');
+  t.ok(passages.every(({ text }) => text.trim() === text && text !== ''));
+  const characters = passages.reduce((sum, { text }) => sum + text.length + 1, 0);
+  t.ok(Math.abs(characters - 10_760_000) < 5_000, `${characters} characters`);
+  t.ok(passages.filter(({ text }) => text.length > 600).length < 0.05 * passages.length);
+});

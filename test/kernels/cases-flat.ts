@@ -1,0 +1,93 @@
+// The test table of the kernels that see their arrays flat: elementwise ones and the optimizer.
+import * as kernels from '../../kernels/library/index.js';
+import type { Kernel } from '../../kernels/kernel.js';
+import { vector, type Random } from '../support/random.js';
+import { sized, type Operands, type Recipe } from './case.js';
+
+const flat = [[0], [1], [3], [64], [1001], [4096]];
+
+const unary = (kernel: Kernel, tolerance: number, law: (random: Random, cell: number) => number): Recipe =>
+  sized(kernel, tolerance, [500], flat, (random, n) => ({
+    inputs: { x: random.array([n], (cell) => law(random, cell)) },
+    outputs: { y: [n] },
+  }));
+
+const binary = (kernel: Kernel, tolerance: number, lawOfB = (random: Random) => random.normal()): Recipe =>
+  sized(kernel, tolerance, [500], flat, (random, n) => ({
+    inputs: { a: random.array([n]), b: random.array([n], () => lawOfB(random)) },
+    outputs: { y: [n] },
+  }));
+
+/** Small whole numbers: half of all comparisons are between equals or neighbours. */
+const whole = (kernel: Kernel): Recipe =>
+  sized(kernel, 0, [500], flat, (random, n) => ({
+    inputs: {
+      a: random.array([n], () => random.integer(5) - 2),
+      b: random.array([n], () => random.integer(5) - 2),
+    },
+    outputs: { y: [n] },
+  }));
+
+function adamWOperands(random: Random, n: number): Operands {
+  const step = 1 + random.integer(50);
+  return {
+    inputs: {
+      p: random.array([n]),
+      m: random.array([n], () => random.normal() * 0.1),
+      v: random.array([n], () => random.between(0.01, 0.1)),
+      g: random.array([n]),
+      factor: vector([random.next()]),
+      lr: 1e-2,
+      beta1: 0.9,
+      beta2: 0.999,
+      eps: 1e-8,
+      decay: 0.01,
+      correction1: 1 - 0.9 ** step,
+      correction2: 1 - 0.999 ** step,
+    },
+    outputs: { p: [n], m: [n], v: [n] },
+  };
+}
+
+export const flatRecipes: readonly Recipe[] = [
+  unary(kernels.copy, 0, (random) => random.normal()),
+  unary(kernels.exp, 4e-6, (random) => random.between(-8, 8)),
+  unary(kernels.log, 1e-6, (random) => Math.exp(random.between(-8, 8))),
+  unary(kernels.sqrt, 1e-6, (random) => random.between(0, 9)),
+  unary(kernels.tanh, 4e-6, (random) => random.normal() * (random.next() < 0.1 ? 100 : 1)),
+  unary(kernels.erfMap, 2e-6, (random) => random.between(-7, 7)),
+  // One value is away from the tail, where 1 + erf(x) is all rounding.
+  unary(kernels.gelu, 1e-6, (random, cell) => (cell === 0 ? 1 : random.between(-7, 7))),
+  binary(kernels.geluGradient, 2e-6),
+  binary(kernels.add, 1e-6),
+  binary(kernels.sub, 1e-6),
+  binary(kernels.mul, 1e-6),
+  binary(kernels.div, 1e-6, (random) => random.between(0.5, 2) * (random.next() < 0.5 ? -1 : 1)),
+  whole(kernels.maximum),
+  whole(kernels.greaterEqual),
+  sized(kernels.affine, 1e-6, [500], flat, (random, n) => ({
+    inputs: { x: random.array([n]), scale: random.normal(), shift: random.normal() },
+    outputs: { y: [n] },
+  })),
+  sized(
+    kernels.sumOfSquares,
+    1e-6,
+    [20, 50],
+    [
+      [0, 5],
+      [1, 1],
+      [3, 7],
+      [40, 65],
+      [2, 3000],
+    ],
+    (random, n, width) => ({
+      inputs: { x: random.array([n, width]), before: vector([random.next()]), rows: n, columns: width },
+      outputs: { total: [1] },
+    }),
+  ),
+  sized(kernels.clipFactor, 1e-6, [3], [[0], [1], [9]], (random, size) => ({
+    inputs: { total: vector([size * size * random.between(0.8, 1.2)]), limit: 1 },
+    outputs: { factor: [1] },
+  })),
+  sized(kernels.adamW, 1e-6, [300], flat, adamWOperands),
+];

@@ -1,0 +1,198 @@
+// The test table of reductions, matrix products and row-wise kernels.
+import * as kernels from '../../kernels/library/index.js';
+import type { Dims, Kernel } from '../../kernels/kernel.js';
+import type { Random } from '../support/random.js';
+import { forward, recipe, sized, type Operands, type Recipe } from './case.js';
+
+const products = [
+  [1, 1, 1, 1],
+  [2, 0, 3, 4],
+  [1, 2, 3, 0],
+  [1, 5, 7, 3],
+  [3, 16, 16, 16],
+  [2, 17, 33, 65],
+  [1, 3, 2, 1300],
+  [5, 8, 64, 20],
+  [70000, 1, 2, 1],
+];
+
+/** `aDims` and `cDims` give the extents of the factors from batch, m, n and k. */
+const product = (
+  kernel: Kernel,
+  aDims: (b: number, m: number, k: number) => Dims,
+  cDims: (b: number, n: number, k: number) => Dims,
+): Recipe =>
+  sized(kernel, 2e-6, [3, 20, 20, 40], products, (random, b, m, n, k) => ({
+    inputs: { a: random.array(aDims(b, m, k)), c: random.array(cDims(b, n, k)), n: k },
+    outputs: { y: [b, m, n] },
+  }));
+
+const rows = [
+  [0, 5],
+  [1, 2],
+  [3, 7],
+  [5, 64],
+  [9, 130],
+  [2, 2100],
+];
+
+const norm = { eps: 1e-12 };
+
+/** Rows of x with an offset, as activations have it. */
+const activations = (random: Random, dims: Dims) => random.array(dims, () => 0.5 + random.normal());
+
+function layerNormOperands(random: Random, n: number, width: number): Operands {
+  return {
+    inputs: {
+      x: activations(random, [n, width]),
+      gain: random.array([width], () => random.between(0.5, 1.5)),
+      bias: random.array([width]),
+      n: width,
+      ...norm,
+    },
+    outputs: { y: [n, width], mean: [n], inverse: [n] },
+  };
+}
+
+function layerNormGradientOperands(random: Random, n: number, width: number): Operands {
+  const operands = layerNormOperands(random, n, width);
+  const { mean, inverse } = forward(kernels.layerNorm, operands);
+  const { x, gain } = operands.inputs;
+  return {
+    inputs: { dy: random.array([n, width]), x, mean, inverse, gain, n: width, rows: n },
+    outputs: { dx: [n, width], dgain: [width], dbias: [width] },
+  };
+}
+
+function dropoutOperands(random: Random, n: number, width: number, percent: number): Operands {
+  return {
+    inputs: { x: random.array([n, width]), p: percent / 100, key: random.integer(2 ** 24) },
+    outputs: { y: [n, width] },
+  };
+}
+
+/** At least two columns: a row of one has no spread, and dividing by it is noise. */
+function drawRows(random: Random): number[] {
+  return [1 + random.integer(10), 3 + random.integer(100)];
+}
+
+export const rowRecipes: readonly Recipe[] = [
+  sized(
+    kernels.sum,
+    1e-6,
+    [5, 200, 20],
+    [
+      [0, 4, 3],
+      [2, 0, 3],
+      [1, 1, 1],
+      [3, 64, 5],
+      [2, 65, 7],
+      [1, 5000, 3],
+      [4, 130, 1],
+    ],
+    (random, outer, n, inner) => ({
+      inputs: { x: random.array([outer, n, inner], () => 0.5 + random.normal()), n },
+      outputs: { y: [outer, inner] },
+    }),
+  ),
+  sized(
+    kernels.max,
+    0,
+    [5, 200, 20],
+    [
+      [0, 4, 3],
+      [1, 1, 1],
+      [3, 64, 5],
+      [2, 65, 7],
+      [1, 3000, 3],
+      [4, 130, 1],
+    ],
+    (random, outer, n, inner) => ({
+      inputs: { x: random.array([outer, n, inner]), n },
+      outputs: { y: [outer, inner] },
+    }),
+  ),
+  product(
+    kernels.matmulNN,
+    (b, m, k) => [b, m, k],
+    (b, n, k) => [b, k, n],
+  ),
+  product(
+    kernels.matmulNT,
+    (b, m, k) => [b, m, k],
+    (b, n, k) => [b, n, k],
+  ),
+  product(
+    kernels.matmulTN,
+    (b, m, k) => [b, k, m],
+    (b, n, k) => [b, k, n],
+  ),
+  product(
+    kernels.matmulTT,
+    (b, m, k) => [b, k, m],
+    (b, n, k) => [b, n, k],
+  ),
+  sized(
+    kernels.linear,
+    2e-6,
+    [20, 20, 40],
+    [
+      [0, 3, 4],
+      [1, 1, 1],
+      [5, 7, 3],
+      [17, 33, 65],
+      [3, 2, 1300],
+    ],
+    (random, n, m, k) => ({
+      inputs: { x: random.array([n, k]), w: random.array([m, k]), bias: random.array([m]), n: k },
+      outputs: { y: [n, m] },
+    }),
+  ),
+  sized(kernels.softmax, 4e-6, [10, 100], [...rows, [3, 1]], (random, n, width) => ({
+    inputs: { x: random.array([n, width], () => 3 * random.normal()), n: width },
+    outputs: { y: [n, width] },
+  })),
+  sized(kernels.softmaxGradient, 4e-6, [10, 100], rows, (random, n, width) => {
+    const x = random.array([n, width]);
+    const { y } = forward(kernels.softmax, { inputs: { x, n: width }, outputs: { y: [n, width] } });
+    return { inputs: { y, dy: random.array([n, width]), n: width }, outputs: { dx: [n, width] } };
+  }),
+  recipe(kernels.layerNorm, 4e-6, rows, drawRows, (random, [n, width]) => layerNormOperands(random, n, width)),
+  recipe(
+    kernels.layerNormGradient,
+    1e-5,
+    rows.filter(([, width]) => width > 2),
+    drawRows,
+    (random, [n, width]) => layerNormGradientOperands(random, n, width),
+  ),
+  sized(
+    kernels.dropout,
+    1e-6,
+    [10, 100, 90],
+    [
+      [0, 5, 10],
+      [1, 1, 0],
+      [7, 33, 0],
+      [7, 33, 10],
+      [3, 1500, 50],
+    ],
+    dropoutOperands,
+  ),
+  sized(
+    kernels.dropoutAddNorm,
+    4e-6,
+    [10, 100, 90],
+    [
+      [0, 5, 10],
+      [1, 2, 0],
+      [7, 33, 0],
+      [7, 33, 10],
+      [2, 768, 10],
+    ],
+    (random, n, width, percent) => {
+      const { x, p, key } = dropoutOperands(random, n, width + 1, percent).inputs;
+      const { inputs, outputs } = layerNormOperands(random, n, width + 1);
+      return { inputs: { ...inputs, residual: inputs.x, x, p, key }, outputs: { ...outputs, total: [n, width + 1] } };
+    },
+  ),
+];

@@ -1,0 +1,118 @@
+// Cases above 2^24 cells, where a flat index is no longer exact in float32, with results from plain loops.
+import { adamW, add, arrange, gather, scatter } from '../../kernels/library/index.js';
+import type { Dims } from '../../kernels/kernel.js';
+import { Random, vector, type Operand } from '../support/random.js';
+import type { Case } from './case.js';
+
+export interface LargeCase extends Case {
+  readonly expected: Readonly<Record<string, Float32Array>>;
+}
+
+/** The embedding table of BERT. */
+const words = 30522;
+const width = 768;
+
+/** Numbers that differ from cell to cell, so that a wrong index shows; all exact in float32, and so are their sums. */
+const value = (cell: number, factor: number) => ((cell * factor) % 4093) / 4096 + 0.125;
+
+function filled(cells: number, law: (cell: number) => number): Float32Array {
+  const data = new Float32Array(cells);
+  for (let i = 0; i < cells; i++) data[i] = law(i);
+  return data;
+}
+
+const pattern = (dims: Dims, factor: number): Operand => ({
+  dims,
+  data: filled(
+    dims.reduce((a, b) => a * b),
+    (cell) => value(cell, factor),
+  ),
+});
+
+/** One case at a time, for each holds arrays of about a hundred megabytes. */
+export function* largeCases(): Generator<LargeCase> {
+  yield gatherCase();
+  yield scatterCase();
+  yield addCase(words * width);
+  yield transposeCase(4097, 4101);
+  yield adamWCase(2 ** 24 + 1027);
+}
+
+function gatherCase(): LargeCase {
+  const ids = [words - 1, words - 2, 0, 21845, 21846, 29999];
+  return {
+    kernel: gather,
+    label: `${words} x ${width}`,
+    inputs: { table: pattern([words, width], 7), ids: vector(ids) },
+    outputs: { y: [ids.length, width] },
+    expected: {
+      y: filled(ids.length * width, (cell) => value(ids[Math.floor(cell / width)] * width + (cell % width), 7)),
+    },
+    tolerance: 0,
+  };
+}
+
+function scatterCase(): LargeCase {
+  const x = new Random(5).array([3, width]);
+  const last = words - 1;
+  const y = new Float32Array(words * width);
+  y.set(x.data.subarray(width, 2 * width), 5 * width);
+  for (let i = 0; i < width; i++) y[last * width + i] = x.data[i] + x.data[2 * width + i];
+  return {
+    kernel: scatter,
+    label: `${words} x ${width}`,
+    inputs: {
+      x,
+      order: vector([1, 0, 2]),
+      starts: vector(Array.from({ length: words + 1 }, (_, v) => (v <= 5 ? 0 : v <= last ? 1 : 3))),
+    },
+    outputs: { y: [words, width] },
+    expected: { y },
+    tolerance: 1e-7,
+  };
+}
+
+function addCase(cells: number): LargeCase {
+  return {
+    kernel: add,
+    label: `${cells}`,
+    inputs: { a: pattern([cells], 7), b: pattern([cells], 11) },
+    outputs: { y: [cells] },
+    expected: { y: filled(cells, (cell) => value(cell, 7) + value(cell, 11)) },
+    tolerance: 0,
+  };
+}
+
+function transposeCase(rows: number, columns: number): LargeCase {
+  const follows = { i0: 0, i1: 0, i2: 0, i3: 0, j0: 0, j1: 0, j2: 0, j3: 1, k0: 0, k1: 0, k2: 1, k3: 0 };
+  return {
+    kernel: arrange,
+    label: `${rows} x ${columns} transposed`,
+    inputs: { x: pattern([1, rows, columns], 7), depth: 1, ...follows },
+    outputs: { y: [1, columns, rows] },
+    expected: { y: filled(rows * columns, (cell) => value((cell % rows) * columns + Math.floor(cell / rows), 7)) },
+    tolerance: 0,
+  };
+}
+
+function adamWCase(cells: number): LargeCase {
+  const [lr, beta, decay, correction1, correction2, factor] = [0.0625, 0.5, 0.125, 0.5, 0.25, 0.5];
+  const m = (cell: number) => beta * value(cell, 11) + (1 - beta) * value(cell, 17) * factor;
+  const v = (cell: number) => beta * value(cell, 13) + (1 - beta) * (value(cell, 17) * factor) ** 2;
+  const step = (cell: number) => ((lr / correction1) * m(cell)) / (Math.sqrt(v(cell) / correction2) + 1e-8);
+  return {
+    kernel: adamW,
+    label: `${cells}`,
+    inputs: {
+      ...{ p: pattern([cells], 7), m: pattern([cells], 11), v: pattern([cells], 13), g: pattern([cells], 17) },
+      ...{ factor: vector([factor]), lr, beta1: beta, beta2: beta, eps: 1e-8, decay, correction1, correction2 },
+    },
+    outputs: { p: [cells], m: [cells], v: [cells] },
+    expected: {
+      p: filled(cells, (cell) => value(cell, 7) * (1 - lr * decay) - step(cell)),
+      m: filled(cells, m),
+      v: filled(cells, v),
+    },
+    tolerance: 1e-6,
+  };
+}
