@@ -12,7 +12,8 @@ const require = createRequire(import.meta.url);
 const run = (script, ...args) => execFileSync(process.execPath, [script, ...args], { stdio: 'inherit' });
 
 if (!tests || !existsSync('dist/wasm/kernels.wasm')) {
-  rmSync('dist', { recursive: true, force: true });
+  for (const part of ['node', 'browser', 'types', 'chunks', 'tools', 'test', 'wasm'])
+    rmSync(`dist/${part}`, { recursive: true, force: true });
   run(require.resolve('assemblyscript/bin/asc'), 'kernels/wasm/assembly/index.ts', '--config', 'kernels/wasm/assembly/asconfig.json');
 }
 
@@ -35,6 +36,17 @@ const common = {
   logLevel: 'warning',
   loader: { '.wasm': 'binary' },
 };
+/** In the browser, whatever needs Node loads, and says so when it is used. */
+const withoutNode = {
+  name: 'without-node',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(node:|@stdlib\/datasets-sotu)/ }, ({ path }) => ({ path, namespace: 'without-node' }));
+    onLoad({ filter: /.*/, namespace: 'without-node' }, ({ path }) => ({
+      contents: `const missing = () => { throw new Error('${path} is not available in the browser') };
+        module.exports = new Proxy(missing, { get: (_, name) => (name === '__esModule' ? false : missing) });`,
+    }));
+  },
+};
 const chunk = 'chunks/[name]-[hash]';
 const node = {
   ...common,
@@ -47,7 +59,7 @@ await build({
   outdir: 'dist',
   entryPoints: Object.fromEntries([
     ...Object.entries({ ...packages, cli: 'cli/main.ts' }).map(([out, file]) => [`node/${out}`, file]),
-    ['tools/golden', 'test/tools/golden.ts'],
+    ['tools/golden', 'test/golden/main.ts'],
     ['tools/bench', 'bench/main.ts'],
     ...(tests ? Object.entries(testFiles) : []),
   ]),
@@ -57,7 +69,8 @@ if (!tests) {
     ...common,
     platform: 'browser',
     conditions: ['browser'],
-    external: ['node:*', 'webgpu'],
+    external: ['webgpu'],
+    plugins: [withoutNode],
     chunkNames: chunk,
     outdir: 'dist/browser',
     entryPoints: packages,

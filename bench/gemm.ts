@@ -143,7 +143,8 @@ function measure(engines: Engine[], { name, ...shape }: Shape, rounds: number): 
   });
 }
 
-const header = 'product          M x N x K        threads   ms (min-max)           GFLOP/s  peak   share  quiet  speed-up';
+const header =
+  'product          M x N x K        threads   ms (min-max)           GFLOP/s  peak   share  quiet  speed-up';
 
 function line(row: Row): string {
   const ms = `${row.medianMs.toFixed(2)} (${row.minMs.toFixed(2)}-${row.maxMs.toFixed(2)})`;

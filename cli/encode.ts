@@ -39,7 +39,7 @@ export async function encodeCommand(args: string[]): Promise<void> {
       onProgress: (done) => ticker.update(done),
     });
     ticker.done();
-    await saveIndex(out, new FlatIndex(ids, vectors, model.config.hidden_size));
+    await saveIndex(new FlatIndex(ids, vectors, model.config.hidden_size), out);
     say(`${texts.length} vectors of ${model.config.hidden_size} numbers in ${out}.`);
   });
 }

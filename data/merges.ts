@@ -49,7 +49,7 @@ export class Merges {
     const key = left * ID_RANGE + right;
     const entry = this.entries.get(key)!;
     this.entries.delete(key);
-    entry.count = 0;
+    entry.count = 0; // which voids what the heap still holds of it
     const grown = new Set<Entry>();
     for (const w of entry.words) {
       const pieces = this.words[w];

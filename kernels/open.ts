@@ -26,7 +26,7 @@ export async function openBackend(name: BackendName | 'auto' = 'auto', options: 
   if (options.dtype === 'float64' && name !== 'reference')
     throw new Error(`backend ${name}: computes in float32 only; float64 needs the backend reference`);
   if (name === 'auto') return (await import('./auto.js')).openFastest(options);
-  if (!(name in openers))
+  if (!Object.hasOwn(openers, name))
     throw new Error(`backend ${String(name)}: unknown; choose one of auto, ${backendNames.join(', ')}`);
   return openers[name](options);
 }

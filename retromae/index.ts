@@ -4,3 +4,14 @@ export { Collator, type CollatorOptions, type DecoderTargets, type Generators } 
 export { maskCount, roundHalfEven, WordMasker, type MaskingVocabulary } from './masking.js';
 export { PythonRandom, TorchGenerator } from './mt19937.js';
 export { RetroMae, retroMaeOptions, type Objective, type RetroMaeOptions } from './model.js';
+export { Batches, type Examples } from './batches.js';
+export { Checkpoints } from './checkpoint.js';
+export { loadModel, saveModel } from './folder.js';
+export { stepsWithin } from './plan.js';
+export { pretrain, resume, type PretrainHooks, type PretrainResult } from './pretrain.js';
+export { RunLog } from './run/log.js';
+export { Progress } from './run/progress.js';
+export type { ProbeRecord, StepRecord } from './run/records.js';
+export { writeReport } from './run/report.js';
+export { pretrainDefaults, pretrainSettings, type PretrainSettings } from './settings.js';
+export { TokenFile } from './token-file.js';

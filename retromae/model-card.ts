@@ -1,6 +1,8 @@
 // README.md of a model folder: a Hugging Face model card, YAML front matter and how to use the model.
 import type { BertConfig } from '../nn/index.js';
-import type { Similarity } from './model-files.js';
+
+/** How the vectors of a model are compared. */
+export type Similarity = 'cosine' | 'dot';
 
 /** What the card tells beyond the model's dimensions. Nothing that is not given is claimed. */
 export interface ModelCard {

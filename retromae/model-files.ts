@@ -1,11 +1,10 @@
 // The files of a Hugging Face model folder, as content in memory: for transformers, sentence-transformers, transformers.js.
-import { toTokenizerConfig, toTokenizerJson, type WordPiece } from '../data/index.js';
+import type { Tensor } from '../core/index.js';
+import { toTokenizerConfig, toTokenizerJson } from '../data/tokenizer-json.js';
+import type { WordPiece } from '../data/wordpiece.js';
 import { configToHuggingFace, hostTensors, parameters, writeSafetensors } from '../nn/index.js';
 import type { BertForMaskedLM, HostTensor } from '../nn/index.js';
-import type { Tensor } from '../core/index.js';
-import { modelCard, type ModelCard } from './model-card.js';
-
-export type Similarity = 'cosine' | 'dot';
+import { modelCard, type ModelCard, type Similarity } from './model-card.js';
 
 export interface ModelFilesOptions {
   /** Tokens that the model was trained on, [CLS] and [SEP] included; at most its position table. */

@@ -20,6 +20,7 @@ import {
   expressionSchedule,
   linearDecay,
   parameterCount,
+  type Losses,
   type Schedule,
 } from '../nn/index.js';
 import { configOf, initialise, saveModel } from './folder.js';
@@ -32,6 +33,7 @@ import { ensureEmptyDir, writeFileAtomic } from './run/atomic.js';
 import { RunLog } from './run/log.js';
 import type { ProbeRecord, StepRecord } from './run/records.js';
 import { EventWriter } from './run/tensorboard.js';
+import { stepsWithin } from './plan.js';
 import { objectiveOf, pretrainSettings, targetsOf, type PretrainSettings } from './settings.js';
 import { TokenFile } from './token-file.js';
 
@@ -189,23 +191,12 @@ class Run {
     return run;
   }
 
-  /** How many steps there will be: given, or as many as fit into the time, which a few steps on a copy tell. */
+  /** How many steps there will be: given, or as many as fit into the time, or passes over the corpus. */
   async length(): Promise<number> {
     const { steps, minutes, epochs, accumulate } = this.settings;
     if (steps) return steps;
     if (!minutes) return Math.max(1, Math.ceil((epochs * this.batches.perEpoch) / accumulate));
-    const model = await newModel(this.settings, this.tokenizer);
-    const optimizer = new AdamW(model, { lr: 0 });
-    const times: number[] = [];
-    for (let step = 0; step < 4; step++) {
-      const started = performance.now();
-      await optimizer.step(
-        ...this.microBatches(step).map((batch, i) => () => model.losses(batch, this.dropout(step, i))),
-      );
-      times.push(performance.now() - started);
-    }
-    const each = Math.min(...times.slice(1));
-    const planned = Math.max(1, Math.floor((minutes * 60_000) / each));
+    const { steps: planned, each } = await stepsWithin(minutes, this.model, (step) => this.losses(step));
     this.hooks.message?.(`A step takes ${each.toFixed(0)} ms: ${planned} steps in ${minutes} minutes.`);
     return planned;
   }
@@ -221,8 +212,10 @@ class Run {
     return Array.from({ length: accumulate }, (_, i) => this.batches.at(step * accumulate + i));
   }
 
-  private dropout(step: number, micro: number): Random {
-    return this.batches.dropout(step * this.settings.accumulate + micro);
+  /** The micro-batches of a step, ready to be computed. */
+  private losses(step: number, batches = this.microBatches(step)): (() => Losses)[] {
+    const first = step * this.settings.accumulate;
+    return batches.map((batch, i) => () => this.model.losses(batch, this.batches.dropout(first + i)));
   }
 
   async train(steps: number, from: number): Promise<PretrainResult> {
@@ -251,9 +244,7 @@ class Run {
         const lr = optimizer.lr;
         const before = performance.now();
         const batches = this.microBatches(step);
-        const numbers = await optimizer.step(
-          ...batches.map((batch, i) => () => model.losses(batch, this.dropout(step, i))),
-        );
+        const numbers = await optimizer.step(...this.losses(step, batches));
         step++;
         if (!Number.isFinite(numbers.loss) || !Number.isFinite(numbers.gradientNorm))
           throw new Error(

@@ -10,8 +10,6 @@ import { CommandQueue } from './queue.js';
 
 interface DeviceStorage extends Storage {
   block: Block | undefined;
-  /** To be zero before anyone reads it; most arrays are written whole first, and never need it. */
-  blank: boolean;
 }
 
 export class WebGpuBackend extends StagedBackend {
@@ -44,7 +42,7 @@ export class WebGpuBackend extends StagedBackend {
     if (data && data.length < cells) this.queue.clear(block);
     if (data) this.queue.write(block, data instanceof Float32Array ? ownBuffer(data) : Float32Array.from(data));
     this.counter.add(4 * cells);
-    const storage: DeviceStorage = { backend: this, cells, block, blank: !data };
+    const storage: DeviceStorage = { backend: this, cells, block };
     return storage;
   }
 
@@ -56,7 +54,7 @@ export class WebGpuBackend extends StagedBackend {
 
   async read(storage: Storage, cells = storage.cells): Promise<FloatArray> {
     const size = 4 * cells;
-    const block = this.forReading(storage);
+    const block = blockOf(storage);
     const staging = this.device.createBuffer({
       size: Math.max(size, 4),
       usage: usage.mapRead | usage.copyTarget,
@@ -83,17 +81,15 @@ export class WebGpuBackend extends StagedBackend {
     if (cellsOf(out.dims) === 0) return;
     const program = this.program(kernel, stage);
     const arrays = operands.filter((operand) => typeof operand === 'object');
-    const blocks = arrays.map(({ storage }) => this.forReading(storage));
+    const blocks = arrays.map(({ storage }) => blockOf(storage));
     const target = out.storage as DeviceStorage;
-    const whole = cellsOf(out.dims) === target.cells;
     // A shader may not write a buffer that it reads: an update in place fills another one, which then takes its place.
     const replaced = arrays.some(({ storage }) => storage === target) ? blockOf(target) : undefined;
     if (replaced) {
       target.block = this.pool.take(4 * target.cells);
-      if (!whole) this.queue.copy(replaced, target.block.buffer, 4 * target.cells);
+      if (cellsOf(out.dims) < target.cells) this.queue.copy(replaced, target.block.buffer, 4 * target.cells);
     }
-    const result = whole ? blockOf(target) : this.forReading(target);
-    target.blank = false;
+    const result = blockOf(target);
     const views = [...arrays, out];
     const entries = [...blocks, result].map(({ buffer }, i) => ({
       binding: i + 1,
@@ -115,15 +111,6 @@ export class WebGpuBackend extends StagedBackend {
     let program = this.programs.get(stage);
     if (!program) this.programs.set(stage, (program = new Program(this.device, kernel, stage)));
     return program;
-  }
-
-  /** The buffer of a storage with all cells defined. */
-  private forReading(storage: Storage): Block {
-    const block = blockOf(storage);
-    const state = storage as DeviceStorage;
-    if (state.blank) this.queue.clear(block);
-    state.blank = false;
-    return block;
   }
 }
 

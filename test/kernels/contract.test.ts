@@ -1,5 +1,5 @@
 // What every backend owes its users besides right numbers: memory, order of launches, errors.
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { Backend, Storage } from '../../kernels/backend.js';
 import { adamW, affine, linear } from '../../kernels/library/index.js';
 import { testBackends } from '../support/backends.js';
@@ -10,13 +10,16 @@ function increment(backend: Backend, x: Storage, y: Storage, cells = x.cells): v
   backend.launch(affine, { x: { storage: x, dims }, scale: 1, shift: 1 }, { y: { storage: y, dims } });
 }
 
-const checks: Record<string, (t: Tap, backend: Backend) => Promise<void>> = {
-  async 'fresh memory is zero, also where it was used before'(t, backend) {
+const checks: Record<string, (t: Test, backend: Backend) => Promise<void>> = {
+  async 'memory holds the data and then zeros, also where it was used before'(t, backend) {
     const used = backend.alloc(300, new Float32Array(300).fill(7));
     await backend.read(used);
     backend.free(used);
-    const [fresh, partly] = [backend.alloc(300), backend.alloc(5, [1, 2])];
-    t.ok((await backend.read(fresh)).every((cell) => cell === 0));
+    const [fresh, partly] = [backend.alloc(300, []), backend.alloc(5, [1, 2])];
+    t.ok(
+      (await backend.read(fresh)).every((cell) => cell === 0),
+      'zeros',
+    );
     t.same([...(await backend.read(partly))], [1, 2, 0, 0, 0]);
     t.same([...(await backend.read(partly, 1))], [1], 'a prefix can be read');
     t.same([...(await backend.read(partly, 0))], [], 'so can nothing');
@@ -29,8 +32,8 @@ const checks: Record<string, (t: Tap, backend: Backend) => Promise<void>> = {
     backend.free(first);
     const third = backend.alloc(100, new Float32Array(100).fill(50));
     increment(backend, second, third, 99);
-    t.same((await backend.read(third)).slice(97), [3, 3, 50]);
-    t.same((await backend.read(second)).slice(97), [2, 2, 2]);
+    t.same([...(await backend.read(third))].slice(97), [3, 3, 50]);
+    t.same([...(await backend.read(second))].slice(97), [2, 2, 2]);
     for (const storage of [second, third]) backend.free(storage);
   },
   async 'hundreds of launches in a row, to and fro'(t, backend) {
@@ -79,18 +82,16 @@ const checks: Record<string, (t: Tap, backend: Backend) => Promise<void>> = {
     t.equal(backend.memory().liveBytes - before.liveBytes, 24 * bytes);
     t.ok(backend.memory().peakBytes >= 1024 * bytes);
     backend.free(b);
-    t.throws(() => backend.free(b), undefined, 'a storage cannot be freed twice');
+    t.throws(() => backend.free(b), /freed/);
     await Promise.resolve();
   },
 };
-
-type Tap = Parameters<NonNullable<Parameters<typeof t.test>[1]>>[0] & typeof t;
 
 for (const { name, open } of testBackends())
   void t.test(name, async (t) => {
     const backend = await open();
     if (typeof backend === 'string') return void t.plan(0, backend);
-    for (const [title, check] of Object.entries(checks)) await t.test(title, async (t) => check(t as Tap, backend));
+    for (const [title, check] of Object.entries(checks)) await t.test(title, async (t) => check(t, backend));
     t.equal(backend.memory().liveStorages, 0);
     await backend.close();
   });

@@ -50,7 +50,7 @@ for (const mode of ['cpu', 'webasm'] as const satisfies Mode[])
   void t.test(`gpu.js in mode ${mode} compiles every stage and runs no other mode`, (t) => {
     for (const entry of stages) {
       const compiled = compileStage(mode, ...entry);
-      const cell = new Float32Array(1).fill(1);
+      const cell = new Float32Array(1);
       const nested = [1, cell, [cell], [[cell]]];
       const ranks = entry[1].reads.map((read) => ranksOf(entry[0])[read]);
       const values = ranks.map((rank) =>

@@ -217,7 +217,13 @@ export function affine(x: usize, y: usize, scale: f32, shift: f32, n: i32, begin
   const factor = f32x4.splat(scale);
   const term = f32x4.splat(shift);
   const last = min(n, end * BLOCK);
-  for (let i = begin * BLOCK; i < last; i += 4) {
+  let i = begin * BLOCK;
+  for (; i + 8 <= last; i += 8) {
+    const at = (<usize>i) << 2;
+    v128.store(y + at, Lanes.madd(v128.load(x + at), factor, term));
+    v128.store(y + at, Lanes.madd(v128.load(x + at, 16), factor, term), 16);
+  }
+  for (; i < last; i += 4) {
     const at = (<usize>i) << 2;
     Lanes.store(y + at, Lanes.madd(Lanes.load(x + at, last - i), factor, term), last - i);
   }

@@ -15,8 +15,11 @@ export class Lanes {
   }
 
   /** The four numbers at `from`, or the first `count` >= 1 if that is less; the other lanes are 0. */
-  static load(from: usize, count: i32): v128 {
-    if (count >= 4) return v128.load(from);
+  @inline static load(from: usize, count: i32): v128 {
+    return count >= 4 ? v128.load(from) : Lanes.loadPart(from, count);
+  }
+
+  private static loadPart(from: usize, count: i32): v128 {
     let x = v128.load32_zero(from);
     if (count > 1) x = v128.load32_lane(from, x, 1, 4);
     if (count > 2) x = v128.load32_lane(from, x, 2, 8);
@@ -24,11 +27,12 @@ export class Lanes {
   }
 
   /** Writes the four lanes, or the first `count` >= 1 if that is less. */
-  static store(to: usize, x: v128, count: i32): void {
-    if (count >= 4) {
-      v128.store(to, x);
-      return;
-    }
+  @inline static store(to: usize, x: v128, count: i32): void {
+    if (count >= 4) v128.store(to, x);
+    else Lanes.storePart(to, x, count);
+  }
+
+  private static storePart(to: usize, x: v128, count: i32): void {
     v128.store32_lane(to, x, 0);
     if (count > 1) v128.store32_lane(to, x, 1, 4);
     if (count > 2) v128.store32_lane(to, x, 2, 8);

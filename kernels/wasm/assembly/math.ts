@@ -158,7 +158,7 @@ export class Elementary {
   }
 
   @inline static erf(x: v128): v128 {
-    const a = f32x4.min(f32x4.abs(x), Lanes.constant(FAR));
+    const a = f32x4.pmin(f32x4.abs(x), Lanes.constant(FAR));
     const z = f32x4.mul(a, a);
     let p = Lanes.madd(z, Lanes.constant(ERF5), Lanes.constant(ERF4));
     p = Lanes.madd(p, z, Lanes.constant(ERF3));
@@ -174,13 +174,13 @@ export class Elementary {
 
   /** Phi(x), the standard normal distribution, good to the last places in both tails. */
   @inline static normalCdf(x: v128): v128 {
-    const a = f32x4.min(f32x4.abs(x), Lanes.constant(FAR));
+    const a = f32x4.pmin(f32x4.abs(x), Lanes.constant(FAR));
     return Elementary.phiFromBell(x, a, Elementary.bell(a));
   }
 
   /** Phi(x) + x phi(x), the derivative of x Phi(x). */
   @inline static geluSlope(x: v128): v128 {
-    const a = f32x4.min(f32x4.abs(x), Lanes.constant(FAR));
+    const a = f32x4.pmin(f32x4.abs(x), Lanes.constant(FAR));
     const bell = Elementary.bell(a);
     const density = f32x4.mul(x, f32x4.mul(bell, Lanes.constant(DENSITY)));
     return f32x4.add(Elementary.phiFromBell(x, a, bell), density);
@@ -201,15 +201,14 @@ export class Elementary {
 
   /** (1 - Phi(a)) exp(a^2 / 2) for a >= 0. All coefficients are positive, so that nothing cancels. */
   @inline private static mills(a: v128): v128 {
-    let p = Lanes.madd(a, Lanes.constant(MILLS4), Lanes.constant(MILLS3));
-    p = Lanes.madd(p, a, Lanes.constant(MILLS2));
-    p = Lanes.madd(p, a, Lanes.constant(MILLS1));
-    p = Lanes.madd(p, a, Lanes.constant(MILLS0));
-    let q = Lanes.madd(a, Lanes.constant(UNDER5), Lanes.constant(UNDER4));
-    q = Lanes.madd(q, a, Lanes.constant(UNDER3));
-    q = Lanes.madd(q, a, Lanes.constant(UNDER2));
-    q = Lanes.madd(q, a, Lanes.constant(UNDER1));
-    q = Lanes.madd(q, a, Lanes.constant(ONE));
+    const z = f32x4.mul(a, a);
+    const over = Lanes.madd(a, Lanes.constant(MILLS1), Lanes.constant(MILLS0));
+    const over2 = Lanes.madd(a, Lanes.constant(MILLS3), Lanes.constant(MILLS2));
+    const p = Lanes.madd(Lanes.madd(z, Lanes.constant(MILLS4), over2), z, over);
+    const under = Lanes.madd(a, Lanes.constant(UNDER1), Lanes.constant(ONE));
+    const under2 = Lanes.madd(a, Lanes.constant(UNDER3), Lanes.constant(UNDER2));
+    const under4 = Lanes.madd(a, Lanes.constant(UNDER5), Lanes.constant(UNDER4));
+    const q = Lanes.madd(Lanes.madd(under4, z, under2), z, under);
     return f32x4.div(p, q);
   }
 

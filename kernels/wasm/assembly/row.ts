@@ -39,21 +39,31 @@ export function addRow(from: usize, to: usize, n: i32): void {
   }
 }
 
-/** Largest of n floats; NaN if there is one; -Infinity if n is 0. */
+/**
+ * Largest of n floats; NaN if there is one; -Infinity if n is 0. The maximum that is one instruction loses NaN, so
+ * that is watched for apart.
+ */
 export function maxRow(x: usize, n: i32): f32 {
   const least = f32x4.splat(-Infinity);
   let top0 = least;
   let top1 = least;
+  let strange = f32x4.splat(0);
   let i = 0;
   for (; i + 8 <= n; i += 8) {
     const at = x + ((<usize>i) << 2);
-    top0 = f32x4.max(top0, v128.load(at));
-    top1 = f32x4.max(top1, v128.load(at, 16));
+    const x0 = v128.load(at);
+    const x1 = v128.load(at, 16);
+    strange = v128.or(strange, f32x4.ne(x0, x0));
+    strange = v128.or(strange, f32x4.ne(x1, x1));
+    top0 = f32x4.pmax(top0, x0);
+    top1 = f32x4.pmax(top1, x1);
   }
   for (; i < n; i += 4) {
-    const part = Lanes.load(x + ((<usize>i) << 2), n - i);
-    top0 = f32x4.max(top0, v128.bitselect(part, least, Lanes.mask(n - i)));
+    const part = v128.bitselect(Lanes.load(x + ((<usize>i) << 2), n - i), least, Lanes.mask(n - i));
+    strange = v128.or(strange, f32x4.ne(part, part));
+    top0 = f32x4.pmax(top0, part);
   }
+  if (v128.any_true(strange)) return NaN;
   return Lanes.max(f32x4.max(top0, top1));
 }
 

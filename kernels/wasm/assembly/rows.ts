@@ -9,6 +9,47 @@ const BLOCK: i32 = 64;
 
 const FOUR = memory.data<i32>([4]);
 
+/** What is done to `count` (4 or fewer) cells at offset `at`; a count of 4 that is known when compiling costs no test. */
+class Step {
+  @inline static softmaxGradient(y: usize, dy: usize, dx: usize, inner: v128, at: usize, count: i32): void {
+    const slope = f32x4.sub(Lanes.load(dy + at, count), inner);
+    Lanes.store(dx + at, f32x4.mul(Lanes.load(y + at, count), slope), count);
+  }
+
+  @inline static norm(
+    x: usize,
+    gain: usize,
+    bias: usize,
+    y: usize,
+    mean: v128,
+    inverse: v128,
+    at: usize,
+    count: i32,
+  ): void {
+    const unit = f32x4.mul(f32x4.sub(Lanes.load(x + at, count), mean), inverse);
+    const scaled = Lanes.madd(unit, Lanes.load(gain + at, count), Lanes.load(bias + at, count));
+    Lanes.store(y + at, scaled, count);
+  }
+
+  @inline static normGradient(
+    dy: usize,
+    x: usize,
+    gain: usize,
+    dx: usize,
+    mean: v128,
+    inverse: v128,
+    average: v128,
+    slope: v128,
+    at: usize,
+    count: i32,
+  ): void {
+    const g = f32x4.mul(Lanes.load(dy + at, count), Lanes.load(gain + at, count));
+    const unit = f32x4.mul(f32x4.sub(Lanes.load(x + at, count), mean), inverse);
+    const rest = f32x4.sub(f32x4.sub(g, average), f32x4.mul(unit, slope));
+    Lanes.store(dx + at, f32x4.mul(inverse, rest), count);
+  }
+}
+
 export function softmax(x: usize, y: usize, n: i32, begin: i32, end: i32): void {
   for (let row = begin; row < end; row++) {
     const offset = (<usize>(row * n)) << 2;
@@ -37,7 +78,11 @@ function softmaxRow(x: usize, y: usize, n: i32): void {
     s0 = f32x4.add(s0, v128.and(e, Lanes.mask(n - i)));
   }
   const total = f32x4.splat(Lanes.sum(f32x4.add(s0, s1)));
-  for (i = 0; i < n; i += 4) {
+  for (i = 0; i + 4 <= n; i += 4) {
+    const at = y + ((<usize>i) << 2);
+    v128.store(at, f32x4.div(v128.load(at), total));
+  }
+  if (i < n) {
     const at = y + ((<usize>i) << 2);
     Lanes.store(at, f32x4.div(Lanes.load(at, n - i), total), n - i);
   }
@@ -64,11 +109,8 @@ function softmaxGradientRow(y: usize, dy: usize, dx: usize, n: i32): void {
     s0 = Lanes.madd(Lanes.load(y + at, n - i), Lanes.load(dy + at, n - i), s0);
   }
   const inner = f32x4.splat(Lanes.sum(f32x4.add(s0, s1)));
-  for (i = 0; i < n; i += 4) {
-    const at = (<usize>i) << 2;
-    const slope = f32x4.sub(Lanes.load(dy + at, n - i), inner);
-    Lanes.store(dx + at, f32x4.mul(Lanes.load(y + at, n - i), slope), n - i);
-  }
+  for (i = 0; i + 4 <= n; i += 4) Step.softmaxGradient(y, dy, dx, inner, (<usize>i) << 2, 4);
+  if (i < n) Step.softmaxGradient(y, dy, dx, inner, (<usize>i) << 2, n - i);
 }
 
 /** Mean and inverse deviation of a row, and the normalised row; the row is in the first-level cache after the mean. */
@@ -81,12 +123,12 @@ function normRow(x: usize, gain: usize, bias: usize, y: usize, mean: usize, inve
   store<f32>(inverse, factor);
   const c = f32x4.splat(centre);
   const f = f32x4.splat(factor);
-  for (let i = 0; i < n; i += 4) {
-    const at = (<usize>i) << 2;
-    const unit = f32x4.mul(f32x4.sub(Lanes.load(x + at, n - i), c), f);
-    const scaled = Lanes.madd(unit, Lanes.load(gain + at, n - i), Lanes.load(bias + at, n - i));
-    Lanes.store(y + at, scaled, n - i);
+  let i = 0;
+  for (; i + 8 <= n; i += 8) {
+    Step.norm(x, gain, bias, y, c, f, (<usize>i) << 2, 4);
+    Step.norm(x, gain, bias, y, c, f, (<usize>(i + 4)) << 2, 4);
   }
+  for (; i < n; i += 4) Step.norm(x, gain, bias, y, c, f, (<usize>i) << 2, n - i);
 }
 
 export function layerNorm(
@@ -113,7 +155,17 @@ function dropAddRow(x: usize, residual: usize, total: usize, n: i32, state: i32,
   const first = Dropout.first(state);
   const second = Dropout.second(state);
   let columns = i32x4(0, 1, 2, 3);
-  for (let i = 0; i < n; i += 4) {
+  let i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const at = (<usize>i) << 2;
+    const next = i32x4.add(columns, Lanes.constant(FOUR));
+    const keep0 = Dropout.factors(first, second, columns, threshold, scale);
+    const keep1 = Dropout.factors(first, second, next, threshold, scale);
+    v128.store(total + at, Lanes.madd(v128.load(x + at), keep0, v128.load(residual + at)));
+    v128.store(total + at, Lanes.madd(v128.load(x + at, 16), keep1, v128.load(residual + at, 16)), 16);
+    columns = i32x4.add(next, Lanes.constant(FOUR));
+  }
+  for (; i < n; i += 4) {
     const at = (<usize>i) << 2;
     const keep = Dropout.factors(first, second, columns, threshold, scale);
     columns = i32x4.add(columns, Lanes.constant(FOUR));
@@ -161,7 +213,17 @@ function dropRow(x: usize, y: usize, n: i32, state: i32, threshold: v128, scale:
   const first = Dropout.first(state);
   const second = Dropout.second(state);
   let columns = i32x4(0, 1, 2, 3);
-  for (let i = 0; i < n; i += 4) {
+  let i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const at = (<usize>i) << 2;
+    const next = i32x4.add(columns, Lanes.constant(FOUR));
+    const keep0 = Dropout.factors(first, second, columns, threshold, scale);
+    const keep1 = Dropout.factors(first, second, next, threshold, scale);
+    v128.store(y + at, f32x4.mul(v128.load(x + at), keep0));
+    v128.store(y + at, f32x4.mul(v128.load(x + at, 16), keep1), 16);
+    columns = i32x4.add(next, Lanes.constant(FOUR));
+  }
+  for (; i < n; i += 4) {
     const at = (<usize>i) << 2;
     const keep = Dropout.factors(first, second, columns, threshold, scale);
     columns = i32x4.add(columns, Lanes.constant(FOUR));
@@ -216,12 +278,23 @@ function normGradientRow(
   const f = f32x4.splat(factor);
   let sum = f32x4.splat(0);
   let product = sum;
-  for (let i = 0; i < n; i += 4) {
+  let i = 0;
+  for (; i + 4 <= n; i += 4) {
+    const at = (<usize>i) << 2;
+    const d = v128.load(dy + at);
+    const g = f32x4.mul(d, v128.load(gain + at));
+    const unit = f32x4.mul(f32x4.sub(v128.load(x + at), c), f);
+    sum = f32x4.add(sum, g);
+    product = Lanes.madd(g, unit, product);
+    v128.store(dgain + at, Lanes.madd(d, unit, v128.load(dgain + at)));
+    v128.store(dbias + at, f32x4.add(d, v128.load(dbias + at)));
+  }
+  if (i < n) {
     const at = (<usize>i) << 2;
     const count = n - i;
+    // Lanes beyond the row have d = g = 0.
     const d = Lanes.load(dy + at, count);
     const g = f32x4.mul(d, Lanes.load(gain + at, count));
-    // The lanes of a tail beyond the row have d = g = 0.
     const unit = f32x4.mul(f32x4.sub(Lanes.load(x + at, count), c), f);
     sum = f32x4.add(sum, g);
     product = Lanes.madd(g, unit, product);
@@ -231,14 +304,8 @@ function normGradientRow(
   const size = <f32>n;
   const average = f32x4.splat(Lanes.sum(sum) / size);
   const slope = f32x4.splat(Lanes.sum(product) / size);
-  for (let i = 0; i < n; i += 4) {
-    const at = (<usize>i) << 2;
-    const count = n - i;
-    const g = f32x4.mul(Lanes.load(dy + at, count), Lanes.load(gain + at, count));
-    const unit = f32x4.mul(f32x4.sub(Lanes.load(x + at, count), c), f);
-    const rest = f32x4.sub(f32x4.sub(g, average), f32x4.mul(unit, slope));
-    Lanes.store(dx + at, f32x4.mul(f, rest), count);
-  }
+  for (i = 0; i + 4 <= n; i += 4) Step.normGradient(dy, x, gain, dx, c, f, average, slope, (<usize>i) << 2, 4);
+  if (i < n) Step.normGradient(dy, x, gain, dx, c, f, average, slope, (<usize>i) << 2, n - i);
 }
 
 /** dgain and dbias from the parts of `count` blocks, in order. A task is one of the two rows of n floats. */

@@ -1,5 +1,4 @@
 // The kernels of library/movement.ts on the engine: assembly/movement.ts.
-import type { Engine } from '../engine.js';
 import type { Call, Natives } from '../native.js';
 import { BLOCK, spread } from './grid.js';
 
@@ -14,17 +13,7 @@ function strides(call: Call): number[] {
   );
 }
 
-/** Moves `cells` floats, bit for bit. */
-function move(engine: Engine, from: number, to: number, cells: number): void {
-  new Uint8Array(engine.heap.memory.buffer).copyWithin(to, from, from + 4 * cells);
-}
-
 export const movementNatives: Natives = {
-  copy: (engine, call) => move(engine, call.at('x'), call.at('y'), call.cells('y')),
-  concat: (engine, call) => {
-    move(engine, call.at('a'), call.at('y'), call.cells('a'));
-    move(engine, call.at('b'), call.at('y') + 4 * call.cells('a'), call.cells('b'));
-  },
   arrange: (engine, call) => {
     const [planes, height, width] = call.dims('y');
     const args = [call.at('x'), call.at('y'), call.number('depth'), height, width, ...strides(call)];

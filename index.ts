@@ -1,0 +1,9 @@
+// The package `retromae`: everything.
+export * from './kernels/index.js';
+export * from './core/index.js';
+export * from './nn/index.js';
+export * from './data/index.js';
+export * from './retrieval/index.js';
+export * from './retromae/index.js';
+// Both packages have documents; a corpus's say where they came from, and are what one reads first.
+export type { Document } from './data/index.js';
