@@ -32,10 +32,11 @@ export async function encodeCommand(args: string[]): Promise<void> {
     texts.push(text);
   }
   await withBackend(given, say, async () => {
-    const { model, tokenizer, maxLength } = await loadModel(dir);
+    const { model, tokenizer, maxLength, similarity } = await loadModel(dir);
     const ticker = new Ticker(process.stderr, { what: 'texts', total: texts.length });
     const vectors = await encodeTexts(model, tokenizer, texts, {
       maxLength,
+      normalize: similarity === 'cosine',
       onProgress: (done) => ticker.update(done),
     });
     ticker.done();

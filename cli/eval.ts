@@ -18,7 +18,7 @@ const flags = {
   split: { type: 'string', value: 'NAME', preset: 'test', help: 'which judgements' },
   baseline: { type: 'string', choices: ['bm25'], help: 'show it beside the model' },
   'max-length': { type: 'number', help: 'cut texts to so many tokens (default: the model’s)' },
-  similarity: { type: 'string', choices: ['cosine', 'dot'], preset: 'cosine', help: 'of vectors' },
+  similarity: { type: 'string', choices: ['cosine', 'dot'], help: 'of vectors (default: what the model folder says)' },
   ...backendFlags,
   json: { type: 'boolean', help: 'print one JSON object' },
   help: { type: 'boolean', help: 'this text' },
@@ -39,11 +39,12 @@ export async function evalCommand(args: string[]): Promise<void> {
   const set = await loadBeir(required(given.data, 'data', 'a BEIR folder'), { split: given.split });
   set.warnings.forEach(say);
   await withBackend(given, say, async () => {
-    const { model, tokenizer, maxLength } = await loadModel(dir);
+    const { model, tokenizer, maxLength, similarity, notes } = await loadModel(dir);
+    notes.forEach(say);
     const ticker = new Ticker(process.stderr, { what: 'texts', total: set.corpus.length });
     const own = await evaluateModel(model, tokenizer, set, {
       maxLength: given['max-length'] ?? maxLength,
-      normalize: given.similarity !== 'dot',
+      normalize: (given.similarity ?? similarity) === 'cosine',
       onProgress: (done) => ticker.update(done),
     });
     ticker.done();

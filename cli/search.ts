@@ -31,12 +31,15 @@ export async function searchCommand(args: string[]): Promise<void> {
   const index = await loadIndex(required(given.index, 'index', 'an index file'));
   const query = required(given.query, 'query', 'what to look for');
   await withBackend(given, say, async () => {
-    const { model, tokenizer, maxLength } = await loadModel(dir);
+    const { model, tokenizer, maxLength, similarity } = await loadModel(dir);
     if (model.config.hidden_size !== index.dim)
       throw new UsageError(
         `--index has vectors of ${index.dim} numbers, the model makes ${model.config.hidden_size}. Encode again with this model.`,
       );
-    const [hits] = index.search(await encodeTexts(model, tokenizer, [query], { maxLength }), given.top ?? 10);
+    const [hits] = index.search(
+      await encodeTexts(model, tokenizer, [query], { maxLength, normalize: similarity === 'cosine' }),
+      given.top ?? 10,
+    );
     const texts = given.corpus
       ? await textsOf(given.corpus, given.field, new Set(hits.map(({ id }) => id)))
       : undefined;

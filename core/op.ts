@@ -66,7 +66,8 @@ export function defineOp<const I extends string, const X extends string, const S
     const results = spec.run(inputs, attributes, shape, recording);
     if (!recording) return results;
     const saved = {} as Record<S | 'dy', Tensor>;
-    for (const name of spec.saves) saved[name] = (name in given ? given[name as I] : results[name as X | 'y']).detach();
+    for (const name of spec.saves)
+      saved[name] = (name in inputs ? inputs[name as I] : results[name as X | 'y']).detach();
     const entry = new TapeEntry(spec.name, given, Object.values(saved), (dy) =>
       spec.vjp({ ...saved, dy }, attributes, shapes),
     );

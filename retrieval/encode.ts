@@ -55,7 +55,9 @@ export async function encodeTexts(
       ids[at - 1] = tokenizer.sep;
     }
     const sequences = Sequences.ofLengths(batch.map((i) => tokens[i].length + 2));
-    const rows = await noGrad(() => scope(() => model.encode(new Ids(ids), sequences).read()));
+    // The reading is enqueued inside the scope and awaited outside.
+    const [reading] = noGrad(() => scope(() => [model.encode(new Ids(ids), sequences).read()]));
+    const rows = await reading;
     batch.forEach((i, row) => {
       const vector = rows.subarray(row * width, (row + 1) * width);
       vectors.set(normalize ? unit(vector) : vector, i * width);

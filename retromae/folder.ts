@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { Random } from '../core/index.js';
 import { loadTokenizer } from '../data/tokenizer-files.js';
 import type { WordPiece } from '../data/wordpiece.js';
-import { BertForMaskedLM, configFromHuggingFace, loadWeights, parameters } from '../nn/index.js';
+import { BertForMaskedLM, BertHead, configFromHuggingFace, loadWeights, parameters } from '../nn/index.js';
 import type { BertConfig, LoadReport, SafetensorsFile } from '../nn/index.js';
 import type { Similarity } from './model-card.js';
 import { encoderOf, modelFiles, names, type Files, type ModelFilesOptions } from './model-files.js';
@@ -91,9 +91,17 @@ export async function loadModel(
   const { maxLength, similarity, notes } = await readSentenceSettings(dir, config);
   const paths = await weightFiles(dir);
   return withSafetensors(paths, (files) => {
-    const model = new BertForMaskedLM(config, random);
+    const model = new BertForMaskedLM(config, new Undrawn(0));
+    if (!hasHead(files)) Object.assign(model, { cls: new BertHead(config, random) });
     return { model, tokenizer, config, maxLength, similarity, notes: [...notes, ...loadEncoder(model, files)] };
   });
+}
+
+/** Draws nothing, for weights that a file replaces at once: drawing those of a BERT-base takes longer than reading them. */
+class Undrawn extends Random {
+  override normal(): number {
+    return 0;
+  }
 }
 
 /**
@@ -189,8 +197,8 @@ async function weightFiles(dir: string): Promise<string[]> {
 
 /** Fills encoder and head from one file or several. Returns lines for the user. */
 function loadEncoder(model: BertForMaskedLM, files: readonly SafetensorsFile[]): string[] {
-  const headless = !files.some(({ tensors }) => [...tensors.keys()].some((name) => HEAD.test(name)));
-  const { missing, unexpected } = loadFiles(encoderOf(model), files, (name) => headless && name.startsWith('cls.'));
+  const optional = hasHead(files) ? () => false : (name: string) => name.startsWith('cls.');
+  const { missing, unexpected } = loadFiles(encoderOf(model), files, optional);
   const [{ file }] = files;
   const notes = missing.length > 0 ? [`${file}: has no masked-language-model head, so a fresh one is used.`] : [];
   if (unexpected.length > 0)
@@ -198,7 +206,8 @@ function loadEncoder(model: BertForMaskedLM, files: readonly SafetensorsFile[]):
   return notes;
 }
 
-const HEAD = /^cls\.predictions\.(transform\.|bias$)/;
+const hasHead = (files: readonly SafetensorsFile[]): boolean =>
+  files.some(({ tensors }) => [...tensors.keys()].some((name) => /^cls\.predictions\.(transform\.|bias$)/.test(name)));
 
 /** `loadWeights` from several files: a parameter must be in one of them. */
 function loadFiles(module: object, files: readonly SafetensorsFile[], optional: (name: string) => boolean): LoadReport {

@@ -5,8 +5,10 @@ export { maskCount, roundHalfEven, WordMasker, type MaskingVocabulary } from './
 export { PythonRandom, TorchGenerator } from './mt19937.js';
 export { RetroMae, retroMaeOptions, type Objective, type RetroMaeOptions } from './model.js';
 export { Batches, type Examples } from './batches.js';
-export { Checkpoints } from './checkpoint.js';
-export { loadModel, saveModel } from './folder.js';
+export { Checkpoints, type CheckpointState } from './checkpoint.js';
+export { configOf, initialise, loadModel, saveModel, type LoadedModel } from './folder.js';
+export { modelFiles } from './model-files.js';
+export type { ModelCard, Similarity } from './model-card.js';
 export { stepsWithin } from './plan.js';
 export { pretrain, resume, type PretrainHooks, type PretrainResult } from './pretrain.js';
 export { RunLog } from './run/log.js';

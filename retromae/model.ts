@@ -170,7 +170,7 @@ export class RetroMae extends BertForMaskedLM {
     const totals = new Float64Array(sequences.count);
     for (let b = 0; b < sequences.count; b++) {
       const content = new Set(ids.subarray(offsets[b] + 1, offsets[b + 1] - 1));
-      const each = 1 / (offsets[b + 1] - offsets[b] - 2);
+      const each = 1 / Math.max(1, offsets[b + 1] - offsets[b] - 2);
       for (const id of content) weights[b * vocab_size + id] = each;
       totals[b] = content.size * each;
     }

@@ -29,7 +29,7 @@ import type { Batch } from './batch.js';
 import { Checkpoints } from './checkpoint.js';
 import { Collator } from './collator.js';
 import { RetroMae } from './model.js';
-import { ensureEmptyDir, writeFileAtomic } from './run/atomic.js';
+import { ensureEmptyDir, removePartials, writeFileAtomic } from './run/atomic.js';
 import { RunLog } from './run/log.js';
 import type { ProbeRecord, StepRecord } from './run/records.js';
 import { EventWriter } from './run/tensorboard.js';
@@ -108,6 +108,7 @@ export async function resume(
   const settings = { ...pretrainSettings(saved), ...given, out };
   const checkpoints = new Checkpoints(out, { keep: settings.keep, onWarning: hooks.message });
   const latest = await checkpoints.latest();
+  await removePartials(out);
   const tokenizer = await loadTokenizer(out);
   const run = await Run.prepare(settings, tokenizer, hooks);
   if (!latest) {
@@ -183,7 +184,7 @@ class Run {
       decoder: targetsOf(settings),
     });
     const batches = new Batches(examples, collator, settings.batch, settings.seed);
-    const run = new Run(settings, tokenizer, hooks, batches, await newModel(settings, tokenizer));
+    const run = new Run(settings, tokenizer, hooks, batches, await newModel(settings, tokenizer, hooks));
     hooks.message?.(
       `${examples.tokens.toLocaleString('en')} tokens in ${examples.length.toLocaleString('en')} blocks, ` +
         `${batches.perEpoch} batches an epoch; ${(parameterCount(run.model) / 1e6).toFixed(1)} million parameters.`,
@@ -279,7 +280,11 @@ class Run {
 }
 
 /** A model with the dimensions of the settings, or of the checkpoint to start from. */
-async function newModel(settings: PretrainSettings, tokenizer: WordPiece): Promise<RetroMae> {
+async function newModel(
+  settings: PretrainSettings,
+  tokenizer: WordPiece,
+  { message }: PretrainHooks,
+): Promise<RetroMae> {
   const { init, layers, hidden, heads, ffn, seq, dropout, seed } = settings;
   const dimensions = init
     ? await configOf(init)
@@ -297,7 +302,7 @@ async function newModel(settings: PretrainSettings, tokenizer: WordPiece): Promi
       );
   const config = { ...dimensions, hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout };
   const model = new RetroMae(config, new Random(seed, WEIGHTS), objectiveOf(settings));
-  if (init) await initialise(model, init);
+  if (init) (await initialise(model, init)).forEach((note) => message?.(note));
   return model;
 }
 

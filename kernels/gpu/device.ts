@@ -39,8 +39,8 @@ function hasVulkanLoader(): boolean {
     process.dlopen({ exports: {} }, 'libvulkan.so.1');
     return true;
   } catch (error) {
-    // The library is no module of Node, which is an error too, but one that comes after it was loaded.
-    return !(error as Error).message.includes('cannot open shared object file');
+    // That the library is no module of Node is an error as well, but one that comes after it was loaded.
+    return (error as Error).message.includes('self-register');
   }
 }
 

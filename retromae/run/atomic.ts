@@ -90,7 +90,7 @@ export async function removePartials(folder: string): Promise<void> {
  */
 export async function ensureEmptyDir(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeDir(resolve(path));
     const names = (await readdir(path)).sort();
     if (names.length > 0) throw notEmpty(path, names);
     // A trial says more than access(2), which knows little of network file systems.
@@ -100,6 +100,14 @@ export async function ensureEmptyDir(path: string): Promise<void> {
   } catch (error) {
     throw writeError(path, error);
   }
+}
+
+/** What mkdir's option `recursive` does, which loops for ever in Node where a folder is there but takes nothing: /proc. */
+async function makeDir(path: string): Promise<void> {
+  if (await isDirectory(path)) return;
+  const parent = dirname(path);
+  if (!(await isDirectory(parent))) await makeDir(parent);
+  await mkdir(path);
 }
 
 function notEmpty(path: string, names: readonly string[]): Error {

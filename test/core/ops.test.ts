@@ -1,64 +1,47 @@
-// The op table, each row proven: shapes, derivatives in float64, fused against composition.
+// The op table, each row proven in float64, and the proof itself: a rule that is off by one per cent fails it.
 import t from 'tap';
+import { defineOp } from '../../core/index.js';
 import { ReferenceBackend } from '../../kernels/reference.js';
-import { checkGradient, ops, Random, scope, tensor, Tensor, vjp, type Op, type Sample } from '../../core/index.js';
+import { problems, table, type AnyOp } from './table.js';
 
-type AnyOp = Op<string, string, unknown>;
-const table = Object.values(ops).filter((value): value is AnyOp => typeof value === 'object' && 'spec' in value);
 const float64 = new ReferenceBackend('float64');
 
-export function draw(sample: Sample<string, unknown>, random: Random, requiresGrad = false): Record<string, Tensor> {
-  const inputs: Record<string, Tensor> = {};
-  for (const [name, shape] of Object.entries(sample.shapes)) {
-    const size = shape.reduce((product, extent) => product * extent, 1);
-    const values = Float64Array.from({ length: size }, () =>
-      sample.positive ? Math.abs(random.normal()) + 0.5 : random.normal(),
-    );
-    inputs[name] = tensor(values, shape, { backend: float64, requiresGrad });
+void t.test('every row holds: shapes, gradients, compositions', async (t) => {
+  t.ok(table.length >= 20, `${table.length} ops`);
+  for (const op of table) {
+    t.ok(op.spec.samples.length > 0, `${op.spec.name} has samples`);
+    t.same(await problems(op, float64), [], op.spec.name);
   }
-  return inputs;
-}
+});
 
-for (const op of table) {
-  const { spec } = op;
-  void t.test(spec.name, async (t) => {
-    let largest = 0;
-    for (const sample of spec.samples) {
-      const random = new Random(7);
-      const inputs = draw(sample, random);
-      const names = Object.keys(inputs);
-      const f = (...values: Tensor[]) =>
-        op.apply(Object.fromEntries(names.map((name, i) => [name, values[i]])), sample.attributes);
-      const y = f(...Object.values(inputs));
-      t.same(y.shape, spec.shape(sample.shapes, sample.attributes), `shape rule of ${JSON.stringify(sample.shapes)}`);
-      if (y.size > 0) {
-        const check = await checkGradient(f, Object.values(inputs));
-        t.ok(check.error < 1e-6, `gradient error ${check.error}`);
-        largest = Math.max(largest, check.largest);
-      }
-      if (!spec.composition) continue;
-      const leaves = draw(sample, new Random(7), true);
-      const seed = tensor(
-        Float64Array.from({ length: y.size }, () => random.normal()),
-        y.shape,
-        { backend: float64 },
-      );
-      const run = (compute: (x: Record<string, Tensor>) => Tensor) =>
-        scope(() => {
-          const value = compute(leaves);
-          return { value: value.detach(), gradients: vjp(value, seed, Object.values(leaves)) };
-        });
-      const fused = run((x) => op.apply(x, sample.attributes));
-      const plain = run((x) => spec.composition!(x, sample.attributes));
-      t.ok((await distance(fused.value, plain.value)) < 1e-9, 'value equals composition');
-      for (const [i, gradient] of fused.gradients.entries())
-        t.ok((await distance(gradient!, plain.gradients[i]!)) < 1e-9, `gradient of ${names[i]} equals composition`);
-    }
-    t.ok(largest > 1e-6, 'the gradient is not trivially zero');
+/** The op with one rule's gradient scaled. */
+function mutated({ spec }: AnyOp, input: string, factor: number): AnyOp {
+  return defineOp({
+    ...spec,
+    vjp: (saved, attributes, shapes) => {
+      const gradients = spec.vjp(saved, attributes, shapes);
+      const rule = gradients[input];
+      return rule ? { ...gradients, [input]: () => rule().mul(factor) } : gradients;
+    },
   });
 }
 
-async function distance(a: Tensor, b: Tensor): Promise<number> {
-  const [x, y] = [await a.read(), await b.read()];
-  return Array.from(x).reduce((worst, value, i) => Math.max(worst, Math.abs(value - y[i])), 0);
-}
+void t.test('a rule that is off by one per cent fails the same check', async (t) => {
+  for (const op of table)
+    for (const input of op.spec.inputs) {
+      const found = await problems(mutated(op, input, 1.01), float64);
+      t.ok(
+        found.some((problem) => /its gradient is off/.test(problem)),
+        `${op.spec.name}: d ${input}`,
+      );
+    }
+});
+
+void t.test('a rule that gives zero, or none, or another shape, fails it too', async (t) => {
+  const tanh = table.find(({ spec }) => spec.name === 'tanh')!;
+  t.match(await problems(mutated(tanh, 'x', 0), float64), [/its gradient is off/]);
+  const none = defineOp({ ...tanh.spec, vjp: () => ({}) });
+  await t.rejects(problems(none, float64), /no gradient of x/);
+  const other = defineOp({ ...tanh.spec, vjp: ({ dy }) => ({ x: () => dy.reshape([1, ...dy.shape]) }) });
+  await t.rejects(problems(other, float64), /tanh: the gradient of x is \[1, 2, 3\], not \[2, 3\]/);
+});

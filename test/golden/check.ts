@@ -63,11 +63,11 @@ async function readGolden(dir: string): Promise<Golden> {
       throw new Error(`golden: ${error.message}. The folder must be laid out like shared/golden/tiny.`);
     });
   const parse = async (name: string): Promise<unknown> => {
+    const text = (await read(name)).toString();
     try {
-      return JSON.parse((await read(name)).toString());
+      return JSON.parse(text);
     } catch (error) {
-      if (error instanceof SyntaxError) throw new Error(`${file(name)}: ${error.message}. Generate it again.`);
-      throw error;
+      throw new Error(`${file(name)}: ${(error as Error).message}. Generate it again.`, { cause: error });
     }
   };
   const config = configFromHuggingFace(await parse('config.json'), file('config.json'));
@@ -75,7 +75,8 @@ async function readGolden(dir: string): Promise<Golden> {
   const weights = new SafetensorsFile(await read('weights.safetensors'), file('weights.safetensors'));
   const losses = (await parse('losses.json')) as Record<string, TheirLosses> & { adamw_loss_per_step?: number[] };
   const missing = ['enhanced', 'basic', 'dupmae', 'adamw_loss_per_step'].filter((name) => !losses?.[name]);
-  if (missing.length > 0) throw new Error(`${file('losses.json')}: ${missing.join(', ')} is missing. Generate it again.`);
+  if (missing.length > 0)
+    throw new Error(`${file('losses.json')}: ${missing.join(', ')} is missing. Generate it again.`);
   return {
     load: (options) => {
       const model = new RetroMae(config, new Random(0), options);

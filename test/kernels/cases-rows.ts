@@ -13,16 +13,19 @@ const products = [
   [2, 17, 33, 65],
   [1, 3, 2, 1300],
   [5, 8, 64, 20],
-  [70000, 1, 2, 1],
 ];
+
+/** More than WebGPU dispatches along an axis. */
+const manyPlanes = 70_000;
 
 /** `aDims` and `cDims` give the extents of the factors from batch, m, n and k. */
 const product = (
   kernel: Kernel,
   aDims: (b: number, m: number, k: number) => Dims,
   cDims: (b: number, n: number, k: number) => Dims,
+  more: number[][] = [],
 ): Recipe =>
-  sized(kernel, 2e-6, [3, 20, 20, 40], products, (random, b, m, n, k) => ({
+  sized(kernel, 2e-6, [3, 20, 20, 40], [...products, ...more], (random, b, m, n, k) => ({
     inputs: { a: random.array(aDims(b, m, k)), c: random.array(cDims(b, n, k)), n: k },
     outputs: { y: [b, m, n] },
   }));
@@ -116,6 +119,7 @@ export const rowRecipes: readonly Recipe[] = [
     kernels.matmulNN,
     (b, m, k) => [b, m, k],
     (b, n, k) => [b, k, n],
+    [[manyPlanes, 1, 2, 1]],
   ),
   product(
     kernels.matmulNT,

@@ -1,6 +1,6 @@
 // Cases above 2^24 cells, where a flat index is no longer exact in float32, with results from plain loops.
 import { adamW, add, arrange, gather, scatter } from '../../kernels/library/index.js';
-import type { Dims } from '../../kernels/kernel.js';
+import { cellsOf, type Dims } from '../../kernels/kernel.js';
 import { Random, vector, type Operand } from '../support/random.js';
 import type { Case } from './case.js';
 
@@ -12,21 +12,23 @@ export interface LargeCase extends Case {
 const words = 30522;
 const width = 768;
 
-/** Numbers that differ from cell to cell, so that a wrong index shows; all exact in float32, and so are their sums. */
-const value = (cell: number, factor: number) => ((cell * factor) % 4093) / 4096 + 0.125;
+/** Values repeat after this many cells, a prime: an index that is off by anything but its multiples shows. */
+const period = 4093;
 
-function filled(cells: number, law: (cell: number) => number): Float32Array {
+/** All exact in float32, and so are sums of two of them. */
+const value = (cell: number, factor: number) => ((cell * factor) % period) / 4096 + 0.125;
+
+/** An array whose first `period` cells follow a law, and all others repeat them. */
+function periodic(cells: number, law: (cell: number) => number): Float32Array {
   const data = new Float32Array(cells);
-  for (let i = 0; i < cells; i++) data[i] = law(i);
+  for (let i = 0; i < period; i++) data[i] = law(i);
+  for (let done = period; done < cells; done *= 2) data.copyWithin(done, 0, Math.min(done, cells - done));
   return data;
 }
 
 const pattern = (dims: Dims, factor: number): Operand => ({
   dims,
-  data: filled(
-    dims.reduce((a, b) => a * b),
-    (cell) => value(cell, factor),
-  ),
+  data: periodic(cellsOf(dims), (cell) => value(cell, factor)),
 });
 
 /** One case at a time, for each holds arrays of about a hundred megabytes. */
@@ -46,7 +48,9 @@ function gatherCase(): LargeCase {
     inputs: { table: pattern([words, width], 7), ids: vector(ids) },
     outputs: { y: [ids.length, width] },
     expected: {
-      y: filled(ids.length * width, (cell) => value(ids[Math.floor(cell / width)] * width + (cell % width), 7)),
+      y: Float32Array.from({ length: ids.length * width }, (_, cell) =>
+        value(ids[Math.floor(cell / width)] * width + (cell % width), 7),
+      ),
     },
     tolerance: 0,
   };
@@ -78,19 +82,22 @@ function addCase(cells: number): LargeCase {
     label: `${cells}`,
     inputs: { a: pattern([cells], 7), b: pattern([cells], 11) },
     outputs: { y: [cells] },
-    expected: { y: filled(cells, (cell) => value(cell, 7) + value(cell, 11)) },
+    expected: { y: periodic(cells, (cell) => value(cell, 7) + value(cell, 11)) },
     tolerance: 0,
   };
 }
 
 function transposeCase(rows: number, columns: number): LargeCase {
+  const x = pattern([1, rows, columns], 7);
+  const y = new Float32Array(x.data.length);
+  for (let i = 0; i < columns; i++) for (let j = 0; j < rows; j++) y[i * rows + j] = x.data[j * columns + i];
   const follows = { i0: 0, i1: 0, i2: 0, i3: 0, j0: 0, j1: 0, j2: 0, j3: 1, k0: 0, k1: 0, k2: 1, k3: 0 };
   return {
     kernel: arrange,
     label: `${rows} x ${columns} transposed`,
-    inputs: { x: pattern([1, rows, columns], 7), depth: 1, ...follows },
+    inputs: { x, depth: 1, ...follows },
     outputs: { y: [1, columns, rows] },
-    expected: { y: filled(rows * columns, (cell) => value((cell % rows) * columns + Math.floor(cell / rows), 7)) },
+    expected: { y },
     tolerance: 0,
   };
 }
@@ -109,9 +116,9 @@ function adamWCase(cells: number): LargeCase {
     },
     outputs: { p: [cells], m: [cells], v: [cells] },
     expected: {
-      p: filled(cells, (cell) => value(cell, 7) * (1 - lr * decay) - step(cell)),
-      m: filled(cells, m),
-      v: filled(cells, v),
+      p: periodic(cells, (cell) => value(cell, 7) * (1 - lr * decay) - step(cell)),
+      m: periodic(cells, m),
+      v: periodic(cells, v),
     },
     tolerance: 1e-6,
   };

@@ -8,18 +8,20 @@ import { Lanes } from './lanes';
 import { Elementary } from './math';
 import { Dropout } from './random';
 import { scratch } from './scratch';
+import { LOG2_E, Softmax } from './softmax';
 
 /** Rows of a block of A that `gemm` packs at once, and the bytes of scratch memory that it needs for this. */
 const MC: i32 = 64;
 const GEMM_BYTES: usize = 128 + 64 * 256 * 4;
-/** Score of a hidden key. */
+/** Score of a hidden key, before the other part of it is added. */
 const HIDDEN: f32 = -1e9;
+/** The 16 bits of a word of `visible`, a vector of them for every four keys. */
+const BITS = memory.data<i32>([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768]);
 function padded(n: i32): i32 {
   return (n + 15) & -16;
 }
 
 /** C [rows, columns] (+)= op(A) B by this thread alone, B packed by gemmPack. */
-@inline
 function multiply(
   a: usize,
   lda: usize,
@@ -36,75 +38,66 @@ function multiply(
 }
 
 /** Packs op(B) [k, n] for `multiply`. */
-@inline
 function pack(b: usize, ldb: usize, transposed: i32, packed: usize, n: i32, k: i32): void {
   gemmPack(b, ldb, 0, transposed, packed, n, k, 0, (n + 15) / 16);
 }
 
+/** Four cells at a time. */
+class Four {
+  @inline static hide(at: usize, hidden: v128, bits: v128, masks: usize): void {
+    const mask = v128.load(masks);
+    const seen = i32x4.eq(v128.and(bits, mask), mask);
+    v128.store(at, f32x4.add(v128.load(at), v128.andnot(hidden, seen)));
+  }
+}
+
+/** Adds HIDDEN / scale to the scores of the hidden keys of a row, whose bits `visible` points to. */
+function hide(row: usize, end: usize, scale: f32, visible: usize): void {
+  const hidden = f32x4.splat(HIDDEN / scale);
+  for (; row < end; row += 64) {
+    const bits = i32x4.splat(<i32>load<f32>(visible));
+    Four.hide(row, hidden, bits, BITS);
+    Four.hide(row + 16, hidden, bits, BITS + 16);
+    Four.hide(row + 32, hidden, bits, BITS + 32);
+    Four.hide(row + 48, hidden, bits, BITS + 48);
+    visible += 4;
+  }
+}
+
 /**
- * Multiplies a row of scores by `scale`, hides keys, and makes the cells of the padding -Infinity, so that they weigh
- * nothing. visible points to the row's bits, 0 if all keys are seen. Returns the largest score.
+ * Turns a row of scores into exp((score - top) scale), but 0 where dropout drops the cell. Returns the sum of all, dropped
+ * ones included.
  */
-function finishScores(row: usize, keys: i32, scale: f32, visible: usize): f32 {
-  const end = row + (<usize>padded(keys) << 2);
-  for (let to = row + (<usize>keys << 2); to < end; to += 4) store<f32>(to, -Infinity);
-  const factor = f32x4.splat(scale);
-  let top = f32x4.splat(-Infinity);
-  if (visible) {
-    const hidden = f32x4.splat(HIDDEN);
-    const open = f32x4.splat(Infinity);
-    while (row < end) {
-      let bits = i32x4.splat(<i32>load<f32>(visible));
-      for (let i = 0; i < 4; i++) {
-        const unseen = i32x4.eq(v128.and(bits, i32x4(1, 2, 4, 8)), i32x4.splat(0));
-        const most = v128.bitselect(hidden, open, unseen);
-        const s = f32x4.pmin(f32x4.mul(v128.load(row), factor), most);
-        v128.store(row, s);
-        top = f32x4.pmax(top, s);
-        bits = i32x4.shr_u(bits, 4);
-        row += 16;
-      }
-      visible += 4;
-    }
-  } else {
-    while (row < end) {
-      const s = f32x4.mul(v128.load(row), factor);
-      v128.store(row, s);
-      top = f32x4.pmax(top, s);
-      row += 16;
-    }
-  }
-  return Lanes.max(top);
-}
-
-/** Turns scores into exp(score - top) and returns their sum. */
-function exponentiate(row: usize, end: usize, top: f32): f32 {
+function exponentiate(row: usize, end: usize, top: f32, scale: f32, threshold: i32, state: i32): f32 {
   const shift = f32x4.splat(top);
+  const factor = f32x4.splat(scale * LOG2_E);
   let total = f32x4.splat(0);
-  while (row < end) {
-    const e = Elementary.exp(f32x4.sub(v128.load(row), shift));
-    total = f32x4.add(total, e);
-    v128.store(row, e);
-    row += 16;
-  }
-  return Lanes.sum(total);
-}
-
-/** Multiplies every weight by `factor`, but by 0 where dropout drops it. */
-function weigh(row: usize, end: usize, factor: f32, threshold: i32, state: i32): void {
-  const factors = f32x4.splat(factor);
   if (threshold == 0) {
-    for (; row < end; row += 16) v128.store(row, f32x4.mul(v128.load(row), factors));
-    return;
+    for (; row < end; row += 16) {
+      const e = Softmax.power(f32x4.mul(f32x4.sub(v128.load(row), shift), factor));
+      total = f32x4.add(total, e);
+      v128.store(row, e);
+    }
+    return Lanes.sum(total);
   }
   const upper = Dropout.first(state);
   const lower = Dropout.second(state);
   const limit = i32x4.splat(threshold);
   let columns = i32x4(0, 1, 2, 3);
   for (; row < end; row += 16) {
-    v128.store(row, f32x4.mul(v128.load(row), Dropout.factors(upper, lower, columns, limit, factors)));
+    const e = Softmax.power(f32x4.mul(f32x4.sub(v128.load(row), shift), factor));
+    total = f32x4.add(total, e);
+    v128.store(row, Dropout.factors(upper, lower, columns, limit, e));
     columns = i32x4.add(columns, i32x4.splat(4));
   }
+  return Lanes.sum(total);
+}
+
+function scaleRow(row: usize, n: i32, factor: f32): void {
+  const f = f32x4.splat(factor);
+  let i = 0;
+  for (; i + 4 <= n; i += 4) v128.store(row + (i << 2), f32x4.mul(v128.load(row + (i << 2)), f));
+  for (; i < n; i++) store<f32>(row + (i << 2), load<f32>(row + (i << 2)) * factor);
 }
 
 /** ln(x) of one number. */
@@ -156,6 +149,7 @@ export function attention(
     const kT = area ? area + <usize>task * need : scratch + GEMM_BYTES;
     const values = kT + ((<usize>(across * width)) << 2);
     const scores = values + ((<usize>(keys * padded(width))) << 2);
+    const factors = scores + <usize>size * lds;
     pack(k + <usize>keyStart * ld + column, ld, 1, kT, keys, width);
     pack(v + <usize>keyStart * ld + column, ld, 0, values, width, keys);
     for (let row = start; row < stop; row += size) {
@@ -165,12 +159,17 @@ export function attention(
       for (let i = 0; i < rows; i++) {
         const at = scores + <usize>i * lds;
         const r = row + i;
-        const top = finishScores(at, keys, scale, visible ? visible + ((<usize>(r * words)) << 2) : 0);
-        const total = keys ? exponentiate(at, at + lds, top) : 0;
-        store<f32>(lse + ((<usize>(r * heads + head)) << 2), top + logarithm(total));
-        weigh(at, at + lds, inverse / total, threshold, Dropout.row(key, r * heads + head));
+        const cell = r * heads + head;
+        if (visible) hide(at, at + lds, scale, visible + ((<usize>(r * words)) << 2));
+        Softmax.clear(at + ((<usize>keys) << 2), at + lds);
+        const top = keys ? Softmax.largest(at, at + lds) : -Infinity;
+        const total = exponentiate(at, at + lds, top, scale, threshold, Dropout.row(key, cell));
+        store<f32>(lse + ((<usize>cell) << 2), top * scale + logarithm(total));
+        store<f32>(factors + ((<usize>i) << 2), keys ? inverse / total : 0);
       }
       multiply(scores, lds, 0, values, y + offset, ld, 0, rows, width, keys);
+      for (let i = 0; i < rows; i++)
+        scaleRow(y + offset + <usize>i * ld, width, load<f32>(factors + ((<usize>i) << 2)));
     }
   }
 }
@@ -186,7 +185,8 @@ function innerProduct(dy: usize, y: usize, width: i32): f32 {
 }
 
 /**
- * One row of cells: finished scores become the dropped weights P D, and dP becomes dS = P (D dP - inner) scale.
+ * One row of cells: scores become the dropped weights P D, and dP becomes dS = P (D dP - inner) scale. What stands in the
+ * padding is never read.
  */
 function differentiate(
   s: usize,
@@ -199,12 +199,13 @@ function differentiate(
   threshold: i32,
   state: i32,
 ): void {
-  const shift = f32x4.splat(lse);
+  const shift = f32x4.splat(lse * LOG2_E);
+  const steepness = f32x4.splat(scale * LOG2_E);
   const mean = f32x4.splat(inner);
   const factor = f32x4.splat(scale);
   if (threshold == 0) {
     for (; s < end; s += 16) {
-      const p = Elementary.exp(f32x4.sub(v128.load(s), shift));
+      const p = Softmax.power(f32x4.sub(f32x4.mul(v128.load(s), steepness), shift));
       v128.store(s, p);
       v128.store(dp, f32x4.mul(f32x4.mul(p, factor), f32x4.sub(v128.load(dp), mean)));
       dp += 16;
@@ -217,7 +218,7 @@ function differentiate(
   const inverses = f32x4.splat(inverse);
   let columns = i32x4(0, 1, 2, 3);
   for (; s < end; s += 16) {
-    const p = Elementary.exp(f32x4.sub(v128.load(s), shift));
+    const p = Softmax.power(f32x4.sub(f32x4.mul(v128.load(s), steepness), shift));
     const keep = Dropout.factors(upper, lower, columns, limit, inverses);
     v128.store(s, f32x4.mul(p, keep));
     v128.store(dp, f32x4.mul(f32x4.mul(p, factor), f32x4.sub(f32x4.mul(keep, v128.load(dp)), mean)));
@@ -290,7 +291,7 @@ export function attentionGradient(
         const at = scores + <usize>i * lds;
         const r = row + i;
         const cell = r * heads + head;
-        finishScores(at, keys, scale, visible ? visible + ((<usize>(r * words)) << 2) : 0);
+        if (visible) hide(at, at + lds, scale, visible + ((<usize>(r * words)) << 2));
         const inner = innerProduct(dy + <usize>r * ld + column, y + <usize>r * ld + column, width);
         const slope = slopes + <usize>i * lds;
         const logSum = load<f32>(lse + ((<usize>cell) << 2));

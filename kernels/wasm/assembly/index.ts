@@ -6,6 +6,7 @@ export * from './elementwise';
 export * from './movement';
 export * from './reduce';
 export * from './rows';
+export * from './norm';
 export * from './optimizer';
 export * from './attention';
 export * from './loss';

@@ -3,11 +3,27 @@
 // Logits are a block of rows, `ld` bytes apart, a multiple of 16 bytes, with room for padding up to the next four words.
 import { Lanes } from './lanes';
 import { Elementary } from './math';
+import { LOG2_E, Softmax } from './softmax';
 
 /** Columns of a task that walks down the rows: their results stay in the first-level cache. */
 const COLUMNS: i32 = 512;
 /** Columns of x or table that a task of the gradients of the maximum takes: a part of dx stays in the second-level cache. */
 const CHUNK: i32 = 32;
+
+class Row {
+  /** Sum of exp(x - top) over from .. end - 1; `keep` leaves the terms in place of x. */
+  @inline static sumExp(from: usize, end: usize, top: f32, keep: bool): f32 {
+    const shift = f32x4.splat(top);
+    const factor = f32x4.splat(LOG2_E);
+    let total = f32x4.splat(0);
+    for (; from < end; from += 16) {
+      const e = Softmax.power(f32x4.mul(f32x4.sub(v128.load(from), shift), factor));
+      if (keep) v128.store(from, e);
+      total = f32x4.add(total, e);
+    }
+    return Lanes.sum(total);
+  }
+}
 
 /**
  * Cross-entropy of each row (a task): nll = ln sum exp(logits) - logit of the label, hit = 1 where no logit is larger. If
@@ -28,11 +44,11 @@ export function crossEntropyRows(
   for (let r = begin; r < end; r++) {
     const row = logits + <usize>r * ld;
     const last = row + ((<usize>((words + 3) & -4)) << 2);
-    for (let to = row + ((<usize>words) << 2); to < last; to += 4) store<f32>(to, -Infinity);
+    Softmax.clear(row + ((<usize>words) << 2), last);
     const label = row + ((<usize>load<f32>(labels + ((<usize>r) << 2))) << 2);
     const own = load<f32>(label);
-    const top = largest(row, last);
-    const total = gradient ? sumExp(row, last, top, true) : sumExp(row, last, top, false);
+    const top = Softmax.largest(row, last);
+    const total = gradient ? Row.sumExp(row, last, top, true) : Row.sumExp(row, last, top, false);
     const lse = top + f32x4.extract_lane(Elementary.log(f32x4.splat(total)), 0);
     store<f32>(nll + ((<usize>r) << 2), lse - own);
     store<f32>(hit + ((<usize>r) << 2), own >= top ? 1 : 0);
@@ -42,31 +58,6 @@ export function crossEntropyRows(
       store<f32>(label, load<f32>(label) - scale);
     }
   }
-}
-
-function largest(from: usize, end: usize): f32 {
-  let top = v128.load(from);
-  let other = top;
-  from += 16;
-  for (; from + 16 < end; from += 32) {
-    top = f32x4.pmax(top, v128.load(from));
-    other = f32x4.pmax(other, v128.load(from, 16));
-  }
-  if (from < end) top = f32x4.pmax(top, v128.load(from));
-  return Lanes.max(f32x4.pmax(top, other));
-}
-
-/** Sum of exp(x - top); `keep` leaves the terms in place of x. */
-@inline
-function sumExp(from: usize, end: usize, top: f32, keep: bool): f32 {
-  const shift = f32x4.splat(top);
-  let total = f32x4.splat(0);
-  for (; from < end; from += 16) {
-    const e = Elementary.exp(f32x4.sub(v128.load(from), shift));
-    if (keep) v128.store(from, e);
-    total = f32x4.add(total, e);
-  }
-  return Lanes.sum(total);
 }
 
 /** sums [columns] (+)= the sum of the rows of a matrix, top down; a task takes 512 columns. */
@@ -86,10 +77,14 @@ export function columnSums(
     if (!accumulate) memory.fill(sums + ((<usize>first) << 2), 0, (<usize>(last - first)) << 2);
     for (let r = 0; r < rows; r++) {
       const row = matrix + <usize>r * ld;
-      for (let i = first; i < last; i += 4) {
+      let i = first;
+      for (; i + 4 <= last; i += 4) {
         const o = (<usize>i) << 2;
-        const sum = f32x4.add(Lanes.load(sums + o, last - i), Lanes.load(row + o, last - i));
-        Lanes.store(sums + o, sum, last - i);
+        v128.store(sums + o, f32x4.add(v128.load(sums + o), v128.load(row + o)));
+      }
+      for (; i < last; i++) {
+        const o = (<usize>i) << 2;
+        store<f32>(sums + o, load<f32>(sums + o) + load<f32>(row + o));
       }
     }
   }
@@ -121,18 +116,27 @@ export function columnMax(
     for (let b = from; b < to; b++) {
       const start = <i32>load<f32>(offsets + ((<usize>b) << 2)) + skip;
       const stop = min(firstRow + rows, <i32>load<f32>(offsets + ((<usize>b) << 2), 4));
-      const tops = top + (<usize>b * <usize>words) * 4;
-      const places = row + (<usize>b * <usize>words) * 4;
+      const tops = top + <usize>b * <usize>words * 4;
+      const places = row + <usize>b * <usize>words * 4;
       for (let r = max(start, firstRow); r < stop; r++) {
         const line = logits + <usize>(r - firstRow) * ld;
         const here = f32x4.splat(<f32>r);
-        for (let i = first; i < last; i += 4) {
+        const fresh = i32x4.splat(r == start ? -1 : 0);
+        let i = first;
+        for (; i + 4 <= last; i += 4) {
           const o = (<usize>i) << 2;
           const x = v128.load(line + o);
-          const best = Lanes.load(tops + o, last - i);
-          const better = r == start ? i32x4.splat(-1) : f32x4.gt(x, best);
-          Lanes.store(tops + o, v128.bitselect(x, best, better), last - i);
-          Lanes.store(places + o, v128.bitselect(here, Lanes.load(places + o, last - i), better), last - i);
+          const best = v128.load(tops + o);
+          const better = v128.or(fresh, f32x4.gt(x, best));
+          v128.store(tops + o, v128.bitselect(x, best, better));
+          v128.store(places + o, v128.bitselect(here, v128.load(places + o), better));
+        }
+        for (; i < last; i++) {
+          const o = (<usize>i) << 2;
+          const x = load<f32>(line + o);
+          if (r > start && x <= load<f32>(tops + o)) continue;
+          store<f32>(tops + o, x);
+          store<f32>(places + o, <f32>r);
         }
       }
     }
@@ -140,12 +144,16 @@ export function columnMax(
 }
 
 /** y += factor x over n floats. */
-@inline
 function addScaled(y: usize, x: usize, factor: f32, n: i32): void {
   const f = f32x4.splat(factor);
-  for (let i = 0; i < n; i += 4) {
-    const o = (<usize>i) << 2;
-    Lanes.store(y + o, f32x4.add(Lanes.load(y + o, n - i), f32x4.mul(f, Lanes.load(x + o, n - i))), n - i);
+  const end = y + ((<usize>n) << 2);
+  for (; y + 16 <= end; y += 16) {
+    v128.store(y, Lanes.madd(f, v128.load(x), v128.load(y)));
+    x += 16;
+  }
+  for (; y < end; y += 4) {
+    store<f32>(y, load<f32>(y) + factor * load<f32>(x));
+    x += 4;
   }
 }
 

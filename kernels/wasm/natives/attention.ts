@@ -53,7 +53,7 @@ function attention(engine: Engine, call: Call): void {
   const keys = call.number('keys');
   const width = call.number('width');
   const size = blockRows(keys);
-  const need = 4 * (padded(keys) * (width + size) + keys * padded(width));
+  const need = 4 * (padded(keys) * (width + size) + keys * padded(width) + size);
   const rows = [call.at('q'), call.at('k'), call.at('v')];
   runTasks(engine, 'attention', tasksOf(call), need, [...rows, ...common(call), call.at('y'), call.at('lse'), size]);
 }

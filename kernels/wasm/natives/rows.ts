@@ -1,8 +1,8 @@
-// The kernels of library/rows.ts on the engine: assembly/rows.ts, a task a row.
+// The kernels of library/rows.ts on the engine: assembly/rows.ts and assembly/norm.ts.
 import type { Call, Natives } from '../native.js';
 import { spread } from './grid.js';
 
-/** Rows of a task of the layer norm's gradient, as in assembly/rows.ts. */
+/** Rows of a task of the layer norm's gradient, as in assembly/norm.ts. */
 const BLOCK = 64;
 
 /** What the generator of assembly/random.ts takes: the integer below which a cell is dropped, the factor, the key. */

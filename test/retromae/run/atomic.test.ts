@@ -198,6 +198,7 @@ void t.test('ensureEmptyDir', async (t) => {
   });
   await t.rejects(ensureEmptyDir(join(dir, 'file')), { message: /file: .*expected a folder \(EEXIST\)/ });
   await t.rejects(ensureEmptyDir(join(dir, 'file/x')), { message: /file\/x: .*expected a folder \(ENOTDIR\)/ });
+  if (process.platform === 'linux') await t.rejects(ensureEmptyDir('/proc/x/y'), { message: /^\/proc\/x\/y: / });
   await chmod(dir, 0o755);
   await chmod(join(dir, 'closed'), 0o555);
   await unprivileged(() => t.rejects(ensureEmptyDir(join(dir, 'closed')), { message: /no permission/ }));

@@ -1,0 +1,129 @@
+// The charts of a run, or of several to compare: losses, probe, accuracy, and how the optimizer fares.
+import { drawChart, type Curve, type Panel } from './chart-frame.js';
+import { formatLoss, formatQuantity } from './format.js';
+import type { ProbeRecord, StepRecord } from './records.js';
+import { smoothed, type Point } from './series.js';
+
+/** A run to be drawn. With several, each has a colour; with one, each part of the loss has. */
+export interface RunCurves {
+  name: string;
+  steps: readonly StepRecord[];
+  probes?: readonly ProbeRecord[];
+}
+
+type Runs = readonly RunCurves[];
+type Field = (record: StepRecord) => number | undefined;
+
+const FAINT = 'Faint: every step; strong: moving average.';
+const HEIGHT = 260;
+const LOW = 150;
+
+/** The losses of encoder and decoder (and DupMAE's bag of words) over steps, as an SVG. */
+export function lossChart(runs: Runs): Promise<string> {
+  return drawChart({
+    title: 'Losses',
+    subtitle: `Cross-entropy of the tokens that encoder and decoder predict. ${FAINT}`,
+    panels: parts(runs, 'loss, nats per token', formatLoss, {
+      encoder: ({ encoder }) => encoder,
+      decoder: ({ decoder }) => decoder,
+      'bag of words': ({ bow }) => bow,
+    }),
+  });
+}
+
+/** The share of masked tokens that are predicted rightly, over steps, as an SVG. */
+export function accuracyChart(runs: Runs): Promise<string> {
+  return drawChart({
+    title: 'Accuracy of predicted tokens',
+    subtitle: `Share of the tokens to predict that are ranked first. ${FAINT}`,
+    panels: parts(runs, 'accuracy, %', (value) => `${value.toFixed(1)} %`, {
+      encoder: ({ accuracy }) => 100 * accuracy,
+      decoder: ({ decoderAccuracy }) => (decoderAccuracy === undefined ? undefined : 100 * decoderAccuracy),
+    }),
+  });
+}
+
+/**
+ * nDCG@10 of the retrieval probe over steps, as an SVG.
+ * @param baselines levels to compare with, by name: BM25, the untrained encoder
+ */
+export function probeChart(runs: Runs, baselines: Readonly<Record<string, number>> = {}): Promise<string> {
+  const curves = runs.map(({ name, probes = [] }, color): Curve => ({
+    label: name,
+    color,
+    line: probes.map((probe) => [probe.step, probe['ndcg@10']]),
+    dots: true,
+  }));
+  const { probes = [] } = runs.length === 1 ? runs[0] : {};
+  return drawChart({
+    title: 'Retrieval probe',
+    subtitle: probes.length === 0 ? 'nDCG@10 of held-out queries.' : best(probes),
+    panels: [
+      {
+        axis: 'nDCG@10',
+        curves,
+        rules: Object.entries(baselines).map(([label, y]) => ({ label, y })),
+        zero: true,
+        format: (value) => value.toFixed(3),
+        height: HEIGHT,
+      },
+    ],
+  });
+}
+
+/** Learning rate, gradient norm and speed over steps, as an SVG. */
+export function optimizerChart(runs: Runs): Promise<string> {
+  const panel = (axis: string, format: Panel['format'], pick: Field, average = true): Panel => ({
+    axis,
+    format,
+    curves: runs.flatMap(({ name, steps }, color) => curve(runs.length > 1 ? name : '', color, steps, pick, average)),
+    zero: true,
+    height: LOW,
+  });
+  return drawChart({
+    title: 'Learning rate, gradient and speed',
+    subtitle: `The gradient norm is the global one, before clipping. ${FAINT}`,
+    panels: [
+      panel(
+        'learning rate',
+        (rate) => (rate === 0 ? '0' : rate.toExponential(1)),
+        ({ lr }) => lr,
+        false,
+      ),
+      panel('gradient norm', formatLoss, ({ gradientNorm }) => gradientNorm),
+      panel('tokens per second', formatQuantity, ({ tokensPerSecond }) => tokensPerSecond),
+    ],
+  });
+}
+
+function best(probes: readonly ProbeRecord[]): string {
+  const top = probes.reduce((a, b) => (b['ndcg@10'] > a['ndcg@10'] ? b : a));
+  return `nDCG@10 of ${top.queries} held-out queries. Best: ${top['ndcg@10'].toFixed(3)} at step ${top.step}.`;
+}
+
+/** One panel with a curve for each part, or, for several runs, a panel for each part with a curve for each run. */
+function parts(runs: Runs, axis: string, format: Panel['format'], picks: Readonly<Record<string, Field>>): Panel[] {
+  const all = Object.entries(picks);
+  if (runs.length === 1) {
+    const curves = all.flatMap(([part, pick], color) => curve(part, color, runs[0].steps, pick));
+    return [{ axis, format, curves, height: HEIGHT }];
+  }
+  return all
+    .map(([part, pick]) => ({
+      axis: `${part} ${axis}`,
+      format,
+      curves: runs.flatMap(({ name, steps }, color) => curve(name, color, steps, pick)),
+      height: 0.8 * HEIGHT,
+    }))
+    .filter(({ curves }) => curves.length > 0);
+}
+
+/** The curve of one field, if any record has it. */
+function curve(label: string, color: number, steps: readonly StepRecord[], pick: Field, average = true): Curve[] {
+  const points = steps.flatMap((record): Point[] => {
+    const y = pick(record);
+    return y !== undefined && Number.isFinite(y) ? [[record.step, y]] : [];
+  });
+  if (points.length === 0) return [];
+  return [average ? { label, color, line: smoothed(points), raw: points } : { label, color, line: points }];
+}

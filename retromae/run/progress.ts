@@ -1,0 +1,118 @@
+// What a person sees while a run goes on: the line of a training run, and that of any work with a count.
+import { formatCount, formatDuration, formatLoss, formatQuantity, formatShare } from './format.js';
+import type { StepRecord } from './records.js';
+import { Smooth } from './series.js';
+import { StatusLine, type StatusLineOptions, type TextStream } from './status-line.js';
+
+/** Steps that the losses, the accuracy and the rate are averaged over. */
+const HORIZON = 20;
+
+/**
+ * Training, in one line:
+ * `step  120/2000   6 %  encoder 6.812  decoder 7.401  accuracy 12.3 %  gradient 1.84  15.2k tokens/s  12:34 left`
+ */
+export class Progress {
+  private readonly line: StatusLine;
+  private readonly averages = new Map<string, Smooth>();
+  /** Where this process began: the clock and the step, of which the pace is told, probes and checkpoints included. */
+  private start: { elapsed: number; step: number } | undefined;
+
+  constructor(
+    stream: TextStream,
+    private readonly options: StatusLineOptions & {
+      /** Steps of the whole run. */
+      total: number;
+    },
+  ) {
+    this.line = new StatusLine(stream, options);
+  }
+
+  update(record: StepRecord): void {
+    const { total } = this.options;
+    const { step, elapsed } = record;
+    this.start ??= { elapsed: elapsed - record.seconds, step: step - 1 };
+    const pace = (elapsed - this.start.elapsed) / (step - this.start.step);
+    const loss = (name: 'encoder' | 'decoder' | 'bow'): string[] =>
+      record[name] === undefined ? [] : [`${name} ${formatLoss(this.average(name, record[name]))}`];
+    const cells = [
+      `step ${String(step).padStart(String(total).length)}/${total}`,
+      percent(step / total),
+      ...loss('encoder'),
+      ...loss('decoder'),
+      ...loss('bow'),
+      `accuracy ${formatShare(this.average('accuracy', record.accuracy))}`,
+      `gradient ${formatLoss(record.gradientNorm)}`,
+      `${formatQuantity(this.average('rate', record.tokensPerSecond))} tokens/s`,
+      left(pace * (total - step)),
+    ];
+    this.line.show(cells.join('  '), step / total);
+  }
+
+  /** Writes a text that stays, above the line. */
+  note(text: string): void {
+    this.line.note(text);
+  }
+
+  /** Leaves the line, with the last step shown. */
+  done(): void {
+    this.line.done();
+  }
+
+  private average(name: string, value: number): number {
+    let average = this.averages.get(name);
+    if (!average) this.averages.set(name, (average = new Smooth(HORIZON)));
+    const mean = average.add(value);
+    // A loss that is no number must be seen at once, not averaged away.
+    return Number.isFinite(value) ? mean : value;
+  }
+}
+
+/** Any work with a count, in one line: `texts 1,200/5,183  23 %  812/s  0:05 left`. */
+export class Ticker {
+  private readonly line: StatusLine;
+  private readonly now: () => number;
+  private readonly started: number;
+
+  constructor(
+    stream: TextStream,
+    private readonly options: StatusLineOptions & {
+      /** What is counted: "texts". */
+      what: string;
+      /** How many there are, if that is known. */
+      total?: number;
+    },
+  ) {
+    this.now = options.now ?? (() => performance.now() / 1000);
+    this.line = new StatusLine(stream, options);
+    this.started = this.now();
+  }
+
+  /** @param count how many are done, from the start */
+  update(count: number): void {
+    const { what, total } = this.options;
+    const rate = count / (this.now() - this.started);
+    const cells =
+      total === undefined
+        ? [`${what} ${formatCount(count)}`, `${formatQuantity(rate)}/s`]
+        : [
+            `${what} ${formatCount(count)}/${formatCount(total)}`,
+            percent(count / total),
+            `${formatQuantity(rate)}/s`,
+            left((total - count) / rate),
+          ];
+    this.line.show(cells.join('  '), total === undefined ? NaN : count / total);
+  }
+
+  /** Writes a text that stays, above the line. */
+  note(text: string): void {
+    this.line.note(text);
+  }
+
+  /** Leaves the line, with the last count shown. */
+  done(): void {
+    this.line.done();
+  }
+}
+
+const percent = (fraction: number): string => `${String(Math.floor(100 * fraction)).padStart(3)} %`;
+const left = (seconds: number): string => `${formatDuration(seconds)} left`;
