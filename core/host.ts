@@ -12,7 +12,9 @@ export class HostArray {
     readonly dims: Shape = [values.length],
   ) {
     if (sizeOf(dims) !== values.length)
-      throw new Error(`HostArray: ${values.length} values do not fill the shape ${show(dims)}`);
+      throw new Error(
+        `HostArray: ${values.length} values do not fill the shape ${show(dims)}. Give one for each cell.`,
+      );
   }
 
   /** The array on that backend; uploaded at most once per outermost scope. */
@@ -38,7 +40,9 @@ export class Ids extends HostArray {
     for (let i = 0; i < this.length; i++) {
       const id = this.values[i];
       if (!Number.isInteger(id) || id < 0 || id >= rows)
-        throw new Error(`${name}: id ${id} at index ${i} is not an integer from 0 to ${rows - 1}`);
+        throw new Error(
+          `${name}: id ${id} at index ${i} is not an integer from 0 to ${rows - 1}. Are ids and table of one vocabulary?`,
+        );
     }
   }
 
@@ -72,6 +76,11 @@ export class Sequences {
 
   /** @throws unless offsets start at 0 and never fall */
   constructor(offsets: ArrayLike<number>) {
+    for (let b = 0; b < Math.max(1, offsets.length); b++)
+      if (b === 0 ? offsets[0] !== 0 : !(offsets[b] >= offsets[b - 1]))
+        throw new Error(
+          `Sequences: offset ${b} is ${offsets[b]}; offsets start at 0 and never fall. Try Sequences.ofLengths.`,
+        );
     this.count = offsets.length - 1;
     this.rows = offsets[this.count];
     const ofRow = new Int32Array(this.rows);
@@ -79,8 +88,6 @@ export class Sequences {
     let longest = 0;
     for (let b = 0; b < this.count; b++) {
       const length = offsets[b + 1] - offsets[b];
-      if (offsets[0] !== 0 || length < 0)
-        throw new Error(`Sequences: offsets must start at 0 and never fall, at sequence ${b} they do not`);
       longest = Math.max(longest, length);
       ofRow.fill(b, offsets[b], offsets[b + 1]);
       for (let i = 0; i < length; i++) positions[offsets[b] + i] = i;

@@ -6,6 +6,9 @@ export const show = (shape: Shape): string => `[${shape.join(', ')}]`;
 
 export const sizeOf = (shape: Shape): number => shape.reduce((product, extent) => product * extent, 1);
 
+/** Whether these are extents at all: whole numbers from 0. */
+export const isShape = (shape: Shape): boolean => shape.every((extent) => Number.isInteger(extent) && extent >= 0);
+
 export const sameShape = (a: Shape, b: Shape): boolean =>
   a.length === b.length && a.every((extent, i) => extent === b[i]);
 
@@ -45,7 +48,7 @@ export function broadcast(name: string, a: Shape, b: Shape): number[] {
 export function axisOf(name: string, axis: number, rank: number): number {
   const resolved = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(resolved) || resolved < 0 || resolved >= rank)
-    throw new Error(`${name}: axis ${axis} is out of range for ${rank} axes`);
+    throw new Error(`${name}: axis ${axis} is out of range for ${rank} axes. Take one from ${-rank} to ${rank - 1}.`);
   return resolved;
 }
 

@@ -8,7 +8,7 @@ import { Buffer, type Escaping } from './lifetime.js';
 import { expandTogether, materialise } from './view.js';
 import * as ops from './ops/index.js';
 import type { Random } from './random.js';
-import { axisOf, isRowMajor, rowMajor, sameShape, show, sizeOf, type Shape } from './shape.js';
+import { axisOf, isRowMajor, isShape, rowMajor, sameShape, show, sizeOf, type Shape } from './shape.js';
 import type { TapeEntry } from './tape.js';
 
 export type Operand = Tensor | number;
@@ -65,7 +65,8 @@ export class Tensor implements Escaping {
 
   /** The one number of a tensor of one cell. */
   async item(): Promise<number> {
-    if (this.size !== 1) throw new Error(`item: a tensor ${show(this.shape)} has ${this.size} numbers, not 1`);
+    if (this.size !== 1)
+      throw new Error(`item: a tensor ${show(this.shape)} has ${this.size} numbers, not 1. Use read().`);
     return (await this.read())[0];
   }
 
@@ -205,7 +206,11 @@ function inferred(shape: Shape, size: number): Shape {
 type Nested = number | readonly Nested[];
 
 function shapeOf(data: Nested): number[] {
-  return typeof data === 'number' ? [] : [data.length, ...(data.length > 0 ? shapeOf(data[0]) : [])];
+  if (typeof data === 'number') return [];
+  const [first = [], ...others] = data.map(shapeOf);
+  const other = others.find((shape) => !sameShape(shape, first));
+  if (other) throw new Error(`tensor: rows of shapes ${show(first)} and ${show(other)}. Make them of one length.`);
+  return [data.length, ...first];
 }
 
 export interface TensorOptions {
@@ -221,9 +226,9 @@ export interface TensorOptions {
 export function tensor(data: Nested | FloatArray, shape?: Shape, options: TensorOptions = {}): Tensor {
   const flat = ArrayBuffer.isView(data) ? data : ([data].flat(Infinity as 1) as number[]);
   const extents = shape ?? (ArrayBuffer.isView(data) ? [data.length] : shapeOf(data as Nested));
-  if (flat.length !== sizeOf(extents))
+  if (!isShape(extents) || flat.length !== sizeOf(extents))
     throw new Error(
-      `tensor: ${flat.length} numbers do not fill the shape ${show(extents)}. Are the rows of one length?`,
+      `tensor: ${flat.length} numbers do not fill the shape ${show(extents)}. Give one for each cell of it.`,
     );
   const buffer = Buffer.allocate(options.backend ?? getBackend(), flat.length, flat);
   return new Tensor(buffer, extents, rowMajor(extents), undefined, options.requiresGrad ?? false);

@@ -2,7 +2,7 @@
 //   node examples/pretrain.js [--minutes 9] [--out runs/example] [--backend auto] [--seed 42]
 import { parseArgs } from 'node:util';
 import {
-  AdamW, Batches, bertConfig, Collator, compareRuns, evaluateBm25, evaluateModel, heldOut, linearDecay, metricInterval,
+  AdamW, Batches, bertConfig, Collator, compareRuns, evaluateBm25, evaluateModel, heldOut, linearDecay, lossChart, metricInterval,
   openBackend, packText, Progress, Random, RetroMae, saveModel, setBackend, sotu, stepsWithin, trainWordPiece, writeReport,
 } from 'retromae'; // prettier-ignore
 
@@ -57,12 +57,12 @@ async function train(name, time, objective) {
   const batches = new Batches({ length: blocks.length, at: (i) => blocks[i] }, collator, 16, seed);
   const losses = (step) => () => model.losses(batches.at(step), batches.dropout(step));
 
-  const { steps, each } = await stepsWithin(time, model, (step) => [losses(step)]);
-  console.log(`\n${name}: ${steps} steps of ${each.toFixed(0)} ms`);
-  const optimizer = new AdamW(model, { lr: linearDecay(1e-3, steps, Math.round(steps / 10)), weightDecay: 0.01, clip: 1 });
-  const progress = new Progress(process.stderr, { total: steps });
+  const { steps: count, each } = await stepsWithin(time, model, (step) => [losses(step)]);
+  console.log(`\n${name}: ${count} steps of ${each.toFixed(0)} ms`);
+  const optimizer = new AdamW(model, { lr: linearDecay(1e-3, count, Math.round(count / 10)), weightDecay: 0.01, clip: 1 });
+  const progress = new Progress(process.stderr, { total: count });
   const records = [];
-  for (let step = 0; step < steps; step++) {
+  for (let step = 0; step < count; step++) {
     const [lr, before] = [optimizer.lr, performance.now()];
     const numbers = await optimizer.step(losses(step)); // forward, backward, update; everything else is freed
     if (!Number.isFinite(numbers.loss)) throw new Error(`${name}: the loss is ${numbers.loss} at step ${step}`);
@@ -72,15 +72,16 @@ async function train(name, time, objective) {
     progress.update(records.at(-1));
   }
   progress.done();
-  return { name, model, records };
+  return { name, model, steps: records };
 }
 
 // 6. The same time for each objective, and what it bought: nDCG@10 on the held-out queries, with 95 % intervals.
 const evaluate = (model) => evaluateModel(model, tokenizer, task, { maxLength });
 const table = [];
 async function row(name, evaluation) {
-  const { mean, low, high } = await metricInterval(evaluation, 'ndcg@10');
-  table.push({ name, 'ndcg@10': mean, low, high, 'mrr@10': evaluation.mean['mrr@10'], 'recall@100': evaluation.mean['recall@100'] });
+  const interval = await metricInterval(evaluation, 'ndcg@10');
+  const { mean, low, high } = interval;
+  table.push({ ...evaluation.mean, name, 'ndcg@10': interval });
   console.log(`${name.padEnd(20)} nDCG@10 ${mean.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`);
   return evaluation;
 }
@@ -103,6 +104,13 @@ for (const [name, other] of Object.entries({ MLM: mlm, BM25: bm25 })) {
 
 // 7. Only the encoder is kept: a Hugging Face folder, and a page with the curves and the table.
 await saveModel(flags.out, runs.enhanced.model, tokenizer, { maxLength });
-await writeReport(flags.out, { title: 'RetroMAE on the State of the Union', config, runs: Object.values(runs), table });
+await writeReport(flags.out, {
+  title: 'RetroMAE on the State of the Union addresses',
+  config: { ...config, minutes, seed, backend: backend.description },
+  steps: runs.enhanced.steps, probes: [], table,
+  tableNote: `${task.queries.length} sentences, each cut from one of ${task.corpus.length} passages that it must find.`,
+  figures: [{ name: 'objectives', svg: await lossChart(Object.values(runs)) }],
+  commands: ['node examples/pretrain.js'],
+}); // prettier-ignore
 console.log(`\nModel and report.html in ${flags.out}, after ${elapsed().toFixed(1)} minutes`);
 await backend.close();

@@ -32,9 +32,10 @@ export class BertEmbeddings {
     random: Random,
   ) {
     const { vocab_size, max_position_embeddings, type_vocab_size, hidden_size, layer_norm_eps } = config;
-    this.word_embeddings = new Embedding(vocab_size, hidden_size, random);
-    this.position_embeddings = new Embedding(max_position_embeddings, hidden_size, random);
-    this.token_type_embeddings = new Embedding(type_vocab_size, hidden_size, random);
+    const { initializer_range: deviation } = config;
+    this.word_embeddings = new Embedding(vocab_size, hidden_size, random, deviation);
+    this.position_embeddings = new Embedding(max_position_embeddings, hidden_size, random, deviation);
+    this.token_type_embeddings = new Embedding(type_vocab_size, hidden_size, random, deviation);
     this.LayerNorm = new LayerNorm(hidden_size, layer_norm_eps);
   }
 
@@ -60,10 +61,10 @@ class SelfAttention {
     readonly config: BertConfig,
     random: Random,
   ) {
-    const { hidden_size: hidden } = config;
-    this.query = new Linear(hidden, hidden, random);
-    this.key = new Linear(hidden, hidden, random);
-    this.value = new Linear(hidden, hidden, random);
+    const { hidden_size: hidden, initializer_range: deviation } = config;
+    this.query = new Linear(hidden, hidden, random, deviation);
+    this.key = new Linear(hidden, hidden, random, deviation);
+    this.value = new Linear(hidden, hidden, random, deviation);
   }
 
   /** Queries from x [R, H], keys and values from context [S, H] -> [R, H]. */
@@ -85,7 +86,7 @@ class Output {
     readonly config: BertConfig,
     random: Random,
   ) {
-    this.dense = new Linear(inputs, config.hidden_size, random);
+    this.dense = new Linear(inputs, config.hidden_size, random, config.initializer_range);
     this.LayerNorm = new LayerNorm(config.hidden_size, config.layer_norm_eps);
   }
 
@@ -105,9 +106,9 @@ export class BertLayer {
   readonly output: Output;
 
   constructor(config: BertConfig, random: Random) {
-    const { hidden_size, intermediate_size } = config;
+    const { hidden_size, intermediate_size, initializer_range } = config;
     this.attention = { self: new SelfAttention(config, random), output: new Output(hidden_size, config, random) };
-    this.intermediate = { dense: new Linear(hidden_size, intermediate_size, random) };
+    this.intermediate = { dense: new Linear(hidden_size, intermediate_size, random, initializer_range) };
     this.output = new Output(intermediate_size, config, random);
   }
 
@@ -161,8 +162,8 @@ export class BertHead {
   };
 
   constructor(config: BertConfig, random: Random) {
-    const { hidden_size, vocab_size, layer_norm_eps } = config;
-    const dense = new Linear(hidden_size, hidden_size, random);
+    const { hidden_size, vocab_size, layer_norm_eps, initializer_range } = config;
+    const dense = new Linear(hidden_size, hidden_size, random, initializer_range);
     const transform = { dense, LayerNorm: new LayerNorm(hidden_size, layer_norm_eps) };
     this.predictions = { transform, bias: zeros([vocab_size], { requiresGrad: true }) };
   }

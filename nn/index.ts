@@ -1,6 +1,6 @@
 // The package `retromae/nn`: layers, BERT, optimizer, schedules, weights.
 export { parameters, parameterCount } from './module.js';
-export { Linear, Embedding, LayerNorm, Dropout, INITIAL_DEVIATION } from './layers.js';
+export { Linear, Embedding, LayerNorm, Dropout } from './layers.js';
 export { bertConfig, configFromHuggingFace, configToHuggingFace, type BertConfig } from './config.js';
 export { BertEmbeddings, BertLayer, BertModel, BertHead, BertForMaskedLM, type Needed, type Pass } from './bert.js';
 export { AdamW, type AdamWOptions, type Losses, type OptimizerState } from './optimizer.js';

@@ -1,17 +1,14 @@
 // The small layers. Weights are stored as PyTorch and Hugging Face store them; a forward pass is a method.
 import { ones, randn, zeros, type Ids, type Random, type Tensor } from '../core/index.js';
 
-/** Standard deviation of BERT's initial weights (Devlin et al., 2019: truncated there, plain in Hugging Face). */
-export const INITIAL_DEVIATION = 0.02;
-
 const trainable = { requiresGrad: true };
 
-/** y = x W^T + b. weight [outputs, inputs]; normal weights, zero bias. */
+/** y = x W^T + b. weight [outputs, inputs]; normal weights of the given deviation, zero bias. */
 export class Linear {
   readonly weight: Tensor;
   readonly bias: Tensor;
 
-  constructor(inputs: number, outputs: number, random: Random, deviation = INITIAL_DEVIATION) {
+  constructor(inputs: number, outputs: number, random: Random, deviation: number) {
     this.weight = randn([outputs, inputs], random, deviation, trainable);
     this.bias = zeros([outputs], trainable);
   }
@@ -21,11 +18,11 @@ export class Linear {
   }
 }
 
-/** Rows of a table by id. weight [rows, width]. */
+/** Rows of a table by id. weight [rows, width], normal of the given deviation. */
 export class Embedding {
   readonly weight: Tensor;
 
-  constructor(rows: number, width: number, random: Random, deviation = INITIAL_DEVIATION) {
+  constructor(rows: number, width: number, random: Random, deviation: number) {
     this.weight = randn([rows, width], random, deviation, trainable);
   }
 

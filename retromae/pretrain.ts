@@ -225,7 +225,7 @@ class Run {
     const optimizer = await this.optimizer(steps);
     const checkpoints = new Checkpoints(out, { keep: settings.keep, onWarning: hooks.message });
     const log = await RunLog.open(out, { resumeAt: from });
-    const events = await EventWriter.open(out);
+    const events = await EventWriter.open(out, { resumeAt: from });
     hooks.planned?.(steps);
     const started = performance.now();
     let saved = from > 0 ? `step ${from}` : 'none';
@@ -236,7 +236,7 @@ class Run {
     const probe = async () => {
       if (!hooks.probe || evalEvery === 0) return;
       const record = { step, ...(await hooks.probe(model, tokenizer, step)) };
-      await log.probe(record);
+      log.probe(record);
       events.probe(record);
     };
     try {
@@ -262,7 +262,7 @@ class Run {
           seconds: time,
           elapsed: (performance.now() - started) / 1000,
         });
-        await log.step(record);
+        log.step(record);
         events.step(record);
         hooks.step?.(record);
         if (evalEvery > 0 && step % evalEvery === 0 && step < steps) await probe();
@@ -272,8 +272,8 @@ class Run {
       await save();
       if (step === steps) await saveModel(out, model, tokenizer, { maxLength: settings.seq });
     } finally {
-      await log.close();
-      await events.close();
+      log.close();
+      events.close();
     }
     return { model, tokenizer, step, steps, interrupted: step < steps };
   }

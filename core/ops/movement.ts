@@ -2,14 +2,15 @@
 import * as kernels from '../../kernels/library/index.js';
 import { contiguous, defineOp, launch, mismatch, rows } from '../op.js';
 import { Ids } from '../host.js';
-import { sameShape, show, sizeOf, type Shape } from '../shape.js';
+import { isShape, sameShape, show, sizeOf, type Shape } from '../shape.js';
 import { Tensor } from '../tensor.js';
 
 export const reshape = defineOp({
   name: 'reshape',
   inputs: ['x'],
   shape: ({ x }, { shape }: { shape: Shape }) => {
-    if (sizeOf(x) !== sizeOf(shape)) throw mismatch('reshape', { x }, `It does not fit the shape ${show(shape)}.`);
+    if (!isShape(shape) || sizeOf(x) !== sizeOf(shape))
+      throw mismatch('reshape', { x }, `Its ${sizeOf(x)} numbers do not fit the shape ${show(shape)}.`);
     return shape;
   },
   run: ({ x }, { shape }) => ({ y: new Tensor(x.buffer, shape) }),
@@ -65,7 +66,7 @@ export const expand = defineOp({
   takesViews: true,
   shape: ({ x }, { shape }: { shape: Shape }) => {
     const offset = shape.length - x.length;
-    if (offset < 0 || x.some((extent, i) => extent !== 1 && extent !== shape[i + offset]))
+    if (!isShape(shape) || offset < 0 || x.some((extent, i) => extent !== 1 && extent !== shape[i + offset]))
       throw mismatch('expand', { x }, `It does not broadcast to ${show(shape)}.`);
     return shape;
   },

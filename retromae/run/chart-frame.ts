@@ -1,5 +1,5 @@
 // A chart as one self-contained SVG: title, stacked panels drawn by Observable Plot, curves labelled where they end.
-import type { Markish, PlotOptions } from '@observablehq/plot';
+import type * as PlotModule from '@observablehq/plot';
 import { escapeMarkup } from './markup.js';
 import { thinned, type Point } from './series.js';
 
@@ -55,6 +55,8 @@ const CHARACTER = 6.8;
 const LABEL_LINE = 15;
 const SWATCH = 16;
 const LONGEST_NAME = 26;
+/** In characters, so that the panels of most charts are as wide as each other. */
+const SHORTEST_LABELS = 15;
 const RAW_POINTS = 1200;
 const LINE_POINTS = 600;
 
@@ -64,7 +66,8 @@ export async function drawChart(chart: Chart): Promise<string> {
   const { parseHTML } = await import('linkedom');
   const { document } = parseHTML('<html><body></body></html>');
   const labelled = chart.panels.map(labelsOf);
-  const marginRight = 2 * MARGIN + SWATCH + CHARACTER * Math.max(0, ...labelled.flat().map(({ text }) => text.length));
+  const marginRight =
+    2 * MARGIN + SWATCH + CHARACTER * Math.max(SHORTEST_LABELS, ...labelled.flat().map(({ text }) => text.length));
   const steps = chart.panels.flatMap(({ curves }) => curves.flatMap(({ line }) => line.map(([x]) => x)));
   let top = HEAD;
   const body = chart.panels.map((panel, i) => {
@@ -72,7 +75,7 @@ export async function drawChart(chart: Chart): Promise<string> {
     const marginBottom = last ? 38 : 22;
     const height = panel.height + marginBottom;
     const plot = Plot.plot({
-      document: document as unknown as PlotOptions['document'],
+      document: document as unknown as PlotModule.PlotOptions['document'],
       width: WIDTH,
       height,
       marginLeft: 56,
@@ -83,7 +86,7 @@ export async function drawChart(chart: Chart): Promise<string> {
       y: { label: null, domain: yDomain(panel), nice: true, ticks: 5, tickSize: 0, grid: true },
       style: { fontSize: '12px' },
       marks: panel.curves
-        .flatMap((curve) => marks(Plot, curve, panel.curves.length > 2 ? 0.16 : 0.28))
+        .flatMap((curve) => marks(Plot, curve, panel.curves.length > 3 ? 0.14 : 0.28))
         .concat(rules(Plot, panel)),
     });
     const y = plot.scale('y');
@@ -119,9 +122,7 @@ const STYLE = `
 }
 `;
 
-type PlotModule = typeof import('@observablehq/plot');
-
-function marks(Plot: PlotModule, { color, line, raw = [], dots }: Curve, faint: number): Markish[] {
+function marks(Plot: typeof PlotModule, { color, line, raw = [], dots }: Curve, faint: number): PlotModule.Markish[] {
   const stroke = PALETTE[color % PALETTE.length];
   // More curves than colours: the next ones are dashed.
   const strokeDasharray = color < PALETTE.length ? undefined : '6 3';
@@ -134,7 +135,7 @@ function marks(Plot: PlotModule, { color, line, raw = [], dots }: Curve, faint: 
   ];
 }
 
-const rules = (Plot: PlotModule, { rules = [] }: Panel): Markish[] =>
+const rules = (Plot: typeof PlotModule, { rules = [] }: Panel): PlotModule.Markish[] =>
   rules.map(({ y }) => Plot.ruleY([y], { stroke: 'currentColor', strokeOpacity: 0.6, strokeDasharray: DASHES }));
 
 const DASHES = '5 4';

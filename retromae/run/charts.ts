@@ -2,7 +2,7 @@
 import { drawChart, type Curve, type Panel } from './chart-frame.js';
 import { formatLoss, formatQuantity } from './format.js';
 import type { ProbeRecord, StepRecord } from './records.js';
-import { smoothed, type Point } from './series.js';
+import { smoothed, valuesOf } from './series.js';
 
 /** A run to be drawn. With several, each has a colour; with one, each part of the loss has. */
 export interface RunCurves {
@@ -120,10 +120,7 @@ function parts(runs: Runs, axis: string, format: Panel['format'], picks: Readonl
 
 /** The curve of one field, if any record has it. */
 function curve(label: string, color: number, steps: readonly StepRecord[], pick: Field, average = true): Curve[] {
-  const points = steps.flatMap((record): Point[] => {
-    const y = pick(record);
-    return y !== undefined && Number.isFinite(y) ? [[record.step, y]] : [];
-  });
+  const points = valuesOf(steps, pick);
   if (points.length === 0) return [];
   return [average ? { label, color, line: smoothed(points), raw: points } : { label, color, line: points }];
 }

@@ -6,6 +6,7 @@ import { accuracyChart, lossChart, optimizerChart, probeChart } from './charts.j
 import { formatCount, formatDuration, formatLoss, formatQuantity, formatShare } from './format.js';
 import { escapeMarkup } from './markup.js';
 import type { ProbeRecord, StepRecord } from './records.js';
+import { smoothed, valuesOf } from './series.js';
 
 /** A mean with its 95 % confidence interval. */
 export interface Interval {
@@ -127,26 +128,21 @@ const settings = (config: object): Pair[] =>
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]);
 
-/** Losses and accuracies are means over the last steps, as a single step is noisy. */
-const LAST_STEPS = 50;
-
 function summary(steps: readonly StepRecord[], probes: readonly ProbeRecord[]): Pair[] {
-  const last = steps.slice(-LAST_STEPS);
-  const mean = (field: (record: StepRecord) => number | undefined): number | undefined => {
-    const values = last.map(field).filter((value) => value !== undefined);
-    return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length;
-  };
+  // Averaged as in the charts, so that both say the same.
+  const average = (field: (record: StepRecord) => number | undefined): number | undefined =>
+    smoothed(valuesOf(steps, field)).at(-1)?.[1];
   const total = (field: (record: StepRecord) => number): number =>
     steps.reduce((sum, record) => sum + field(record), 0);
   const tokens = total((record) => record.tokens);
   const seconds = total((record) => record.seconds);
   const facts: [name: string, value: number | undefined, format: (value: number) => string][] = [
     ['Steps', steps.at(-1)?.step, formatCount],
-    ['Encoder loss', mean((record) => record.encoder), formatLoss],
-    ['Decoder loss', mean((record) => record.decoder), formatLoss],
-    ['Bag-of-words loss', mean((record) => record.bow), formatLoss],
-    ['Encoder accuracy', mean((record) => record.accuracy), formatShare],
-    ['Decoder accuracy', mean((record) => record.decoderAccuracy), formatShare],
+    ['Encoder loss', average((record) => record.encoder), formatLoss],
+    ['Decoder loss', average((record) => record.decoder), formatLoss],
+    ['Bag-of-words loss', average((record) => record.bow), formatLoss],
+    ['Encoder accuracy', average((record) => record.accuracy), formatShare],
+    ['Decoder accuracy', average((record) => record.decoderAccuracy), formatShare],
     ['Probe nDCG@10', probes.at(-1)?.['ndcg@10'], (value) => value.toFixed(3)],
     ['Tokens', tokens, formatQuantity],
     ['Time in steps', seconds, formatDuration],

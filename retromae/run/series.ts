@@ -31,9 +31,21 @@ export class Smooth {
   }
 }
 
+/** The finite values of a field over steps; records that lack it are passed over. */
+export function valuesOf<T extends { step: number }>(
+  records: readonly T[],
+  field: (record: T) => number | undefined,
+): Point[] {
+  return records.flatMap((record): Point[] => {
+    const y = field(record);
+    return y !== undefined && Number.isFinite(y) ? [[record.step, y]] : [];
+  });
+}
+
 /**
  * A curve with every value replaced by the mean of about a thirtieth of the points, centred on it, so that a smoothed
- * curve does not lag behind; fewer at the ends. All values must be finite.
+ * curve does not lag behind: fewer at the ends, where the first ones stay centred, as losses fall steeply there. All values
+ * must be finite.
  */
 export function smoothed(points: readonly Point[]): Point[] {
   const reach = Math.floor(points.length / 60);
@@ -41,7 +53,7 @@ export function smoothed(points: readonly Point[]): Point[] {
   points.forEach(([, y], i) => (sums[i + 1] = sums[i] + y));
   return points.map(([x], i) => {
     const from = Math.max(0, i - reach);
-    const to = Math.min(points.length, i + reach + 1);
+    const to = Math.min(points.length, i + Math.min(reach, i) + 1);
     return [x, (sums[to] - sums[from]) / (to - from)];
   });
 }

@@ -61,7 +61,8 @@ export const permute = (x: Nd, axes: readonly number[]): Nd =>
 export const reduce = (x: Nd, axis: number, f: (values: number[]) => number): Nd =>
   build(
     x.shape.filter((_, i) => i !== axis),
-    (index) => f(Array.from({ length: x.shape[axis] }, (_, i) => at(x, [...index.slice(0, axis), i, ...index.slice(axis)]))),
+    (index) =>
+      f(Array.from({ length: x.shape[axis] }, (_, i) => at(x, [...index.slice(0, axis), i, ...index.slice(axis)]))),
   );
 
 export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

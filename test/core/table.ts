@@ -117,7 +117,8 @@ export function worstOf(actual: Outcome, expected: Outcome): { error: number; wh
 export function draw(sample: AnySample, leaf: (shape: Shape) => Shape, shapeOfY: Shape) {
   const random = new Random(7);
   const leaves: Record<string, Nd> = {};
-  for (const [name, shape] of Object.entries(sample.shapes)) leaves[name] = normal(leaf(shape), random, sample.positive);
+  for (const [name, shape] of Object.entries(sample.shapes))
+    leaves[name] = normal(leaf(shape), random, sample.positive);
   return { leaves, seed: normal(shapeOfY, random) };
 }
 
@@ -138,14 +139,26 @@ export async function problems({ spec, apply }: AnyOp, float64: Backend): Promis
       apply(Object.fromEntries(names.map((name, i) => [name, values[i]])), sample.attributes);
     const y = f(...inputs);
     if (y.shape.join() !== shape.join()) say(`y is [${y.shape.join()}], its shape rule says [${shape.join()}]`);
-    const outcome = await run((x) => apply(x, sample.attributes), leaves, (x) => x, seed, float64);
+    const outcome = await run(
+      (x) => apply(x, sample.attributes),
+      leaves,
+      (x) => x,
+      seed,
+      float64,
+    );
     if (y.size > 0) {
       const check = await checkGradient(f, inputs);
       if (!(check.error < 1e-6)) say(`its gradient is off by ${check.error}`);
       largest = Math.max(largest, check.largest);
     }
     if (!spec.composition) continue;
-    const plain = await run((x) => spec.composition!(x, sample.attributes), leaves, (x) => x, seed, float64);
+    const plain = await run(
+      (x) => spec.composition!(x, sample.attributes),
+      leaves,
+      (x) => x,
+      seed,
+      float64,
+    );
     const { error, where } = worstOf(outcome, plain);
     if (!(error < 1e-9)) say(`${where} differs from its composition by ${error}`);
   }

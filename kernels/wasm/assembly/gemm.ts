@@ -5,7 +5,7 @@ import { scratch } from './scratch';
 const MR: i32 = 2;
 const NR: i32 = 16;
 /** Longest stretch of k between two visits to C: a strip of B (NR * KC * 4 = 16 KiB) stays in the first-level cache. */
-const KC: i32 = 256;
+const KC: i32 = 384;
 /** Bytes at the start of the scratch memory that hold one tile cut off by the border of C. */
 const EDGE: usize = 128;
 
@@ -301,73 +301,73 @@ function multiplyTile(
   if (deep > 0) {
     let a = scratch + from;
     let b = packed + at;
-    const end = a + ((<usize>deep) << 3);
+    const end = a + (<usize>deep << 3);
     do {
       let a0 = v128.load32_splat(a);
       let a1 = v128.load32_splat(a, 4);
       let b0 = v128.load(b);
-      c00 = f32x4.add(c00, f32x4.mul(a0, b0));
-      c10 = f32x4.add(c10, f32x4.mul(a1, b0));
+      c00 = f32x4.add(f32x4.mul(a0, b0), c00);
+      c10 = f32x4.add(f32x4.mul(a1, b0), c10);
       let b1 = v128.load(b, 16);
-      c01 = f32x4.add(c01, f32x4.mul(a0, b1));
-      c11 = f32x4.add(c11, f32x4.mul(a1, b1));
+      c01 = f32x4.add(f32x4.mul(a0, b1), c01);
+      c11 = f32x4.add(f32x4.mul(a1, b1), c11);
       let b2 = v128.load(b, 32);
-      c02 = f32x4.add(c02, f32x4.mul(a0, b2));
-      c12 = f32x4.add(c12, f32x4.mul(a1, b2));
+      c02 = f32x4.add(f32x4.mul(a0, b2), c02);
+      c12 = f32x4.add(f32x4.mul(a1, b2), c12);
       let b3 = v128.load(b, 48);
-      c03 = f32x4.add(c03, f32x4.mul(a0, b3));
-      c13 = f32x4.add(c13, f32x4.mul(a1, b3));
+      c03 = f32x4.add(f32x4.mul(a0, b3), c03);
+      c13 = f32x4.add(f32x4.mul(a1, b3), c13);
       a += 8;
       if (a == end) break;
       a0 = v128.load32_splat(a);
       a1 = v128.load32_splat(a, 4);
       b0 = v128.load(b, 64);
-      c00 = f32x4.add(c00, f32x4.mul(a0, b0));
-      c10 = f32x4.add(c10, f32x4.mul(a1, b0));
+      c00 = f32x4.add(f32x4.mul(a0, b0), c00);
+      c10 = f32x4.add(f32x4.mul(a1, b0), c10);
       b1 = v128.load(b, 80);
-      c01 = f32x4.add(c01, f32x4.mul(a0, b1));
-      c11 = f32x4.add(c11, f32x4.mul(a1, b1));
+      c01 = f32x4.add(f32x4.mul(a0, b1), c01);
+      c11 = f32x4.add(f32x4.mul(a1, b1), c11);
       b2 = v128.load(b, 96);
-      c02 = f32x4.add(c02, f32x4.mul(a0, b2));
-      c12 = f32x4.add(c12, f32x4.mul(a1, b2));
+      c02 = f32x4.add(f32x4.mul(a0, b2), c02);
+      c12 = f32x4.add(f32x4.mul(a1, b2), c12);
       b3 = v128.load(b, 112);
-      c03 = f32x4.add(c03, f32x4.mul(a0, b3));
-      c13 = f32x4.add(c13, f32x4.mul(a1, b3));
+      c03 = f32x4.add(f32x4.mul(a0, b3), c03);
+      c13 = f32x4.add(f32x4.mul(a1, b3), c13);
       a += 8;
       b += 128;
     } while (a != end);
   }
   const d = c + ldc;
   if (add) {
-    c13 = f32x4.add(v128.load(d, 48), c13);
-    c03 = f32x4.add(v128.load(c, 48), c03);
-    c12 = f32x4.add(v128.load(d, 32), c12);
-    c02 = f32x4.add(v128.load(c, 32), c02);
-    c11 = f32x4.add(v128.load(d, 16), c11);
-    c01 = f32x4.add(v128.load(c, 16), c01);
-    c10 = f32x4.add(v128.load(d), c10);
     c00 = f32x4.add(v128.load(c), c00);
+    c01 = f32x4.add(v128.load(c, 16), c01);
+    c02 = f32x4.add(v128.load(c, 32), c02);
+    c03 = f32x4.add(v128.load(c, 48), c03);
+    c10 = f32x4.add(v128.load(d), c10);
+    c11 = f32x4.add(v128.load(d, 16), c11);
+    c12 = f32x4.add(v128.load(d, 32), c12);
+    c13 = f32x4.add(v128.load(d, 48), c13);
   }
   if (bias) {
     const e0 = v128.load(bias);
     const e1 = v128.load(bias, 16);
     const e2 = v128.load(bias, 32);
     const e3 = v128.load(bias, 48);
-    c13 = f32x4.add(c13, e3);
-    c03 = f32x4.add(c03, e3);
-    c12 = f32x4.add(c12, e2);
-    c02 = f32x4.add(c02, e2);
-    c11 = f32x4.add(c11, e1);
-    c01 = f32x4.add(c01, e1);
-    c10 = f32x4.add(c10, e0);
     c00 = f32x4.add(c00, e0);
+    c01 = f32x4.add(c01, e1);
+    c02 = f32x4.add(c02, e2);
+    c03 = f32x4.add(c03, e3);
+    c10 = f32x4.add(c10, e0);
+    c11 = f32x4.add(c11, e1);
+    c12 = f32x4.add(c12, e2);
+    c13 = f32x4.add(c13, e3);
   }
-  v128.store(d, c13, 48);
-  v128.store(c, c03, 48);
-  v128.store(d, c12, 32);
-  v128.store(c, c02, 32);
-  v128.store(d, c11, 16);
-  v128.store(c, c01, 16);
-  v128.store(d, c10);
   v128.store(c, c00);
+  v128.store(c, c01, 16);
+  v128.store(c, c02, 32);
+  v128.store(c, c03, 48);
+  v128.store(d, c10);
+  v128.store(d, c11, 16);
+  v128.store(d, c12, 32);
+  v128.store(d, c13, 48);
 }

@@ -10,5 +10,3 @@ export * from './norm';
 export * from './optimizer';
 export * from './attention';
 export * from './loss';
-export * from './attention';
-export * from './loss';

@@ -24,8 +24,7 @@ interface Block {
 function forBlocks(engine: Engine, call: Call, use: (block: Block) => void): void {
   const [rows, width] = call.dims('x');
   const [words] = call.dims('table');
-  // An odd number of cache lines from row to row, so that neighbours in a column do not share a set of the cache.
-  const ld = 16 * (2 * Math.floor(words / 32) + 1) + (words % 32 > 16 ? 32 : 0);
+  const ld = 4 * Math.ceil(words / 4);
   if (rows === 0) return;
   const blocks = Math.ceil(rows / Math.max(1, Math.floor(BLOCK_BYTES / (4 * ld))));
   const most = 2 * Math.ceil(rows / (2 * blocks));
