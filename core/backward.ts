@@ -11,22 +11,42 @@ function inReverse(root: TapeEntry): TapeEntry[] {
   return [...found].sort((a, b) => b.order - a.order);
 }
 
-/** A gradient on its way: holds a reference to its memory until it is used. */
-class Pending {
-  private sum: Tensor | undefined;
+/** Gradients on their way, added up by what they belong to; holds a reference to their memory until they are dropped. */
+class Sums<K> {
+  private readonly sums = new Map<K, Tensor>();
 
-  add(gradient: Tensor): void {
-    const sum = this.sum ? this.sum.add(gradient) : gradient;
+  add(key: K, gradient: Tensor): void {
+    const former = this.sums.get(key);
+    const sum = former ? former.add(gradient) : gradient;
     sum.buffer.retain();
-    this.sum?.buffer.release();
-    this.sum = sum;
+    former?.buffer.release();
+    this.sums.set(key, sum);
   }
 
-  use<T>(work: (gradient: Tensor) => T): T | undefined {
-    if (!this.sum) return undefined;
-    const result = work(this.sum);
-    this.sum.buffer.release();
-    return result;
+  get(key: K): Tensor | undefined {
+    return this.sums.get(key);
+  }
+
+  drop(key: K): void {
+    this.sums.get(key)?.buffer.release();
+    this.sums.delete(key);
+  }
+
+  dropAll(): void {
+    for (const key of this.sums.keys()) this.drop(key);
+  }
+}
+
+/** Hands the gradients of an entry's inputs on, given that of its output. */
+function pull(entry: TapeEntry, dy: Tensor, receive: (input: Tensor, gradient: Tensor) => void): void {
+  const pullback = entry.pullback(dy);
+  for (const [name, input] of Object.entries(entry.inputs)) {
+    if (!input.tracked) continue;
+    const gradient = pullback[name]?.();
+    if (!gradient) continue;
+    if (!sameShape(gradient.shape, input.shape))
+      throw new Error(`${entry.name}: the gradient of ${name} is ${show(gradient.shape)}, not ${show(input.shape)}.`);
+    receive(input, gradient);
   }
 }
 
@@ -37,37 +57,31 @@ class Pending {
 function propagate(loss: Tensor, seed: Tensor, sink: (leaf: Tensor, gradient: Tensor) => void): void {
   if (loss.requiresGrad) sink(loss, seed);
   if (!loss.record) {
-    if (!loss.requiresGrad) throw new Error('backward: the tensor depends on nothing that requires a gradient.');
+    if (!loss.requiresGrad)
+      throw new Error('backward: the tensor depends on nothing that requires a gradient. Was it detached?');
     return;
   }
-  const pending = new Map<TapeEntry, Pending>([[loss.record, new Pending()]]);
-  pending.get(loss.record)!.add(seed);
-  for (const entry of inReverse(loss.record)) {
-    if (entry.spent)
-      throw new Error(
-        `backward: the tape of ${entry.name} is spent. Call backward once, in the scope of the forward pass.`,
-      );
-    scope(() => {
-      pending.get(entry)?.use((dy) => {
-        const pullback = entry.pullback(dy);
-        for (const [name, input] of Object.entries(entry.inputs)) {
-          if (!input.tracked) continue;
-          const gradient = pullback[name]?.();
-          if (!gradient) continue;
-          if (!sameShape(gradient.shape, input.shape))
-            throw new Error(
-              `${entry.name}: the gradient of ${name} is ${show(gradient.shape)}, not ${show(input.shape)}`,
-            );
-          if (input.requiresGrad) sink(input, gradient);
-          if (input.record) {
-            if (!pending.has(input.record)) pending.set(input.record, new Pending());
-            pending.get(input.record)!.add(gradient);
-          }
-        }
-      });
-    });
-    pending.delete(entry);
-    entry.drop();
+  const pending = new Sums<TapeEntry>();
+  try {
+    pending.add(loss.record, seed);
+    for (const entry of inReverse(loss.record)) {
+      if (entry.spent)
+        throw new Error(
+          `backward: the tape of ${entry.name} is spent. Call backward once, in the scope of the forward pass.`,
+        );
+      const dy = pending.get(entry);
+      if (dy)
+        scope(() =>
+          pull(entry, dy, (input, gradient) => {
+            if (input.requiresGrad) sink(input, gradient);
+            if (input.record) pending.add(input.record, gradient);
+          }),
+        );
+      pending.drop(entry);
+      entry.drop();
+    }
+  } finally {
+    pending.dropAll();
   }
 }
 
@@ -111,12 +125,13 @@ export function takeGradient<T>(leaf: Tensor, use: (gradient: Tensor) => T): T |
 export function vjp(y: Tensor, seed: Tensor, leaves: readonly Tensor[]): (Tensor | undefined)[] {
   return noGrad(() =>
     scope(() => {
-      const sums = new Map<Tensor, Pending>();
-      propagate(y, seed, (leaf, gradient) => {
-        if (!sums.has(leaf)) sums.set(leaf, new Pending());
-        sums.get(leaf)!.add(gradient);
-      });
-      return leaves.map((leaf) => sums.get(leaf)?.use((gradient) => gradient.add(0)));
+      const sums = new Sums<Tensor>();
+      try {
+        propagate(y, seed, (leaf, gradient) => sums.add(leaf, gradient));
+        return leaves.map((leaf) => sums.get(leaf)?.add(0));
+      } finally {
+        sums.dropAll();
+      }
     }),
   );
 }

@@ -31,6 +31,8 @@ export interface Panel {
   zero?: boolean;
   /** How the last value of a curve is written. */
   format: (value: number) => string;
+  /** How the y axis is numbered, where plain numbers would be too long. */
+  ticks?: (value: number) => string;
   height: number;
 }
 
@@ -83,7 +85,15 @@ export async function drawChart(chart: Chart): Promise<string> {
       marginTop: 26,
       marginBottom,
       x: { label: last ? 'step' : null, domain: extent(steps), labelAnchor: 'center', labelArrow: 'none' },
-      y: { label: null, domain: yDomain(panel), nice: true, ticks: 5, tickSize: 0, grid: true },
+      y: {
+        label: null,
+        domain: yDomain(panel),
+        nice: true,
+        ticks: 5,
+        tickSize: 0,
+        grid: true,
+        tickFormat: panel.ticks,
+      },
       style: { fontSize: '12px' },
       marks: panel.curves
         .flatMap((curve) => marks(Plot, curve, panel.curves.length > 3 ? 0.14 : 0.28))

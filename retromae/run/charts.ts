@@ -84,17 +84,17 @@ export function optimizerChart(runs: Runs): Promise<string> {
     title: 'Learning rate, gradient and speed',
     subtitle: `The gradient norm is the global one, before clipping. ${FAINT}`,
     panels: [
-      panel(
-        'learning rate',
-        (rate) => (rate === 0 ? '0' : rate.toExponential(1)),
-        ({ lr }) => lr,
-        false,
-      ),
+      { ...panel('learning rate', formatRate, ({ lr }) => lr, false), ticks: formatRate },
       panel('gradient norm', formatLoss, ({ gradientNorm }) => gradientNorm),
-      panel('tokens per second', formatQuantity, ({ tokensPerSecond }) => tokensPerSecond),
+      { ...panel('tokens per second', formatQuantity, ({ tokensPerSecond }) => tokensPerSecond), ticks: compact },
     ],
   });
 }
+
+/** 5e-4, 2.5e-4: two digits tell a rate, and no zeros are to be counted. */
+const formatRate = (rate: number): string => (rate === 0 ? '0' : Number(rate.toPrecision(2)).toExponential());
+
+const compact = (value: number): string => value.toLocaleString('en-US', { notation: 'compact' }).replace('K', 'k');
 
 function best(probes: readonly ProbeRecord[]): string {
   const top = probes.reduce((a, b) => (b['ndcg@10'] > a['ndcg@10'] ? b : a));

@@ -137,7 +137,7 @@ for (const { name, open } of testBackends())
   void t.test(name, async (t) => {
     const backend = await open();
     if (typeof backend === 'string') return void t.plan(0, backend);
-    // WGSL: "implementations may assume that overflow, infinities, and NaNs are not present", and SwiftShader does.
+    // WGSL lets an implementation assume that there are no NaN and no infinities, and SwiftShader does.
     const skip = name === 'gpu:webgpu' && 'WGSL promises nothing about NaN and infinities';
     for (const check of [elementwise, spreading]) await t.test(check.name, { skip }, (t) => check(t, backend));
     await t.test('empty and single', (t) => emptyAndSingle(t, backend));

@@ -1,0 +1,178 @@
+// Reverse mode: iterative, adding up over uses and calls, freeing as it goes; and the gradient check that proves it.
+import t from 'tap';
+import {
+  backward,
+  checkGradient,
+  noGrad,
+  ones,
+  randn,
+  Random,
+  scope,
+  setBackend,
+  takeGradient,
+  tensor,
+  vjp,
+  type Tensor,
+} from '../../core/index.js';
+import { ReferenceBackend } from '../../kernels/reference.js';
+
+const backend = new ReferenceBackend('float64');
+setBackend(backend);
+
+const leaf = (...values: number[]) => tensor(values, undefined, { requiresGrad: true });
+const gradientOf = async (x: Tensor) => [...(await x.grad!.read())];
+
+void t.test('a chain of 20,000 ops is no deeper than the stack', async (t) => {
+  const x = leaf(2);
+  await scope(() => {
+    let y: Tensor = x;
+    for (let i = 0; i < 20000; i++) y = y.add(1);
+    const kept = scope(() => y.mul(1));
+    backward(kept.sum());
+    return { value: kept.item() };
+  }).value.then((value) => t.equal(value, 20002));
+  t.same(await gradientOf(x), [1]);
+});
+
+void t.test('a diamond 60 deep is walked once an op, not once a path', async (t) => {
+  const x = leaf(1);
+  scope(() => {
+    let y: Tensor = x;
+    for (let i = 0; i < 60; i++) y = y.add(y).mul(0.5).add(y);
+    backward(y.sum());
+  });
+  t.same(await gradientOf(x), [2 ** 60]);
+});
+
+void t.test('gradients add up over uses of a tensor and over calls', async (t) => {
+  const x = leaf(3, -2);
+  scope(() => backward(x.mul(x).add(x).sum()));
+  t.same(await gradientOf(x), [7, -3]);
+  scope(() => backward(x.mul(5).sum(), 2));
+  t.same(await gradientOf(x), [17, 7], 'a second call, weighted by 2');
+  t.same(
+    takeGradient(x, (gradient) => gradient.size),
+    2,
+  );
+  t.equal(x.grad, undefined);
+  t.equal(
+    takeGradient(x, () => 1),
+    undefined,
+    'there is nothing to take any more',
+  );
+});
+
+void t.test('an inner tensor that is used later than its user is added up before it goes on', async (t) => {
+  const x = leaf(2);
+  scope(() => {
+    const a = x.mul(x);
+    const b = a.exp();
+    const c = a.mul(b);
+    backward(c.add(a).sum());
+  });
+  // d/dx (x^2 e^(x^2) + x^2) = 2x e^(x^2) (1 + x^2) + 2x
+  const [gradient] = await gradientOf(x);
+  t.ok(Math.abs(gradient - (20 * Math.exp(4) + 4)) < 1e-10);
+});
+
+void t.test('a leaf may be the loss itself', async (t) => {
+  const x = leaf(2);
+  backward(x);
+  t.same(await gradientOf(x), [1]);
+});
+
+void t.test('detach and noGrad stop the gradient', async (t) => {
+  const x = leaf(2);
+  scope(() => backward(x.mul(x.detach()).sum()));
+  t.same(await gradientOf(x), [2]);
+  const y = noGrad(() => x.mul(x));
+  t.notOk(y.tracked);
+  t.ok(x.mul(x).tracked, 'recording goes on after noGrad');
+});
+
+void t.test('vjp leaves grad alone, and is undefined where y does not depend on a leaf', async (t) => {
+  const [x, other] = [leaf(1, 2), leaf(3)];
+  const [gradient, none] = scope(() => vjp(x.mul(x), tensor([10, 100]), [x, other]));
+  t.same([...(await gradient!.read())], [20, 400]);
+  t.equal(none, undefined);
+  t.equal(x.grad, undefined);
+});
+
+void t.test('where several are largest', async (t) => {
+  const x = leaf(3, 3, 1, 3);
+  scope(() => backward(x.max(), 6));
+  t.same(await gradientOf(x), [2, 2, 0, 2], 'max shares the gradient');
+  const [a, b] = [leaf(1, 2), leaf(1, 3)];
+  scope(() => backward(a.maximum(b).sum()));
+  t.same(
+    [await gradientOf(a), await gradientOf(b)],
+    [
+      [1, 0],
+      [0, 1],
+    ],
+    'maximum gives it to the first',
+  );
+});
+
+void t.test('what cannot be differentiated says so', async (t) => {
+  const x = leaf(1, 2);
+  t.throws(() => backward(x.mul(2)), /backward: the loss is \[2\]; it must be one number. Reduce it first/);
+  t.throws(() => backward(tensor([1])), /backward: the tensor depends on nothing that requires a gradient/);
+  scope(() => {
+    const loss = x.exp().sum();
+    backward(loss);
+    t.throws(() => backward(loss), /the tape of sum is spent. Call backward once, in the scope of the forward pass/);
+  });
+  const loss = scope(() => {
+    const kept = x.exp();
+    return [kept.sum()].map((y) => y.detach())[0];
+  });
+  t.throws(() => backward(loss), /depends on nothing/);
+  const leaked: Tensor[] = [];
+  const y = ones([1]);
+  scope(() => {
+    leaked.push(x.exp().sum());
+  });
+  t.throws(() => backward(leaked[0].add(y)), /after its scope had ended/);
+});
+
+void t.test('memory falls as the gradient goes back', async (t) => {
+  const own = new ReferenceBackend('float64');
+  const cells = 1000;
+  const depth = 40;
+  const x = tensor(new Float64Array(cells), undefined, { backend: own, requiresGrad: true });
+  scope(() => {
+    const loss = scope(() => {
+      let y: Tensor = x;
+      for (let i = 0; i < depth; i++) y = y.tanh();
+      return y.sum();
+    });
+    const forward = own.memory().liveBytes;
+    t.ok(forward >= depth * cells * 8, 'the tape holds every layer');
+    backward(loss);
+    const { peakBytes, liveBytes } = own.memory();
+    t.ok(peakBytes < forward + 8 * cells * 8, `the peak ${peakBytes} is little more than ${forward}`);
+    t.ok(liveBytes < 3 * cells * 8, `${liveBytes} bytes are left: x, its gradient, the loss`);
+  });
+});
+
+void t.test('the gradient check', async (t) => {
+  const random = new Random(1);
+  const x = randn([2, 3], random);
+  const good = await checkGradient((a) => a.mul(a).tanh(), [x]);
+  t.ok(good.error < 1e-8 && good.largest > 0.01, `${good.error}`);
+  const wrong = await checkGradient((a) => a.mul(a.detach()), [x]);
+  t.ok(wrong.error > 0.1, 'finds a gradient of half the size');
+  const none = await checkGradient((a) => a.mul(0), [x]);
+  t.equal(none.largest, 0, 'a function without slope says so');
+  await t.rejects(
+    checkGradient((a) => a.detach().mul(2), [x]),
+    /nothing that requires a gradient/,
+  );
+  await t.rejects(
+    checkGradient((a, _) => a.mul(2), [x, x]),
+    /does not depend on input 1/,
+  );
+  const view = await checkGradient((a, b) => a.permute(1, 0).matmul(b), [x, randn([2, 1], random)]);
+  t.ok(view.error < 1e-8, 'through views, of several inputs');
+});
