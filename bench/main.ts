@@ -1,15 +1,19 @@
 // `npm run bench -- NAME`: the benchmarks by name.
 import { gemm } from './gemm.js';
+import { step } from './step.js';
+import { tokenize } from './tokenize.js';
 
 /** Add a benchmark: its function, which takes the rest of the command line, and one line of help. */
 const benchmarks: Record<string, { run: (args: string[]) => Promise<void>; help: string }> = {
   gemm: { run: gemm, help: 'matrix multiply on the wasm backend, as a share of the SIMD peak' },
+  step: { run: step, help: 'whole RetroMAE training steps: tokens a second, share of the SIMD peak' },
+  tokenize: { run: tokenize, help: 'WordPiece: tokens a second, beside @huggingface/tokenizers' },
 };
 
 const [name, ...rest] = process.argv.slice(2);
 if (name === undefined || name === '--help') {
   console.log('npm run bench -- NAME [options], where NAME is one of (--help after it shows its options)');
-  for (const [key, { help }] of Object.entries(benchmarks)) console.log(`  ${key.padEnd(8)}${help}`);
+  for (const [key, { help }] of Object.entries(benchmarks)) console.log(`  ${key.padEnd(10)}${help}`);
 } else if (Object.hasOwn(benchmarks, name)) {
   await benchmarks[name].run(rest);
 } else {

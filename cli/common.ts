@@ -1,26 +1,26 @@
-// What several commands share: opening a backend, and the flags for that.
+// What several commands share: opening a backend and the flags for that, a word to the user, shell quoting.
 import { setBackend } from '../core/index.js';
-import { UsageError } from './flags.js';
 import { openBackend, type Backend, type BackendName } from '../kernels/index.js';
+import { choices } from '../retromae/settings.js';
+import { UsageError, type Flags } from './flags.js';
 
 export const backendFlags = {
-  backend: {
-    type: 'string',
-    value: 'NAME',
-    preset: 'auto',
-    help: 'auto, wasm, gpu:webgpu, gpu:webasm, gpu:cpu or reference',
-  },
-  threads: { type: 'number', help: 'threads of the wasm backend (default all cores)' },
-} as const;
+  backend: { type: 'string', choices: choices.backend, preset: 'auto', help: 'where to compute' },
+  threads: { type: 'number', least: 1, help: 'threads of the wasm backend (default: all cores)' },
+} as const satisfies Flags;
 
-/** Runs `work` with a backend for all new tensors, and closes it afterwards. */
+/**
+ * Runs `work` with a backend for all new tensors, and closes it afterwards.
+ * @throws UsageError if threads are asked for that the backend has not
+ */
 export async function withBackend<T>(
   { backend: name = 'auto', threads }: { backend?: string; threads?: number },
-  say: (text: string) => void,
   work: (backend: Backend) => Promise<T>,
 ): Promise<T> {
+  if (threads !== undefined && name !== 'auto' && name !== 'wasm')
+    throw new UsageError(`--threads is for --backend wasm; ${name} has none. Leave it out.`);
   const backend = await openBackend(name as BackendName | 'auto', { threads });
-  say(`Backend ${backend.name}: ${backend.description}.`);
+  say(`Computing with ${backend.name}: ${backend.description}.`);
   const former = setBackend(backend);
   try {
     return await work(backend);
@@ -38,3 +38,7 @@ export function required<T>(value: T | undefined, flag: string, what: string): T
   if (value === undefined) throw new UsageError(`--${flag} is missing: ${what}. See --help.`);
   return value;
 }
+
+/** Words as one would type them into a shell. */
+export const shellLine = (words: readonly string[]): string =>
+  words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');

@@ -31,7 +31,7 @@ export async function encodeCommand(args: string[]): Promise<void> {
     ids.push(id);
     texts.push(text);
   }
-  await withBackend(given, say, async () => {
+  await withBackend(given, async () => {
     const { model, tokenizer, maxLength, similarity } = await loadModel(dir);
     const ticker = new Ticker(process.stderr, { what: 'texts', total: texts.length });
     const vectors = await encodeTexts(model, tokenizer, texts, {

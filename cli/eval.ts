@@ -17,7 +17,7 @@ const flags = {
   data: { type: 'string', value: 'BEIRDIR', help: 'corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv' },
   split: { type: 'string', value: 'NAME', preset: 'test', help: 'which judgements' },
   baseline: { type: 'string', choices: ['bm25'], help: 'show it beside the model' },
-  'max-length': { type: 'number', help: 'cut texts to so many tokens (default: the model’s)' },
+  'max-length': { type: 'number', least: 3, help: 'cut texts to so many tokens (default: the model’s)' },
   similarity: { type: 'string', choices: ['cosine', 'dot'], help: 'of vectors (default: what the model folder says)' },
   ...backendFlags,
   json: { type: 'boolean', help: 'print one JSON object' },
@@ -38,7 +38,7 @@ export async function evalCommand(args: string[]): Promise<void> {
   const dir = required(given.model, 'model', 'a model folder');
   const set = await loadBeir(required(given.data, 'data', 'a BEIR folder'), { split: given.split });
   set.warnings.forEach(say);
-  await withBackend(given, say, async () => {
+  await withBackend(given, async () => {
     const { model, tokenizer, maxLength, similarity, notes } = await loadModel(dir);
     notes.forEach(say);
     const ticker = new Ticker(process.stderr, { what: 'texts', total: set.corpus.length });

@@ -9,6 +9,8 @@ export interface Flag {
   readonly value?: string;
   /** The only values that are possible. */
   readonly choices?: readonly string[];
+  /** The number is an integer of at least this. */
+  readonly least?: number;
   /** Shown in the help text. */
   readonly preset?: string | number | boolean;
 }
@@ -18,34 +20,48 @@ export type Flags = Readonly<Record<string, Flag>>;
 type ValueOf<F extends Flag> = F['type'] extends 'number' ? number : F['type'] extends 'boolean' ? boolean : string;
 export type Values<T extends Flags> = { -readonly [K in keyof T]?: ValueOf<T[K]> };
 
-/** A mistake of the user's: printed as one line, exit code 2. */
+/** A mistake in what the user typed: exit code 2. */
 export class UsageError extends Error {}
 
 /** Parses arguments. @throws UsageError for unknown flags, missing or wrong values */
 export function parseFlags<T extends Flags>(args: readonly string[], flags: T): Values<T> {
-  const options = Object.fromEntries(
-    Object.entries(flags).map(([name, { type }]) => [
-      name,
-      { type: type === 'boolean' ? 'boolean' : 'string' } as const,
-    ]),
-  );
-  let given: Record<string, string | boolean | undefined>;
-  try {
-    given = parseArgs({ args: [...args], options, allowPositionals: false }).values as typeof given;
-  } catch (error) {
-    throw new UsageError((error as Error).message.split('. To specify')[0].replace(/\.$/, '') + '. See --help.');
-  }
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries(
+      Object.entries(flags).map(([name, { type }]) => [name, { type: type === 'boolean' ? type : 'string' } as const]),
+    ),
+    strict: false,
+    tokens: true,
+  });
   const values: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(given)) {
-    const { type, choices } = flags[name];
-    const number = Number(value);
-    if (type === 'number' && (value === '' || !Number.isFinite(number)))
-      throw new UsageError(`--${name} is ${JSON.stringify(value)}; it must be a number.`);
-    if (choices && !choices.includes(String(value)))
-      throw new UsageError(`--${name} is ${JSON.stringify(value)}; it must be one of ${choices.join(', ')}.`);
-    values[name] = type === 'number' ? number : value;
+  for (const token of tokens) {
+    if (token.kind === 'positional') throw new UsageError(`${JSON.stringify(token.value)} is no flag. See --help.`);
+    if (token.kind !== 'option') continue;
+    const { name, rawName, value } = token;
+    if (!rawName.startsWith('--') || !Object.hasOwn(flags, name))
+      throw new UsageError(`there is no flag ${rawName}. See --help.`);
+    // Another flag is not a value, unless it is given as --name=--value; a negative number is one.
+    const isMissing = value?.startsWith('--') && !token.inlineValue;
+    values[name] = valueOf(name, flags[name], isMissing ? undefined : value);
   }
   return values as Values<T>;
+}
+
+function valueOf(name: string, { type, choices, least }: Flag, text: string | undefined): string | number | boolean {
+  const wrong = (wanted: string) => new UsageError(`--${name} is ${JSON.stringify(text)}; it must be ${wanted}.`);
+  if (type === 'boolean') {
+    if (text !== undefined) throw new UsageError(`--${name} takes no value. See --help.`);
+    return true;
+  }
+  if (text === undefined) throw new UsageError(`--${name} lacks its value. See --help.`);
+  if (text.trim() === '') throw wrong('more than nothing');
+  if (choices && !choices.includes(text)) throw wrong(`one of ${choices.join(', ')}`);
+  if (type === 'string') return text;
+  const number = Number(text);
+  if (!Number.isFinite(number)) throw wrong('a number');
+  if (least !== undefined && !(Number.isSafeInteger(number) && number >= least))
+    throw wrong(`an integer of at least ${least}`);
+  return number;
 }
 
 /** The flags, one a line, with their defaults. */

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 // The command `retromae`: picks a subcommand, prints errors as one line.
+import { version } from '../package.json';
+import { say } from './common.js';
 import { UsageError } from './flags.js';
 
 const commands: Record<string, { summary: string; load: () => Promise<(args: string[]) => Promise<void>> }> = {
@@ -17,25 +19,34 @@ ${Object.entries(commands)
   .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
   .join('\n')}
 
-  retromae COMMAND --help says more.
+  retromae COMMAND --help says more, retromae --version which one this is.
 `;
 
+/** 128 + SIGPIPE: what a shell sees of any program whose reader has gone. */
+const BROKEN_PIPE = 141;
+
 async function main([name, ...args]: string[]): Promise<void> {
-  if (name === undefined || name === '--help' || name === 'help') {
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(usage);
-    return;
-  }
-  const command = commands[name];
-  if (!command) throw new UsageError(`there is no command ${JSON.stringify(name)}. See retromae --help.`);
-  await (
-    await command.load()
-  )(args);
+  } else if (name === '--version' || name === '-v') {
+    process.stdout.write(`${version}\n`);
+  } else if (Object.hasOwn(commands, name)) {
+    const command = await commands[name].load();
+    await command(args);
+  } else throw new UsageError(`there is no command ${JSON.stringify(name)}. See retromae --help.`);
 }
+
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(BROKEN_PIPE);
+    throw error;
+  });
 
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`retromae: ${error instanceof Error ? error.message : String(error)}\n`);
-  if (process.env.RETROMAE_STACK && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  const message = error instanceof Error ? error.message : String(error);
+  say(`retromae: ${message.replace(/\s*\n\s*/g, ' ')}`);
+  if (process.env.RETROMAE_STACK && error instanceof Error) say(String(error.stack));
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

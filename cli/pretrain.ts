@@ -1,20 +1,17 @@
 // `retromae pretrain`: flags to settings, progress to the terminal, a report at the end.
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { join } from 'node:path';
 import { evaluateBm25, evaluateModel, heldOut, loadBeir, type RetrievalSet } from '../retrieval/index.js';
-import {
-  corpusDocuments,
-  pretrain,
-  resume,
-  readPlan,
-  type PretrainHooks,
-  type PretrainResult,
-} from '../retromae/pretrain.js';
+import { readJsonObject } from '../retromae/open-file.js';
+import { corpusDocuments } from '../retromae/prepare.js';
+import { pretrain, resume, type PretrainHooks, type PretrainResult } from '../retromae/pretrain.js';
+import { readPlan } from '../retromae/run-folder.js';
+import { RunLog } from '../retromae/run/log.js';
 import { Progress } from '../retromae/run/progress.js';
 import { writeReport } from '../retromae/run/report.js';
-import { RunLog } from '../retromae/run/log.js';
-import { flagOf, pretrainDefaults, pretrainSettings, type PretrainSettings } from '../retromae/settings.js';
-import { backendFlags, say, withBackend } from './common.js';
-import { helpText, parseFlags, UsageError } from './flags.js';
+import { choices, flagOf, pretrainDefaults, pretrainSettings, type PretrainSettings } from '../retromae/settings.js';
+import { backendFlags, say, shellLine, withBackend } from './common.js';
+import { helpText, parseFlags, UsageError, type Flags } from './flags.js';
 
 const d = pretrainDefaults;
 
@@ -49,7 +46,7 @@ const flags = {
   },
   schedule: {
     type: 'string',
-    choices: ['linear', 'cosine', 'constant'],
+    choices: choices.schedule,
     preset: d.schedule,
     help: 'what follows the warm-up',
   },
@@ -61,11 +58,11 @@ const flags = {
   'decoder-mask': { type: 'number', preset: d.decoderMask, help: 'share of tokens hidden from the decoder' },
   objective: {
     type: 'string',
-    choices: ['retromae', 'dupmae', 'mlm'],
+    choices: choices.objective,
     preset: d.objective,
     help: 'what to learn from',
   },
-  decoder: { type: 'string', choices: ['enhanced', 'basic'], preset: d.decoder, help: 'decoding of RetroMAE' },
+  decoder: { type: 'string', choices: choices.decoder, preset: d.decoder, help: 'decoding of RetroMAE' },
   'decoder-layers': { type: 'number', preset: d.decoderLayers, help: 'layers of the basic decoder, 1 to 3' },
   ...backendFlags,
   seed: { type: 'number', preset: d.seed, help: 'of everything that is random' },
@@ -81,12 +78,15 @@ const flags = {
   config: { type: 'string', value: 'FILE', help: 'JSON with any of these settings; flags win over it' },
   json: { type: 'boolean', help: 'print every record as a JSON line instead of progress' },
   help: { type: 'boolean', help: 'this text' },
-} as const;
+} as const satisfies Flags;
 
 const usage = `Trains a BERT encoder for retrieval with RetroMAE and leaves a Hugging Face folder.
 
 Usage: retromae pretrain [--corpus PATH] [--out DIR] [flags]
-       retromae pretrain --resume --out DIR`;
+       retromae pretrain --resume --out DIR
+
+Ctrl-C (or SIGTERM) finishes the step, saves and leaves, with exit code 130 (143); a second one leaves at once. Either
+way, and after a kill, --resume ends with the same bits as a run that never stopped.`;
 
 /** Documents at most in the probe that is cut from the corpus. */
 const PROBE_DOCUMENTS = 2000;
@@ -94,65 +94,93 @@ const PROBE_QUERIES = 200;
 
 const settingName = (flag: string): string => flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
+/** The settings in a file: those of `run.json`, or a plain object of them. */
 async function configFile(file: string): Promise<Partial<PretrainSettings>> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(await readFile(file, 'utf8'));
-  } catch (error) {
-    throw new UsageError(`--config ${file}: ${(error as Error).message}. It must be a JSON object of settings.`);
-  }
-  const settings = (parsed as { settings?: unknown }).settings ?? parsed;
+  const parsed = await readJsonObject(file).catch((error: Error) => {
+    throw new UsageError(`--config ${error.message}`);
+  });
+  const settings = parsed.settings ?? parsed;
   if (typeof settings !== 'object' || settings === null || Array.isArray(settings))
-    throw new UsageError(`--config ${file}: expected a JSON object of settings.`);
-  const unknown = Object.keys(settings).find((name) => !(name in pretrainDefaults));
+    throw new UsageError(`--config ${file}: "settings" must be an object of settings.`);
+  const unknown = Object.keys(settings).find((name) => !Object.hasOwn(pretrainDefaults, name));
   if (unknown !== undefined)
     throw new UsageError(
       `--config ${file}: there is no setting ${unknown}. They are ${Object.keys(pretrainDefaults).join(', ')}.`,
     );
+  const { lr } = settings as { lr?: unknown };
+  return { ...settings, ...(typeof lr === 'number' && { lr: String(lr) }) };
+}
+
+const durations = ['steps', 'minutes', 'epochs'] as const;
+
+/** Settings of a new run: flags win over the file, and so does how long to train, however that is said. */
+async function askedFor(own: Partial<PretrainSettings>, config: string | undefined): Promise<PretrainSettings> {
+  const [first, second] = durations.filter((name) => own[name] !== undefined);
+  if (second) throw new UsageError(`--${first} and --${second} both say how long to train. Give one of them.`);
+  const file = config === undefined ? {} : await configFile(config);
+  if (first) for (const name of durations) delete file[name];
+  const settings = pretrainSettings({ ...file, ...own });
+  if (own.vocabSize !== undefined && (settings.vocab ?? settings.init) !== undefined)
+    throw new UsageError('--vocab-size is that of a vocabulary to be learnt, but one is given. Leave it out.');
   return settings;
+}
+
+/** Settings of the run in a folder. @throws UsageError for flags that would change what it computes */
+async function resumed({ backend, threads, ...own }: Partial<PretrainSettings>, config: string | undefined) {
+  const { out = pretrainDefaults.out, ...others } = own;
+  const [other = config && 'config'] = Object.keys(others);
+  if (other) throw new UsageError(`--resume goes on with the settings of the run. Leave ${flagOf(other)} out.`);
+  const { settings } = await readPlan(out);
+  return pretrainSettings(backend ? { ...settings, backend, threads } : { ...settings, ...(threads && { threads }) });
 }
 
 export async function pretrainCommand(args: string[]): Promise<void> {
   const { help, json = false, resume: resuming = false, config, ...given } = parseFlags(args, flags);
   if (help) return void process.stdout.write(helpText(usage, flags));
   const own = Object.fromEntries(Object.entries(given).map(([flag, value]) => [settingName(flag), value]));
-  if (resuming) {
-    const other = Object.keys(own).find((name) => !['out', 'backend', 'threads'].includes(name));
-    if (other ?? config)
-      throw new UsageError(
-        `--resume goes on with the settings of the run; ${flagOf(other ?? 'config')} cannot be given.`,
-      );
-  }
-  const asked = pretrainSettings({ ...(config ? await configFile(config) : {}), ...own });
-  const settings = resuming ? { ...(await readPlan(asked.out)).settings, ...own } : asked;
-  await withBackend(settings, say, async () => {
-    const interrupt = new AbortController();
-    const stop = () => {
-      if (interrupt.signal.aborted) process.exit(130);
-      say('\nStopping after this step; once more to leave at once.');
-      interrupt.abort();
-    };
-    process.on('SIGINT', stop);
-    try {
+  const settings = await (resuming ? resumed(own, config) : askedFor(own, config));
+  const command = shellLine(['retromae', 'pretrain', ...args]);
+  await withBackend(settings, () =>
+    untilSignal(async (signal) => {
       const probe = settings.evalEvery > 0 ? await probeSet(settings) : undefined;
-      const hooks = watch(settings, probe, json, interrupt.signal);
-      const { backend, threads } = settings;
-      const result = resuming
-        ? await resume(settings.out, { backend, threads }, hooks)
-        : await pretrain(settings, hooks);
-      hooks.done();
+      const { done, ...hooks } = watch(settings, probe, json, signal);
+      const { out, backend, threads } = settings;
+      const result = await (
+        resuming ? resume(out, { backend, threads }, { ...hooks, command }) : pretrain(settings, { ...hooks, command })
+      ).finally(done);
       await conclude(settings, result, probe);
-    } finally {
-      process.off('SIGINT', stop);
-    }
-  });
+    }),
+  );
+}
+
+/** Runs `work` with an AbortSignal that Ctrl-C and SIGTERM raise, and sets the exit code that shells expect of these. */
+async function untilSignal(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const stop = (name: NodeJS.Signals): void => {
+    const code = 128 + constants.signals[name];
+    if (signal.aborted) process.exit(code);
+    process.exitCode = code;
+    say('\nSaving and leaving; once more to leave at once.');
+    controller.abort();
+  };
+  const names = ['SIGINT', 'SIGTERM'] as const;
+  for (const name of names) process.on(name, stop);
+  try {
+    await work(signal);
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    say('Stopped before the first step.');
+  } finally {
+    for (const name of names) process.off(name, stop);
+  }
 }
 
 /** What the probe searches: a BEIR folder, or sentences cut from the first passages of the corpus. */
 async function probeSet(settings: PretrainSettings): Promise<RetrievalSet | undefined> {
   if (settings.eval) return loadBeir(settings.eval);
   const some: { id: string; text: string }[] = [];
-  for await (const { text } of await corpusDocuments(settings)) {
+  for await (const { text } of corpusDocuments(settings)) {
     if (some.length === PROBE_DOCUMENTS) break;
     some.push({ id: String(some.length), text });
   }
@@ -178,7 +206,8 @@ function watch(settings: PretrainSettings, probe: RetrievalSet | undefined, json
     step: (record) => (json ? void print({ type: 'step', ...record }) : progress?.update(record)),
     ...(probe && {
       probe: async (model, tokenizer, step) => {
-        const { mean } = await evaluateModel(model, tokenizer, probe, { maxLength: settings.seq });
+        const onProgress = () => signal.throwIfAborted();
+        const { mean } = await evaluateModel(model, tokenizer, probe, { maxLength: settings.seq, onProgress });
         const scores = {
           'ndcg@10': mean['ndcg@10'],
           'mrr@10': mean['mrr@10'],
@@ -196,23 +225,23 @@ function watch(settings: PretrainSettings, probe: RetrievalSet | undefined, json
 
 /** The report, and the last lines. */
 async function conclude(settings: PretrainSettings, result: PretrainResult, probe?: RetrievalSet): Promise<void> {
-  const { out } = settings;
+  const { out, objective } = settings;
   if (result.interrupted) {
-    say(`Saved at step ${result.step} of ${result.steps}. Go on with: retromae pretrain --resume --out ${out}`);
-    return;
+    const again = shellLine(['retromae', 'pretrain', '--resume', '--out', out]);
+    return say(`Saved at step ${result.step} of ${result.steps} in ${out}/checkpoints. Go on with: ${again}`);
   }
+  process.exitCode = 0;
   const { steps, probes } = await RunLog.read(out);
-  const baselines = probe ? { BM25: evaluateBm25(probe).mean['ndcg@10'] } : undefined;
-  const command = `retromae pretrain --resume --out ${out}`;
   await writeReport(out, {
-    title: `RetroMAE: ${out}`,
+    title: `${titles[objective]}: ${out}`,
     config: settings,
     steps,
     probes,
-    baselines,
-    commands: [command],
+    baselines: probe && { BM25: evaluateBm25(probe).mean['ndcg@10'] },
+    commands: (await readPlan(out)).commands,
   });
-  say(
-    `Model in ${out}, report in ${out}/report.html. Try: retromae eval --model ${out} --data BEIRDIR --baseline bm25`,
-  );
+  const next = shellLine(['retromae', 'eval', '--model', out, '--data', 'BEIRDIR', '--baseline', 'bm25']);
+  say(`Model in ${out}, report in ${join(out, 'report.html')}. Try: ${next}`);
 }
+
+const titles = { retromae: 'RetroMAE', dupmae: 'DupMAE', mlm: 'Masked language model' };

@@ -11,7 +11,7 @@ const flags = {
   query: { type: 'string', value: 'TEXT', help: 'what to look for' },
   corpus: { type: 'string', value: 'PATH', help: 'the encoded corpus, to show the texts found' },
   field: { type: 'string', value: 'NAME', preset: 'text', help: 'field of .jsonl lines that holds the text' },
-  top: { type: 'number', preset: 10, help: 'how many to show' },
+  top: { type: 'number', least: 1, preset: 10, help: 'how many to show' },
   ...backendFlags,
   json: { type: 'boolean', help: 'print a JSON array' },
   help: { type: 'boolean', help: 'this text' },
@@ -30,7 +30,7 @@ export async function searchCommand(args: string[]): Promise<void> {
   const dir = required(given.model, 'model', 'a model folder');
   const index = await loadIndex(required(given.index, 'index', 'an index file'));
   const query = required(given.query, 'query', 'what to look for');
-  await withBackend(given, say, async () => {
+  await withBackend(given, async () => {
     const { model, tokenizer, maxLength, similarity } = await loadModel(dir);
     if (model.config.hidden_size !== index.dim)
       throw new UsageError(

@@ -8,7 +8,10 @@ export type Pullback<I extends string = string> = Partial<Record<I, () => Tensor
 let recording = true;
 let count = 0;
 
-/** Runs `work` without recording: nothing in it can be differentiated, and nothing is kept for that. */
+/**
+ * Runs `work` without recording: nothing in it can be differentiated, and nothing is kept for that. It ends when `work`
+ * returns, so what an asynchronous function does after its first `await` is recorded.
+ */
 export function noGrad<T>(work: () => T): T {
   const former = recording;
   recording = false;

@@ -174,9 +174,13 @@ export class BertHead {
     return scope(() => LayerNorm.forward(dense.forward(x).gelu()));
   }
 
-  /** Mean cross-entropy of the labels, one for each of the transformed rows, and the share predicted right. */
+  /** Mean cross-entropy of the labels, one for each of the transformed rows, and the share predicted right; 0 of none. */
   loss(transformed: Tensor, table: Embedding, labels: Ids): { loss: Tensor; accuracy: Tensor } {
-    if (labels.length === 0) return { loss: zeros([]), accuracy: zeros([]) };
+    if (labels.length === 0) {
+      // A zero that is on the tape, so that a batch without labels can be trained on.
+      const none = transformed.sum().mul(0);
+      return { loss: none, accuracy: none.detach() };
+    }
     const { bias } = this.predictions;
     const { y, hit } = ops.linearCrossEntropy.applyAll({ x: transformed, table: table.weight, bias }, { labels });
     return { loss: y, accuracy: hit.mean() };

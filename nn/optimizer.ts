@@ -32,10 +32,15 @@ export class AdamW {
   private readonly options: Required<AdamWOptions>;
   private readonly parameters: Map<string, Tensor>;
 
-  /** @param module whose trainable tensors are updated */
+  /**
+   * @param module whose trainable tensors are updated
+   * @throws if it has none
+   */
   constructor(module: object, options: AdamWOptions) {
     this.options = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.01, clip: 0, ...options };
     this.parameters = parameters(module);
+    if (this.parameters.size === 0)
+      throw new Error('AdamW: the module has no trainable tensors. Are they fields of it, made with requiresGrad?');
     for (const [name, { shape, backend }] of this.parameters)
       this.state.moments.set(name, { m: zeros(shape, { backend }), v: zeros(shape, { backend }) });
   }
@@ -51,6 +56,8 @@ export class AdamW {
    * are averaged. Returns the averages of their numbers, and `gradientNorm` before clipping; nothing waits but the reading.
    */
   step(...batches: (() => Losses)[]): Promise<Record<string, number>> {
+    // A step that broke off may have left gradients.
+    for (const parameter of this.parameters.values()) takeGradient(parameter, () => undefined);
     const numbers = scope(() => {
       const sums: Record<string, Tensor> = {};
       for (const batch of batches) {

@@ -23,7 +23,7 @@ export interface LoadReport {
 /**
  * Copies the tensors of a file into the parameters of a module. Nothing is changed unless everything fits.
  * @param optional whether a parameter may be missing from the file (default: none may)
- * @throws naming the file and the tensor: other shape, or missing
+ * @throws naming the file and the tensor: of another shape, missing, or there twice under two names
  */
 export function loadWeights(
   module: object,
@@ -43,6 +43,8 @@ export function loadWeights(
       throw new Error(
         `${file.file}: ${name} is [${shape.join(', ')}], the model wants [${target.shape.join(', ')}]. Is it the config.json beside it?`,
       );
+    if (found.has(modern(name)))
+      throw new Error(`${file.file}: ${name} and another tensor both stand for ${modern(name)}. Remove one of them.`);
     found.set(modern(name), file.float32(name).data);
   }
   const missing = [...wanted.keys()].filter((name) => !found.has(name));

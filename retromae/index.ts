@@ -14,7 +14,7 @@ export { pretrain, resume, type PretrainHooks, type PretrainResult } from './pre
 export { accuracyChart, lossChart, probeChart } from './run/charts.js';
 export { RunLog } from './run/log.js';
 export { Progress, Ticker } from './run/progress.js';
-export type { ProbeRecord, StepRecord } from './run/records.js';
+export { stepRecord, type ProbeRecord, type StepRecord } from './run/records.js';
 export { writeReport, type ReportContent } from './run/report.js';
 export { pretrainDefaults, pretrainSettings, type PretrainSettings } from './settings.js';
 export { TokenFile } from './token-file.js';

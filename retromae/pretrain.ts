@@ -1,44 +1,33 @@
 // Pre-training as a job: data, model, loop, checkpoints, log. What `retromae pretrain` does, as a function.
-import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Random } from '../core/index.js';
-import {
-  documents,
-  loadTokenizer,
-  packDocuments,
-  saveTokenizer,
-  sotu,
-  trainWordPiece,
-  type Document,
-  type WordPiece,
-} from '../data/index.js';
-import {
-  AdamW,
-  bertConfig,
-  constant,
-  cosineDecay,
-  expressionSchedule,
-  linearDecay,
-  parameterCount,
-  type Losses,
-  type Schedule,
-} from '../nn/index.js';
-import { configOf, initialise, saveModel } from './folder.js';
+import { setImmediate } from 'node:timers/promises';
+import type { WordPiece } from '../data/index.js';
+import { AdamW, parameterCount, type Losses } from '../nn/index.js';
 import { Batches } from './batches.js';
 import type { Batch } from './batch.js';
-import { Checkpoints } from './checkpoint.js';
-import { Collator } from './collator.js';
-import { RetroMae } from './model.js';
-import { ensureEmptyDir, removePartials, writeFileAtomic } from './run/atomic.js';
-import { RunLog } from './run/log.js';
-import type { ProbeRecord, StepRecord } from './run/records.js';
-import { EventWriter } from './run/tensorboard.js';
+import { Checkpoints, type FoundCheckpoint } from './checkpoint.js';
+import { saveModel } from './folder.js';
+import type { RetroMae } from './model.js';
 import { stepsWithin } from './plan.js';
-import { objectiveOf, pretrainSettings, targetsOf, type PretrainSettings } from './settings.js';
-import { TokenFile } from './token-file.js';
-
-/** The stream of random numbers for initial weights, apart from those of the batches. */
-const WEIGHTS = 0;
+import {
+  corpusDocuments,
+  givenVocabulary,
+  newCollator,
+  newModel,
+  newSettings,
+  openTokens,
+  schedule,
+  tokenise,
+  vocabulary,
+} from './prepare.js';
+import { claimFolder, readPlan, writePlan, type Plan } from './run-folder.js';
+import { removePartials } from './run/atomic.js';
+import { formatCount, formatQuantity } from './run/format.js';
+import { RunLog } from './run/log.js';
+import { stepRecord, type ProbeRecord, type StepRecord } from './run/records.js';
+import { EventWriter } from './run/tensorboard.js';
+import type { PretrainSettings } from './settings.js';
+import type { TokenFile } from './token-file.js';
 
 /** What a caller can watch and do. */
 export interface PretrainHooks {
@@ -47,10 +36,15 @@ export interface PretrainHooks {
   /** The number of steps is known. */
   planned?(steps: number): void;
   step?(record: StepRecord): void;
-  /** Retrieval quality right now; called every `evalEvery` steps and at both ends. */
+  /**
+   * Retrieval quality right now; called every `evalEvery` steps and at both ends. What it throws after an abort is
+   * ignored: the probe is made when the run is resumed.
+   */
   probe?(model: RetroMae, tokenizer: WordPiece, step: number): Promise<Omit<ProbeRecord, 'step'>>;
-  /** Aborting it saves a checkpoint and ends the run after the current step. */
+  /** Aborting it saves a checkpoint and ends the run after the current step; before the first, it throws. */
   signal?: AbortSignal;
+  /** The command line, kept in run.json. */
+  command?: string;
 }
 
 export interface PretrainResult {
@@ -62,132 +56,115 @@ export interface PretrainResult {
   interrupted: boolean;
 }
 
-/** What is decided once at the start of a run and must be the same after a resume. */
-interface Plan {
-  format: 'retromae-run-1';
-  settings: PretrainSettings;
-  steps: number;
-}
-
-/** The documents that a setting names. */
-export async function corpusDocuments(
-  { corpus, field }: Pick<PretrainSettings, 'corpus' | 'field'>,
-  onWarning?: (text: string) => void,
-): Promise<Iterable<Document> | AsyncIterable<Document>> {
-  return corpus === 'sotu' ? sotu() : documents(corpus, { field, onWarning });
-}
-
-/** Starts a run in an empty folder. @throws if the settings or the data are wrong; nothing is written then */
+/**
+ * Starts a run in an empty folder.
+ * @throws if the settings or the data are wrong, before anything is written; if it fails before the first step, or is
+ *   aborted by then, the folder is as it was
+ */
 export async function pretrain(given: Partial<PretrainSettings>, hooks: PretrainHooks = {}): Promise<PretrainResult> {
-  const settings = pretrainSettings(given);
-  await ensureEmptyDir(settings.out);
-  const source = () => corpusDocuments(settings, hooks.message);
-  const tokenizer = await vocabulary(settings, source, hooks);
-  const tokens = join(settings.out, 'tokens');
-  const blocks = packDocuments(await source(), tokenizer, { maxTokens: settings.seq - 2 });
-  await mkdir(settings.out, { recursive: true });
-  await TokenFile.write(tokens, idsOf(blocks));
-  await saveTokenizer(settings.out, tokenizer, { maxLength: settings.seq });
-  const run = await Run.prepare(settings, tokenizer, hooks);
-  const steps = await run.length();
-  const plan: Plan = { format: 'retromae-run-1', settings, steps };
-  await writeFileAtomic(join(settings.out, 'run.json'), `${JSON.stringify(plan, null, 2)}\n`);
-  return run.train(steps, 0);
+  const settings = await newSettings(given);
+  const { out } = settings;
+  const start = await checkedStart(settings, hooks);
+  const leave = await claimFolder(out);
+  let run: Run;
+  let steps: number;
+  try {
+    const plan: Plan = { settings, commands: hooks.command ? [hooks.command] : [] };
+    // Written first, so that a run that is killed while it reads the corpus can be resumed as well.
+    await writePlan(out, plan);
+    run = await Run.prepare(settings, hooks, start);
+    steps = await run.length();
+    await writePlan(out, { ...plan, steps });
+    hooks.signal?.throwIfAborted();
+  } catch (error) {
+    await leave();
+    throw error;
+  }
+  return run.train(steps);
 }
 
 /**
  * Goes on with the run in a folder from its last good checkpoint, to the same bits as if it had never stopped. Only
  * what cannot change a bit may be given anew: backend and threads.
+ * @throws if there is no run, or none of its checkpoints is whole
  */
 export async function resume(
   out: string,
   given: Partial<Pick<PretrainSettings, 'backend' | 'threads'>> = {},
   hooks: PretrainHooks = {},
 ): Promise<PretrainResult> {
-  const { settings: saved, steps } = await readPlan(out);
-  const settings = { ...pretrainSettings(saved), ...given, out };
-  const checkpoints = new Checkpoints(out, { keep: settings.keep, onWarning: hooks.message });
-  const latest = await checkpoints.latest();
+  const plan = await readPlan(out);
+  const settings = { ...plan.settings, ...given };
+  const latest = await latestCheckpoint(settings, hooks);
   await removePartials(out);
-  const tokenizer = await loadTokenizer(out);
-  const run = await Run.prepare(settings, tokenizer, hooks);
-  if (!latest) {
-    hooks.message?.('No checkpoint yet: starting again from the first step.');
-    return run.train(steps, 0);
-  }
-  const { step } = await checkpoints.load(latest.path, run.model, await run.optimizer(steps));
-  hooks.message?.(`Going on from ${latest.path}, step ${step} of ${steps}.`);
-  return run.train(steps, step);
+  const run = await Run.prepare(settings, hooks, { checkpoint: latest?.path });
+  const steps = plan.steps ?? (await run.length());
+  if (latest) await run.load(latest, steps);
+  else hooks.message?.('There is no checkpoint yet: beginning with the first step.');
+  await writePlan(out, { ...plan, steps, commands: [...plan.commands, ...(hooks.command ? [hooks.command] : [])] });
+  return run.train(steps, latest);
 }
 
-/** The plan of a run's folder. @throws if there is none */
-export async function readPlan(out: string): Promise<Plan> {
-  const file = join(out, 'run.json');
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch {
-    throw new Error(`${file}: there is no run to resume in ${out}. Start one without --resume.`);
-  }
-  try {
-    const plan = JSON.parse(text) as Plan;
-    if (plan.format === 'retromae-run-1') return plan;
-  } catch {
-    // Said below: a file that is no JSON is as foreign as one of another format.
-  }
-  throw new Error(`${file}: not the plan of a run. Start another one in a new folder.`);
+async function latestCheckpoint({ out, keep }: PretrainSettings, { message }: PretrainHooks) {
+  let damaged = 0;
+  const onWarning = (line: string) => {
+    damaged++;
+    message?.(line);
+  };
+  const latest = await new Checkpoints(out, { keep, onWarning }).latest();
+  if (!latest && damaged > 0)
+    throw new Error(
+      `${join(out, 'checkpoints')}: none of ${damaged} checkpoints is whole. Copy one back, or delete that folder to begin with the first step.`,
+    );
+  return latest;
 }
 
-async function* idsOf(blocks: AsyncIterable<{ ids: Int32Array }>): AsyncGenerator<Int32Array> {
-  for await (const { ids } of blocks) if (ids.length > 0) yield ids;
+type Saved = Pick<FoundCheckpoint, 'path' | 'step'>;
+
+/** What a run can begin with instead of making it. */
+interface Start {
+  tokenizer?: WordPiece;
+  model?: RetroMae;
+  /** A folder whose weights will replace all of the model's. */
+  checkpoint?: string;
 }
 
-/** The vocabulary that the settings name, or one learnt from the corpus. */
-async function vocabulary(
-  { vocab, init, vocabSize }: PretrainSettings,
-  source: () => Promise<Iterable<Document> | AsyncIterable<Document>>,
-  { message }: PretrainHooks,
-): Promise<WordPiece> {
-  const path = vocab ?? init;
-  if (path) return loadTokenizer(path);
-  const started = performance.now();
-  const corpus = await source();
-  async function* texts() {
-    for await (const { text } of corpus) yield text;
-  }
-  const tokenizer = await trainWordPiece(texts(), { vocabSize });
-  message?.(`Learnt a vocabulary of ${tokenizer.size} words in ${seconds(started)} s.`);
-  return tokenizer;
+/** Reads all that the settings name, so that what is wrong there is found out before anything is written. */
+async function checkedStart(settings: PretrainSettings, hooks: PretrainHooks): Promise<Start> {
+  const tokenizer = await givenVocabulary(settings);
+  // The first document says whether there are any, before time is spent on them.
+  for await (const _ of corpusDocuments(settings)) break;
+  return { tokenizer, model: tokenizer && (await newModel(settings, tokenizer, hooks)) };
 }
-
-const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(1);
 
 /** A prepared run: everything but how far it is. */
 class Run {
+  private readonly batches: Batches;
+  private readonly tokenizer: WordPiece;
+  private readonly checkpoints: Checkpoints;
   private made: AdamW | undefined;
 
   private constructor(
     private readonly settings: PretrainSettings,
-    private readonly tokenizer: WordPiece,
+    private readonly examples: TokenFile,
+    private readonly model: RetroMae,
     private readonly hooks: PretrainHooks,
-    private readonly batches: Batches,
-    readonly model: RetroMae,
-  ) {}
+  ) {
+    const { out, keep, batch, seed } = settings;
+    this.tokenizer = examples.tokenizer;
+    this.batches = new Batches(examples, newCollator(settings, this.tokenizer), batch, seed);
+    this.checkpoints = new Checkpoints(out, { keep, onWarning: hooks.message });
+  }
 
-  static async prepare(settings: PretrainSettings, tokenizer: WordPiece, hooks: PretrainHooks): Promise<Run> {
-    const examples = await TokenFile.open(join(settings.out, 'tokens'));
-    const collator = new Collator({
-      tokenizer,
-      maxLength: settings.seq,
-      encoderMask: settings.encoderMask,
-      decoderMask: settings.decoderMask,
-      decoder: targetsOf(settings),
-    });
-    const batches = new Batches(examples, collator, settings.batch, settings.seed);
-    const run = new Run(settings, tokenizer, hooks, batches, await newModel(settings, tokenizer, hooks));
+  static async prepare(settings: PretrainSettings, hooks: PretrainHooks, start: Start): Promise<Run> {
+    const found = await openTokens(settings);
+    const tokenizer = found?.tokenizer ?? start.tokenizer ?? (await vocabulary(settings, hooks));
+    const model = start.model ?? (await newModel(settings, tokenizer, hooks, start.checkpoint));
+    const examples = found ?? (await tokenise(settings, tokenizer, hooks));
+    const run = new Run(settings, examples, model, hooks);
     hooks.message?.(
-      `${examples.tokens.toLocaleString('en')} tokens in ${examples.length.toLocaleString('en')} blocks, ` +
-        `${batches.perEpoch} batches an epoch; ${(parameterCount(run.model) / 1e6).toFixed(1)} million parameters.`,
+      `${formatCount(examples.tokens)} tokens in ${formatCount(examples.length)} blocks, ` +
+        `${formatCount(run.batches.perEpoch)} batches an epoch; ${formatQuantity(parameterCount(model))} parameters.`,
     );
     return run;
   }
@@ -198,12 +175,24 @@ class Run {
     if (steps) return steps;
     if (!minutes) return Math.max(1, Math.ceil((epochs * this.batches.perEpoch) / accumulate));
     const { steps: planned, each } = await stepsWithin(minutes, this.model, (step) => this.losses(step));
-    this.hooks.message?.(`A step takes ${each.toFixed(0)} ms: ${planned} steps in ${minutes} minutes.`);
+    this.hooks.message?.(
+      `A step takes ${formatQuantity(each)} ms: ${formatCount(planned)} steps in ${minutes} minutes.`,
+    );
     return planned;
   }
 
+  /** Puts the state of a checkpoint back. */
+  async load({ path, step }: Saved, steps: number): Promise<void> {
+    await this.checkpoints.load(path, this.model, await this.optimizer(steps));
+    this.hooks.message?.(
+      step < steps
+        ? `Going on from ${path}: ${formatCount(step)} of ${formatCount(steps)} steps are done.`
+        : `All ${formatCount(steps)} steps are done (${path}): only model and report are written again.`,
+    );
+  }
+
   /** The optimizer, made once: its schedule needs the number of steps. */
-  async optimizer(steps: number): Promise<AdamW> {
+  private async optimizer(steps: number): Promise<AdamW> {
     const { weightDecay, clip } = this.settings;
     return (this.made ??= new AdamW(this.model, { lr: await schedule(this.settings, steps), weightDecay, clip }));
   }
@@ -219,108 +208,86 @@ class Run {
     return batches.map((batch, i) => () => this.model.losses(batch, this.batches.dropout(first + i)));
   }
 
-  async train(steps: number, from: number): Promise<PretrainResult> {
-    const { settings, hooks, model, tokenizer } = this;
-    const { out, evalEvery, saveEvery } = settings;
+  /** Trains from a checkpoint that was loaded, or from the first step. */
+  async train(steps: number, checkpoint?: Saved): Promise<PretrainResult> {
+    const from = checkpoint?.step ?? 0;
+    const { settings, hooks, model, tokenizer, checkpoints } = this;
+    const { out, seq, evalEvery, saveEvery } = settings;
     const optimizer = await this.optimizer(steps);
-    const checkpoints = new Checkpoints(out, { keep: settings.keep, onWarning: hooks.message });
     const log = await RunLog.open(out, { resumeAt: from });
     const events = await EventWriter.open(out, { resumeAt: from });
+    const probed = new Set((await RunLog.read(out)).probes.map((record) => record.step));
+    const saved: Saved[] = checkpoint ? [checkpoint] : [];
     hooks.planned?.(steps);
     const started = performance.now();
-    let saved = from > 0 ? `step ${from}` : 'none';
     let step = from;
     const save = async () => {
-      saved = await checkpoints.save({ step, model, optimizer, tokenizer, run: {}, maxLength: settings.seq });
+      if (saved.at(-1)?.step === step) return;
+      const path = await checkpoints.save({ step, model, optimizer, tokenizer, run: {}, maxLength: seq });
+      saved.push({ path, step });
     };
     const probe = async () => {
-      if (!hooks.probe || evalEvery === 0) return;
-      const record = { step, ...(await hooks.probe(model, tokenizer, step)) };
-      log.probe(record);
-      events.probe(record);
+      const due = evalEvery > 0 && (step === 0 || step === steps || step % evalEvery === 0);
+      if (!hooks.probe || !due || probed.has(step)) return;
+      try {
+        const record = { step, ...(await hooks.probe(model, tokenizer, step)) };
+        log.probe(record);
+        events.probe(record);
+      } catch (error) {
+        if (!hooks.signal?.aborted) throw error;
+      }
     };
     try {
-      if (step === 0) await probe();
+      await probe();
       while (step < steps && !hooks.signal?.aborted) {
         const lr = optimizer.lr;
         const before = performance.now();
         const batches = this.microBatches(step);
         const numbers = await optimizer.step(...this.losses(step, batches));
+        refuseDivergence(numbers, settings, step, saved);
         step++;
-        if (!Number.isFinite(numbers.loss) || !Number.isFinite(numbers.gradientNorm))
-          throw new Error(
-            `step ${step}: the loss is ${numbers.loss}, the gradient norm ${numbers.gradientNorm} (batches ` +
-              `${(step - 1) * settings.accumulate} to ${step * settings.accumulate - 1} of seed ${settings.seed}). ` +
-              `Last good checkpoint: ${saved}. Lower --lr or set --clip, and start again from there with --init.`,
-          );
-        const time = (performance.now() - before) / 1000;
+        const now = performance.now();
         const tokens = batches.reduce((sum, { ids }) => sum + ids.length, 0);
-        const record = stepRecord(numbers, {
-          step,
-          lr,
-          tokens,
-          seconds: time,
-          elapsed: (performance.now() - started) / 1000,
-        });
+        const times = { seconds: (now - before) / 1000, elapsed: (now - started) / 1000 };
+        const record = stepRecord(numbers, { step, lr, tokens, ...times });
         log.step(record);
         events.step(record);
         hooks.step?.(record);
-        if (evalEvery > 0 && step % evalEvery === 0 && step < steps) await probe();
+        // A synchronous backend never leaves a turn to the event loop, and so to signals, by itself.
+        await setImmediate();
+        await probe();
         if (saveEvery > 0 && step % saveEvery === 0 && step < steps) await save();
       }
-      if (step === steps) await probe();
       await save();
-      if (step === steps) await saveModel(out, model, tokenizer, { maxLength: settings.seq });
+      if (step === steps) await saveModel(out, model, tokenizer, { maxLength: seq });
     } finally {
       log.close();
       events.close();
+      this.examples.close();
     }
     return { model, tokenizer, step, steps, interrupted: step < steps };
   }
 }
 
-/** A model with the dimensions of the settings, or of the checkpoint to start from. */
-async function newModel(
-  settings: PretrainSettings,
-  tokenizer: WordPiece,
-  { message }: PretrainHooks,
-): Promise<RetroMae> {
-  const { init, layers, hidden, heads, ffn, seq, dropout, seed } = settings;
-  const dimensions = init
-    ? await configOf(init)
-    : bertConfig(
-        {
-          vocab_size: tokenizer.size,
-          hidden_size: hidden,
-          num_hidden_layers: layers,
-          num_attention_heads: heads,
-          intermediate_size: ffn || 4 * hidden,
-          max_position_embeddings: seq,
-          pad_token_id: tokenizer.pad,
-        },
-        'flags',
-      );
-  const config = { ...dimensions, hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout };
-  const model = new RetroMae(config, new Random(seed, WEIGHTS), objectiveOf(settings));
-  if (init) (await initialise(model, init)).forEach((note) => message?.(note));
-  return model;
-}
-
-/** The learning rate of each step: a peak with a schedule, or an expression. */
-async function schedule({ lr, schedule: form, warmup }: PretrainSettings, steps: number): Promise<Schedule> {
-  const peak = Number(lr);
-  if (!Number.isFinite(peak)) return expressionSchedule(lr, steps);
-  const rising = Math.min(steps, warmup < 1 ? Math.round(warmup * steps) : warmup);
-  if (form === 'constant') return constant(peak, rising);
-  return form === 'cosine' ? cosineDecay(peak, steps, rising) : linearDecay(peak, steps, rising);
-}
-
-/** A step's numbers as a record. */
-function stepRecord(
-  numbers: Record<string, number>,
-  { tokens, seconds: time, ...rest }: Pick<StepRecord, 'step' | 'lr' | 'tokens' | 'seconds' | 'elapsed'>,
-): StepRecord {
-  const { loss, encoder, accuracy, gradientNorm, decoder, decoderAccuracy, bow } = numbers;
-  const parts = { loss, encoder, accuracy, gradientNorm, decoder, decoderAccuracy, bow };
-  return { ...parts, ...rest, tokens, seconds: time, tokensPerSecond: tokens / time };
+/**
+ * Ends a run whose numbers are no longer finite.
+ * @param step steps done before this one
+ * @throws naming the step, its batches, and the checkpoint to go back to
+ */
+function refuseDivergence(
+  { loss, gradientNorm }: Record<string, number>,
+  { accumulate, seed, keep }: PretrainSettings,
+  step: number,
+  saved: readonly Saved[],
+): void {
+  if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
+  const first = step * accumulate;
+  const batches = accumulate === 1 ? `batch ${first}` : `batches ${first} to ${first + accumulate - 1}`;
+  // One that was saved just before holds the weights that this loss comes from.
+  const good = saved.slice(-keep).findLast((checkpoint) => checkpoint.step < step)?.path;
+  throw new Error(
+    `step ${step + 1}: the loss is ${loss} and the gradient norm ${gradientNorm}, on ${batches} of --seed ${seed}. ` +
+      `Last good checkpoint: ${good ?? 'none'}. Begin again with a lower --lr or with --clip 1` +
+      `${good === undefined ? '' : `, and with --init ${good}`}, in a new folder.`,
+  );
 }

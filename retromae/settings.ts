@@ -1,4 +1,5 @@
 // Everything that a pre-training run can be told, with its defaults, in one typed object. The command line is made of it.
+import { backendNames } from '../kernels/index.js';
 import { retroMaeOptions, type Objective, type RetroMaeOptions } from './model.js';
 import type { DecoderTargets } from './collator.js';
 
@@ -94,28 +95,95 @@ export const pretrainDefaults: PretrainSettings = {
   keep: 2,
 };
 
-const atLeastOne = ['vocabSize', 'layers', 'hidden', 'heads', 'batch', 'accumulate', 'decoderLayers', 'keep'] as const;
+/** What settings with few possible values can be. */
+export const choices = {
+  schedule: ['linear', 'cosine', 'constant'],
+  objective: ['retromae', 'dupmae', 'mlm'],
+  decoder: ['enhanced', 'basic'],
+  backend: ['auto', ...backendNames],
+} as const;
 
 /** A setting as its flag: `encoderMask` is --encoder-mask. */
 export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/** What a setting must be, in words, and whether a value is that. */
+interface Rule {
+  wanted: string;
+  holds(value: unknown): boolean;
+}
+
+const number = (wanted: string, holds: (value: number) => boolean): Rule => ({
+  wanted,
+  holds: (value) => typeof value === 'number' && holds(value),
+});
+const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Rule =>
+  number(
+    most < Number.MAX_SAFE_INTEGER ? `an integer of ${least} to ${most}` : `an integer of at least ${least}`,
+    (value) => Number.isSafeInteger(value) && value >= least && value <= most,
+  );
+const oneOf = (values: readonly string[]): Rule => ({
+  wanted: `one of ${values.join(', ')}`,
+  holds: (value) => typeof value === 'string' && values.includes(value),
+});
+const optional = ({ wanted, holds }: Rule): Rule => ({ wanted, holds: (value) => value === undefined || holds(value) });
+
+const text: Rule = { wanted: 'a text that is not empty', holds: (x) => typeof x === 'string' && x.trim() !== '' };
+const positive = number('a number above 0', (value) => value > 0 && value < Infinity);
+const notNegative = number('a number of at least 0', (value) => value >= 0 && value < Infinity);
+const share = number('between 0 and 1, both excluded', (value) => value > 0 && value < 1);
+
+const rules: Record<keyof PretrainSettings, Rule> = {
+  corpus: text,
+  field: text,
+  out: text,
+  init: optional(text),
+  vocab: optional(text),
+  vocabSize: integer(6),
+  layers: integer(1),
+  hidden: integer(1),
+  heads: integer(1),
+  ffn: integer(0),
+  seq: integer(3, 65535),
+  batch: integer(1),
+  accumulate: integer(1),
+  steps: optional(integer(1)),
+  minutes: optional(positive),
+  epochs: positive,
+  lr: {
+    wanted: 'a number of at least 0, or an expression such as "1e-3 * min(step / 100, 1)"',
+    holds: (lr) => text.holds(lr) && !(Number(lr) < 0 || Math.abs(Number(lr)) === Infinity),
+  },
+  schedule: oneOf(choices.schedule),
+  warmup: notNegative,
+  weightDecay: notNegative,
+  clip: notNegative,
+  dropout: number('a number from 0 to below 1', (value) => value >= 0 && value < 1),
+  encoderMask: share,
+  decoderMask: share,
+  objective: oneOf(choices.objective),
+  decoder: oneOf(choices.decoder),
+  decoderLayers: integer(1, 3),
+  backend: oneOf(choices.backend),
+  threads: optional(integer(1)),
+  seed: integer(0),
+  eval: optional(text),
+  evalEvery: integer(0),
+  saveEvery: integer(0),
+  keep: integer(1),
+};
 
 /** Completes settings with defaults and checks them. @throws naming the flag, what it must be, and what it was */
 export function pretrainSettings(given: Partial<PretrainSettings> = {}): PretrainSettings {
   const settings = { ...pretrainDefaults, ...given };
   const wrong = (name: keyof PretrainSettings, wanted: string) =>
-    new Error(`${flagOf(name)} is ${String(settings[name])}; it must be ${wanted}.`);
-  for (const name of atLeastOne)
-    if (!Number.isInteger(settings[name]) || settings[name] < 1) throw wrong(name, 'an integer of at least 1');
-  if (!Number.isInteger(settings.seq) || settings.seq < 3) throw wrong('seq', 'an integer of at least 3');
-  for (const name of ['encoderMask', 'decoderMask'] as const)
-    if (!(settings[name] > 0 && settings[name] < 1)) throw wrong(name, 'between 0 and 1, both excluded');
-  if (!(settings.dropout >= 0 && settings.dropout < 1)) throw wrong('dropout', 'in [0, 1)');
-  for (const name of ['warmup', 'weightDecay', 'clip', 'evalEvery', 'saveEvery', 'ffn'] as const)
-    if (!(settings[name] >= 0)) throw wrong(name, 'at least 0');
-  for (const name of ['steps', 'minutes', 'epochs', 'threads'] as const)
-    if (settings[name] !== undefined && !(settings[name] > 0)) throw wrong(name, 'more than 0');
-  if (!Number.isSafeInteger(settings.seed) || settings.seed < 0) throw wrong('seed', 'an integer from 0 to 2^53 - 1');
+    new Error(`${flagOf(name)} is ${JSON.stringify(settings[name])}; it must be ${wanted}.`);
+  for (const [name, { wanted, holds }] of Object.entries(rules) as [keyof PretrainSettings, Rule][])
+    if (!holds(settings[name])) throw wrong(name, wanted);
   if (settings.hidden % settings.heads !== 0) throw wrong('hidden', `divisible by --heads ${settings.heads}`);
+  if (settings.decoderLayers > 1 && settings.decoder === 'enhanced')
+    throw wrong('decoderLayers', '1, as enhanced decoding has one layer; choose --decoder basic for more');
+  if (settings.objective === 'dupmae' && settings.decoder !== 'enhanced')
+    throw wrong('decoder', 'enhanced with --objective dupmae');
   return settings;
 }
 

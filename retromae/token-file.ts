@@ -1,10 +1,16 @@
 // A tokenised corpus on disk: written once as it streams by, read block by block, so that it need not fit into memory.
 //
-// A folder with tokens.bin (int32, little-endian, all blocks end to end), lengths.bin (uint32 a block) and about.json.
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { open, readFile, writeFile } from 'node:fs/promises';
+// A folder with tokens.bin (int32, little-endian, all blocks end to end), lengths.bin (uint32 a block), tokenizer.json
+// (what made the ids), and about.json.
+import { closeSync, openSync, readSync } from 'node:fs';
+import { open, readFile, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { loadTokenizer } from '../data/tokenizer-files.js';
+import { toTokenizerJson } from '../data/tokenizer-json.js';
+import type { WordPiece } from '../data/wordpiece.js';
 import type { Examples } from './batches.js';
+import { asJson } from './model-files.js';
+import { readError, readJsonObject } from './open-file.js';
 import { writeDirAtomic } from './run/atomic.js';
 
 interface About {
@@ -13,13 +19,18 @@ interface About {
   tokens: number;
 }
 
+const FORMAT = 'retromae-tokens-1';
+/** Tokens that are written at once. */
+const FLUSH = 1 << 18;
+
 export class TokenFile implements Examples {
   /** Where each block begins, in tokens; one more than there are blocks. */
   private readonly starts: Float64Array;
 
   private constructor(
+    private readonly path: string,
     private readonly file: number,
-    readonly about: About,
+    readonly tokenizer: WordPiece,
     lengths: Uint32Array,
   ) {
     this.starts = new Float64Array(lengths.length + 1);
@@ -27,18 +38,20 @@ export class TokenFile implements Examples {
   }
 
   get length(): number {
-    return this.about.blocks;
+    return this.starts.length - 1;
   }
 
   /** Number of tokens in all blocks. */
   get tokens(): number {
-    return this.about.tokens;
+    return this.starts[this.length];
   }
 
+  /** @throws if the file cannot be read, or became shorter while it was open */
   at(index: number): Int32Array {
     const [start, end] = [this.starts[index], this.starts[index + 1]];
     const ids = new Int32Array(end - start);
-    readSync(this.file, ids, 0, ids.byteLength, 4 * start);
+    if (readSync(this.file, ids, 0, ids.byteLength, 4 * start) < ids.byteLength)
+      throw new Error(`${this.path}: became shorter while it was read. Start the run again in a new folder.`);
     return ids;
   }
 
@@ -46,45 +59,62 @@ export class TokenFile implements Examples {
     closeSync(this.file);
   }
 
-  /** Writes blocks into a new folder, which appears whole or not at all. @throws if there is none */
-  static async write(dir: string, blocks: Iterable<Int32Array> | AsyncIterable<Int32Array>): Promise<void> {
+  /** Writes blocks (of up to 2^18 tokens) into a new folder, which appears whole or not at all. @throws if there are none */
+  static async write(
+    dir: string,
+    tokenizer: WordPiece,
+    blocks: Iterable<Int32Array> | AsyncIterable<Int32Array>,
+  ): Promise<void> {
     await writeDirAtomic(dir, async (folder) => {
       const file = await open(join(folder, 'tokens.bin'), 'w');
-      const lengths: number[] = [];
-      let tokens = 0;
-      try {
-        let waiting: Int32Array[] = [];
-        let held = 0;
-        const flush = async () => {
-          if (held > 0) await file.writev(waiting);
-          [waiting, held] = [[], 0];
-        };
-        for await (const block of blocks) {
-          lengths.push(block.length);
-          tokens += block.length;
-          waiting.push(block);
-          held += block.length;
-          if (held > 1 << 18) await flush();
-        }
-        await flush();
-      } finally {
-        await file.close();
-      }
+      const lengths = await writeBlocks(file, blocks).finally(() => file.close());
+      const tokens = lengths.reduce((sum, length) => sum + length, 0);
       if (tokens === 0)
         throw new Error('the corpus has no text to train on. Is it the right file, and --field the right field?');
       await writeFile(join(folder, 'lengths.bin'), Uint32Array.from(lengths));
-      const about: About = { format: 'retromae-tokens-1', blocks: lengths.length, tokens };
-      await writeFile(join(folder, 'about.json'), JSON.stringify(about));
+      await writeFile(join(folder, 'tokenizer.json'), asJson(toTokenizerJson(tokenizer)));
+      const about: About = { format: FORMAT, blocks: lengths.length, tokens };
+      await writeFile(join(folder, 'about.json'), asJson(about));
     });
   }
 
   /** Opens a folder that `write` made. @throws if it is not whole */
   static async open(dir: string): Promise<TokenFile> {
-    const about = JSON.parse(await readFile(join(dir, 'about.json'), 'utf8')) as About;
-    const bytes = readFileSync(join(dir, 'lengths.bin'));
-    if (about.format !== 'retromae-tokens-1' || bytes.byteLength !== 4 * about.blocks)
-      throw new Error(`${dir}: not a whole tokenised corpus. Delete the folder; it is made again from --corpus.`);
-    const lengths = new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
-    return new TokenFile(openSync(join(dir, 'tokens.bin'), 'r'), about, lengths);
+    const { format, blocks, tokens } = await readJsonObject(join(dir, 'about.json'));
+    const path = join(dir, 'tokens.bin');
+    const failed = (error: unknown) => {
+      throw readError(dir, error);
+    };
+    const bytes = await readFile(join(dir, 'lengths.bin')).catch(failed);
+    const { size } = await stat(path).catch(failed);
+    if (format !== FORMAT || bytes.byteLength !== 4 * Number(blocks) || size !== 4 * Number(tokens))
+      throw new Error(
+        `${dir}: not a whole tokenised corpus. Delete the folder; --resume makes it again from the corpus.`,
+      );
+    const lengths = new Uint32Array(new Uint8Array(bytes).buffer);
+    return new TokenFile(path, openSync(path, 'r'), await loadTokenizer(dir), lengths);
   }
+}
+
+/** Writes blocks end to end, many at a time. Returns how long each is. */
+async function writeBlocks(
+  file: FileHandle,
+  blocks: Iterable<Int32Array> | AsyncIterable<Int32Array>,
+): Promise<number[]> {
+  const lengths: number[] = [];
+  const held = new Int32Array(FLUSH);
+  let filled = 0;
+  const flush = async () => {
+    // Unlike write and writev, writeFile goes on until all is written: a disk that fills up is found out.
+    await file.writeFile(new Uint8Array(held.buffer, 0, 4 * filled));
+    filled = 0;
+  };
+  for await (const block of blocks) {
+    if (filled + block.length > FLUSH) await flush();
+    held.set(block, filled);
+    filled += block.length;
+    lengths.push(block.length);
+  }
+  await flush();
+  return lengths;
 }

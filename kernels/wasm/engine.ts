@@ -3,10 +3,10 @@ import wasm from '../../dist/wasm/kernels.wasm';
 import { Heap } from './heap.js';
 import type { HeapOptions } from './heap.js';
 import { Pool, defaultThreads } from './pool.js';
-import { gemm } from './gemm.js';
+import { gemm, GEMM_BYTES } from './gemm.js';
 import type { Gemm } from './gemm.js';
 
-/** Scratch memory of each thread: kernels may use it freely between the begin and the end of one call. */
+/** Scratch memory of each thread: a kernel may use all of it during one call, also around calls of `gemm`. */
 export const SCRATCH_BYTES = 1 << 20;
 
 export interface EngineOptions extends HeapOptions {
@@ -39,7 +39,7 @@ export class Engine {
     }
     const heap = new Heap({ maximumPages });
     const module = await WebAssembly.compile(wasm);
-    const scratch = Array.from({ length: count }, () => heap.alloc(SCRATCH_BYTES));
+    const scratch = Array.from({ length: count }, () => heap.alloc(SCRATCH_BYTES + GEMM_BYTES));
     const pool = await Pool.open({ module, memory: heap.memory, scratch, scratchBytes: SCRATCH_BYTES });
     return new Engine(heap, pool);
   }

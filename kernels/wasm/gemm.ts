@@ -3,8 +3,10 @@ import type { Engine } from './engine.js';
 
 /** Columns of the register tile, as in assembly/gemm.ts. */
 const STRIP = 16;
-/** Most rows of a task: with 256 steps of k, the packed block of A stays in the second-level cache. */
-const MAX_ROWS = 192;
+/** Most rows of a task: with 512 steps of k its packed block of A, 128 KiB, stays in the second-level cache. */
+const MAX_ROWS = 64;
+/** What the kernel `gemm` needs of each thread behind its scratch memory: a tile, and that block. */
+export const GEMM_BYTES = 128 + (MAX_ROWS / 2) * (512 * 8 + 64);
 /** Most bytes of B that are packed at once. */
 const WORKSPACE = 8 << 20;
 /** Multiply-adds below which another thread costs more than it brings. */
@@ -82,12 +84,10 @@ export function gemm(engine: Engine, problem: Gemm): void {
   }
 }
 
-/** Rows (even) and strips of a task: as large as the cache allows on one thread, several tasks a thread otherwise. */
+/** Rows (even) and strips of a task: a block for the caches, smaller where that leaves the threads too few tasks. */
 function cut(batch: number, m: number, strips: number, threads: number): { rows: number; across: number } {
   const wanted = threads === 1 ? 1 : 4 * threads;
-  const least = Math.ceil(m / MAX_ROWS);
-  const rowBlocks = Math.max(least, Math.min(Math.ceil(wanted / batch), Math.ceil(m / 48)));
-  const rows = 2 * Math.ceil(m / (2 * rowBlocks));
+  const rowBlocks = Math.max(Math.ceil(m / MAX_ROWS), Math.min(Math.ceil(wanted / batch), Math.ceil(m / 32)));
   const columnBlocks = Math.min(Math.ceil(wanted / (batch * rowBlocks)), Math.ceil(strips / 4));
-  return { rows, across: Math.ceil(strips / columnBlocks) };
+  return { rows: 2 * Math.ceil(m / (2 * rowBlocks)), across: Math.ceil(strips / columnBlocks) };
 }

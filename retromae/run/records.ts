@@ -88,3 +88,13 @@ function number(value: unknown): number | undefined {
   if (typeof value === 'number') return value;
   return typeof value === 'string' && NOT_FINITE.includes(value) ? Number(value) : undefined;
 }
+
+/** What `AdamW.step` returned for `RetroMae.losses`, as a record. */
+export function stepRecord(
+  numbers: Record<string, number>,
+  { tokens, seconds, ...rest }: Pick<StepRecord, 'step' | 'lr' | 'tokens' | 'seconds' | 'elapsed'>,
+): StepRecord {
+  const { loss, encoder, accuracy, gradientNorm, decoder, decoderAccuracy, bow } = numbers;
+  const parts = { loss, encoder, accuracy, gradientNorm, decoder, decoderAccuracy, bow };
+  return { ...parts, ...rest, tokens, seconds, tokensPerSecond: tokens / seconds };
+}

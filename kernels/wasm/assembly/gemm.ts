@@ -1,13 +1,32 @@
 // Matrix multiply in 128-bit SIMD, after Goto and van de Geijn (2008): packed panels around a register tile of 2 x 16.
-import { scratch } from './scratch';
+import { scratch, scratchBytes } from './scratch';
 
 /** Rows and columns of the register tile: 8 accumulators, 4 loads of B and 2 broadcasts of A fit V8's 15 registers. */
 const MR: i32 = 2;
 const NR: i32 = 16;
-/** Longest stretch of k between two visits to C: a strip of B (NR * KC * 4 = 16 KiB) stays in the first-level cache. */
-const KC: i32 = 384;
-/** Bytes at the start of the scratch memory that hold one tile cut off by the border of C. */
+/**
+ * Longest stretch of k between two visits to C. A strip of B is then NR * KC * 4 = 32 KiB, as large as the first-level
+ * cache; shorter strips, which leave room for A beside them, lose more by ending the inner loop more often.
+ */
+const KC: i32 = 512;
+/** Bytes of the memory below that hold one tile cut off by the border of C; the packed block of A follows. */
 const EDGE: usize = 128;
+
+/**
+ * A cache line between two pairs of rows of the packed block of A: with 512 steps of k a pair is 4 KiB long, and the
+ * pairs that packBlockTransposed writes side by side would all want the same few lines of the first-level cache.
+ */
+const GAP: usize = 64;
+
+/** Bytes from one pair of rows of the packed block of A to the next. */
+function pairBytes(deep: i32): usize {
+  return (<usize>deep << 3) + GAP;
+}
+
+/** Memory of this thread behind its scratch memory, so that kernels that call `gemm` have all of that to themselves. */
+function own(): usize {
+  return scratch + scratchBytes;
+}
 
 /**
  * Length of one stretch of k: K is cut into equal parts of at most KC. It depends on K alone, so that the order of
@@ -111,8 +130,8 @@ function packColumns(from: usize, ld: usize, to: usize, columns: i32, rows: i32)
 
 /**
  * C (+)= op(A) * op(B) + bias for a batch, B packed by gemmPack. One task computes a block of `mc` rows (even) and `nc`
- * columns (a multiple of 16) of one C; tasks = batch * ceil(m / mc) * ceil(n / nc), columns fastest. The scratch memory
- * holds EDGE bytes and a block of A, mc * KC floats. Strides are in bytes; bias 0 means none.
+ * columns (a multiple of 16) of one C; tasks = batch * ceil(m / mc) * ceil(n / nc), columns fastest. mc is 64 at most,
+ * for which the host leaves room in `own`. Strides are in bytes; bias 0 means none.
  */
 export function gemm(
   a: usize,
@@ -138,7 +157,7 @@ export function gemm(
   const columnBlocks = (n + nc - 1) / nc;
   const strips = (n + NR - 1) / NR;
   const kc = depth(k);
-  const panel = scratch + EDGE;
+  const panel = own() + EDGE;
   for (let task = begin; task < end; task++) {
     const columnBlock = task % columnBlocks;
     const rest = task / columnBlocks;
@@ -188,43 +207,55 @@ function packBlock(from: usize, ld: usize, to: usize, rows: i32, deep: i32): voi
       store<f32>(to, pair ? load<f32>(next + (p << 2)) : 0, 4);
       to += 8;
     }
+    to += GAP;
     from = next + ld;
   }
 }
 
 /**
- * A transposed: a row of k in memory holds the block's rows side by side, two of which are a pair already. 16 rows, one
- * cache line of memory, are taken through all of k at a time, two steps of k to a store.
+ * A transposed: a row of k in memory holds the block's rows side by side, two of which are a pair already. Taken in
+ * tiles of 8 steps of k by 16 rows: full cache lines are read, from 8 rows that the hardware can follow, and written.
  */
 function packBlockTransposed(from: usize, ld: usize, to: usize, rows: i32, deep: i32): void {
-  const size = (<usize>deep) << 3;
-  let i = 0;
-  for (; i + 16 <= rows; i += 16) {
-    let x = from + ((<usize>i) << 2);
+  const size = pairBytes(deep);
+  for (let p = 0; p < deep; p += 8) {
+    const steps = min(8, deep - p);
+    let x = from;
     let t = to;
-    let p = 0;
-    for (; p + 2 <= deep; p += 2) {
-      const y = x + ld;
-      packPairs(x, y, t, size);
-      packPairs(x + 16, y + 16, t + 2 * size, size);
-      packPairs(x + 32, y + 32, t + 4 * size, size);
-      packPairs(x + 48, y + 48, t + 6 * size, size);
-      x = y + ld;
-      t += 16;
+    let i = 0;
+    for (; i + 16 <= rows; i += 16) {
+      packTileTransposed(x, ld, t, size, steps);
+      x += 64;
+      t += size << 3;
     }
-    if (p < deep) for (let pair: usize = 0; pair < 8; pair++) store<u64>(t + pair * size, load<u64>(x + (pair << 3)));
-    to += size << 3;
-  }
-  for (; i < rows; i += MR) {
-    const paired = i + 1 < rows;
-    let x = from + ((<usize>i) << 2);
-    for (let p = 0; p < deep; p++) {
-      store<f32>(to, load<f32>(x));
-      store<f32>(to, paired ? load<f32>(x, 4) : 0, 4);
-      x += ld;
-      to += 8;
+    for (; i < rows; i += MR) {
+      const paired = i + 1 < rows;
+      for (let r = 0; r < steps; r++) {
+        const y = x + <usize>r * ld;
+        store<f32>(t + (r << 3), load<f32>(y));
+        store<f32>(t + (r << 3), paired ? load<f32>(y, 4) : 0, 4);
+      }
+      x += 8;
+      t += size;
     }
+    from += ld << 3;
+    to += 64;
   }
+}
+
+/** 16 rows of A at `steps` steps of k: eight pairs, `size` bytes apart. */
+function packTileTransposed(x: usize, ld: usize, to: usize, size: usize, steps: i32): void {
+  let r = 0;
+  for (; r + 2 <= steps; r += 2) {
+    const y = x + ld;
+    packPairs(x, y, to, size);
+    packPairs(x + 16, y + 16, to + 2 * size, size);
+    packPairs(x + 32, y + 32, to + 4 * size, size);
+    packPairs(x + 48, y + 48, to + 6 * size, size);
+    x = y + ld;
+    to += 16;
+  }
+  if (r < steps) for (let pair: usize = 0; pair < 8; pair++) store<u64>(to + pair * size, load<u64>(x + (pair << 3)));
 }
 
 /** Four rows of A at two steps of k, x and y: two pairs, each to its own place. */
@@ -252,20 +283,20 @@ function multiplyStrip(
     if (columns == NR && i + 1 < rows) {
       multiplyTile(deep, a, packed, at, c, ldc, add, bias);
     } else {
-      multiplyTile(deep, a, packed, at, scratch, 64, 0, 0);
+      multiplyTile(deep, a, packed, at, own(), 64, 0, 0);
       storeEdge(c, ldc, min(MR, rows - i), columns, add, bias);
     }
-    a += (<usize>deep) << 3;
+    a += pairBytes(deep);
     c += ldc << 1;
   }
 }
 
-/** A tile that C cuts off: computed whole in the scratch memory, its inner part added as multiplyTile would. */
+/** A tile that C cuts off: computed whole elsewhere, its inner part added as multiplyTile would. */
 function storeEdge(c: usize, ldc: usize, rows: i32, columns: i32, add: i32, bias: usize): void {
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
       const to = c + <usize>i * ldc + (j << 2);
-      let value = load<f32>(scratch + (i << 6) + (j << 2));
+      let value = load<f32>(own() + (i << 6) + (j << 2));
       if (add) value = load<f32>(to) + value;
       if (bias) value = value + load<f32>(bias + (j << 2));
       store<f32>(to, value);
@@ -274,11 +305,10 @@ function storeEdge(c: usize, ldc: usize, rows: i32, columns: i32, add: i32, bias
 }
 
 /**
- * The register tile: 2 rows of A, `from` bytes into the scratch memory, times the strip of B over `deep` steps of k.
- * Written for V8, whose code was read (docs/design/gemm.md): pointers that start as a sum need no zero-extension in the
- * loop; a loop that ends at the bottom lets the address of the second broadcast be computed once; the exit between two
- * steps keeps the loads of the second from being moved up and spilled; and C is stored last column first because V8
- * orders the loop from the stores backwards, so that each load of B comes just before its two uses.
+ * The register tile: 2 rows of A, `from` bytes into `own`, times the strip of B over `deep` steps of k.
+ * Written for V8, whose machine code was read (docs/design/gemm.md): pointers that start as a sum need no
+ * zero-extension in the loop, a loop that ends at the bottom has the address of the second broadcast computed once
+ * before it, and the exit between two steps keeps the loads of the second from being moved up and spilled.
  */
 function multiplyTile(
   deep: i32,
@@ -299,40 +329,40 @@ function multiplyTile(
   let c12 = f32x4.splat(0);
   let c13 = f32x4.splat(0);
   if (deep > 0) {
-    let a = scratch + from;
+    let a = own() + from;
     let b = packed + at;
     const end = a + (<usize>deep << 3);
     do {
       let a0 = v128.load32_splat(a);
       let a1 = v128.load32_splat(a, 4);
       let b0 = v128.load(b);
-      c00 = f32x4.add(f32x4.mul(a0, b0), c00);
-      c10 = f32x4.add(f32x4.mul(a1, b0), c10);
+      c00 = f32x4.add(c00, f32x4.mul(a0, b0));
+      c10 = f32x4.add(c10, f32x4.mul(a1, b0));
       let b1 = v128.load(b, 16);
-      c01 = f32x4.add(f32x4.mul(a0, b1), c01);
-      c11 = f32x4.add(f32x4.mul(a1, b1), c11);
+      c01 = f32x4.add(c01, f32x4.mul(a0, b1));
+      c11 = f32x4.add(c11, f32x4.mul(a1, b1));
       let b2 = v128.load(b, 32);
-      c02 = f32x4.add(f32x4.mul(a0, b2), c02);
-      c12 = f32x4.add(f32x4.mul(a1, b2), c12);
+      c02 = f32x4.add(c02, f32x4.mul(a0, b2));
+      c12 = f32x4.add(c12, f32x4.mul(a1, b2));
       let b3 = v128.load(b, 48);
-      c03 = f32x4.add(f32x4.mul(a0, b3), c03);
-      c13 = f32x4.add(f32x4.mul(a1, b3), c13);
+      c03 = f32x4.add(c03, f32x4.mul(a0, b3));
+      c13 = f32x4.add(c13, f32x4.mul(a1, b3));
       a += 8;
       if (a == end) break;
       a0 = v128.load32_splat(a);
       a1 = v128.load32_splat(a, 4);
       b0 = v128.load(b, 64);
-      c00 = f32x4.add(f32x4.mul(a0, b0), c00);
-      c10 = f32x4.add(f32x4.mul(a1, b0), c10);
+      c00 = f32x4.add(c00, f32x4.mul(a0, b0));
+      c10 = f32x4.add(c10, f32x4.mul(a1, b0));
       b1 = v128.load(b, 80);
-      c01 = f32x4.add(f32x4.mul(a0, b1), c01);
-      c11 = f32x4.add(f32x4.mul(a1, b1), c11);
+      c01 = f32x4.add(c01, f32x4.mul(a0, b1));
+      c11 = f32x4.add(c11, f32x4.mul(a1, b1));
       b2 = v128.load(b, 96);
-      c02 = f32x4.add(f32x4.mul(a0, b2), c02);
-      c12 = f32x4.add(f32x4.mul(a1, b2), c12);
+      c02 = f32x4.add(c02, f32x4.mul(a0, b2));
+      c12 = f32x4.add(c12, f32x4.mul(a1, b2));
       b3 = v128.load(b, 112);
-      c03 = f32x4.add(f32x4.mul(a0, b3), c03);
-      c13 = f32x4.add(f32x4.mul(a1, b3), c13);
+      c03 = f32x4.add(c03, f32x4.mul(a0, b3));
+      c13 = f32x4.add(c13, f32x4.mul(a1, b3));
       a += 8;
       b += 128;
     } while (a != end);

@@ -1,0 +1,208 @@
+// What a run needs before its first step: settings that hold together, a vocabulary, the corpus as tokens, a model.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { Random } from '../core/index.js';
+import { documents, loadTokenizer, packDocuments, sotu, trainWordPiece } from '../data/index.js';
+import type { Corpus, Document, WordPiece } from '../data/index.js';
+import {
+  bertConfig,
+  constant,
+  cosineDecay,
+  expressionSchedule,
+  linearDecay,
+  type BertConfig,
+  type Schedule,
+} from '../nn/index.js';
+import { Collator } from './collator.js';
+import { configOf, initialise } from './folder.js';
+import { RetroMae } from './model.js';
+import { formatCount } from './run/format.js';
+import { flagOf, objectiveOf, pretrainSettings, targetsOf, type PretrainSettings } from './settings.js';
+import { TokenFile } from './token-file.js';
+
+/** The stream of random numbers for initial weights, apart from those of the batches. */
+const WEIGHTS = 0;
+/** Milliseconds of work between two looks at what else has happened: a signal, for instance. */
+const PATIENCE = 50;
+/** Steps at which a learning rate is tried out before the first. */
+const TRIED = 10_000;
+
+export interface Observer {
+  message?(text: string): void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Completes the settings of a new run, with the dimensions of `init` where that is given.
+ * @throws if one is wrong, or contradicts another or the folder to start from
+ */
+export async function newSettings(given: Partial<PretrainSettings>): Promise<PretrainSettings> {
+  const settings = pretrainSettings(given);
+  await schedule(settings, settings.steps ?? 1);
+  const { init } = settings;
+  if (!init) return settings;
+  const config = await configOf(init);
+  const found = {
+    layers: config.num_hidden_layers,
+    hidden: config.hidden_size,
+    heads: config.num_attention_heads,
+    ffn: config.intermediate_size,
+    seq: Math.min(given.seq ?? settings.seq, config.max_position_embeddings),
+  };
+  for (const [name, value] of Object.entries(found) as [keyof typeof found, number][])
+    // A width of 0 says "as usual", which the folder knows better.
+    if (given[name] && given[name] !== value)
+      throw new Error(
+        `${flagOf(name)} is ${given[name]}, but the model in --init ${init} has ${value}. Leave it out, or begin without --init.`,
+      );
+  return { ...settings, ...found };
+}
+
+/** The documents that a setting names, one by one; aborting ends them, and is heard, while they are worked on. */
+export async function* corpusDocuments(
+  { corpus, field }: Pick<PretrainSettings, 'corpus' | 'field'>,
+  { message, signal }: Observer = {},
+): AsyncGenerator<Document> {
+  const source = corpus === 'sotu' ? await sotu() : documents(corpus, { field, onWarning: message });
+  let looked = performance.now();
+  for await (const document of source) {
+    yield document;
+    if (performance.now() - looked < PATIENCE) continue;
+    await setImmediate();
+    signal?.throwIfAborted();
+    looked = performance.now();
+  }
+  if ('report' in source) leftOut(source, message);
+}
+
+function leftOut({ path, report }: Corpus, message: Observer['message']): void {
+  const { badLines, emptyDocuments } = report;
+  const counts = [
+    ...(badLines > 0 ? [`${formatCount(badLines)} bad lines`] : []),
+    ...(emptyDocuments > 0 ? [`${formatCount(emptyDocuments)} documents without text`] : []),
+  ];
+  if (counts.length > 0) message?.(`${path}: left out ${counts.join(' and ')}.`);
+}
+
+/** The vocabulary that the settings name; undefined if it is to be learnt. @throws if it cannot be trained with */
+export async function givenVocabulary(settings: PretrainSettings): Promise<WordPiece | undefined> {
+  const { vocab, init } = settings;
+  const path = vocab ?? init;
+  if (!path) return undefined;
+  const tokenizer = await loadTokenizer(path);
+  newCollator(settings, tokenizer);
+  const size = init ? (await configOf(init)).vocab_size : tokenizer.size;
+  if (tokenizer.size !== size)
+    throw new Error(
+      `${path}: the vocabulary has ${tokenizer.size} tokens, but the model in --init ${init} has ${size}. Give the vocabulary of this very model.`,
+    );
+  return tokenizer;
+}
+
+/** The vocabulary that the settings name, or one that is learnt from the corpus. */
+export async function vocabulary(settings: PretrainSettings, { message, signal }: Observer): Promise<WordPiece> {
+  const given = await givenVocabulary(settings);
+  if (given) return given;
+  const started = performance.now();
+  async function* texts() {
+    for await (const { text } of corpusDocuments(settings, { signal })) yield text;
+  }
+  const tokenizer = await trainWordPiece(texts(), { vocabSize: settings.vocabSize });
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  message?.(`Learnt a vocabulary of ${formatCount(tokenizer.size)} words in ${seconds} s.`);
+  return tokenizer;
+}
+
+/** The corpus as blocks of token ids in the folder of the run. They are made once, so that a resumed run finds them. */
+export async function tokenise(
+  settings: PretrainSettings,
+  tokenizer: WordPiece,
+  observer: Observer,
+): Promise<TokenFile> {
+  const dir = tokensDir(settings);
+  const blocks = packDocuments(corpusDocuments(settings, observer), tokenizer, { maxTokens: settings.seq - 2 });
+  await TokenFile.write(dir, tokenizer, idsOf(blocks));
+  return TokenFile.open(dir);
+}
+
+/** What `tokenise` made; undefined if it was not, or did not come to its end. */
+export async function openTokens(settings: PretrainSettings): Promise<TokenFile | undefined> {
+  const dir = tokensDir(settings);
+  return existsSync(dir) ? TokenFile.open(dir) : undefined;
+}
+
+const tokensDir = ({ out }: PretrainSettings): string => join(out, 'tokens');
+
+async function* idsOf(blocks: AsyncIterable<{ ids: Int32Array }>): AsyncGenerator<Int32Array> {
+  for await (const { ids } of blocks) if (ids.length > 0) yield ids;
+}
+
+export const newCollator = (settings: PretrainSettings, tokenizer: WordPiece): Collator =>
+  new Collator({
+    tokenizer,
+    maxLength: settings.seq,
+    encoderMask: settings.encoderMask,
+    decoderMask: settings.decoderMask,
+    decoder: targetsOf(settings),
+  });
+
+/**
+ * A model with the dimensions of the settings, or with those and the weights of the folder to start from.
+ * @param checkpoint a folder whose weights will replace all of them, so that only its dimensions are taken
+ */
+export async function newModel(
+  settings: PretrainSettings,
+  tokenizer: WordPiece,
+  { message }: Observer,
+  checkpoint?: string,
+): Promise<RetroMae> {
+  const { init, layers, hidden, heads, ffn, seq, dropout, seed } = settings;
+  const folder = checkpoint ?? init;
+  const dimensions = folder
+    ? await configOf(folder)
+    : bertConfig({
+        vocab_size: tokenizer.size,
+        hidden_size: hidden,
+        num_hidden_layers: layers,
+        num_attention_heads: heads,
+        intermediate_size: ffn || 4 * hidden,
+        max_position_embeddings: seq,
+        pad_token_id: tokenizer.pad,
+      });
+  const config = { ...dimensions, hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout };
+  const model = allocate(config, () => new RetroMae(config, new Random(seed, WEIGHTS), objectiveOf(settings)));
+  if (init && !checkpoint) (await initialise(model, init)).forEach((note) => message?.(note));
+  return model;
+}
+
+function allocate(config: BertConfig, make: () => RetroMae): RetroMae {
+  try {
+    return make();
+  } catch (error) {
+    // An array longer than the engine allows; a backend that is out of memory says so itself.
+    if (!(error instanceof RangeError)) throw error;
+    const { num_hidden_layers: layers, hidden_size: hidden, intermediate_size: ffn, vocab_size: words } = config;
+    throw new Error(
+      `a model with ${layers} layers, hidden size ${hidden}, ffn ${ffn} and ${words} words does not fit into memory. Lower --hidden, --ffn or --layers.`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * The learning rate of each step: a peak with a schedule, or an expression.
+ * @throws if the expression cannot be read, or is no rate at one of the steps
+ */
+export async function schedule({ lr, schedule: form, warmup }: PretrainSettings, steps: number): Promise<Schedule> {
+  const peak = Number(lr);
+  if (!Number.isFinite(peak)) {
+    const rate = await expressionSchedule(lr, steps);
+    for (let step = 0; step < steps; step += Math.ceil(steps / TRIED)) rate(step);
+    rate(steps - 1);
+    return rate;
+  }
+  const rising = Math.min(steps, warmup < 1 ? Math.round(warmup * steps) : warmup);
+  if (form === 'constant') return constant(peak, rising);
+  return form === 'cosine' ? cosineDecay(peak, steps, rising) : linearDecay(peak, steps, rising);
+}

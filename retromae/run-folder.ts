@@ -1,0 +1,71 @@
+// The folder of a run: run.json, by which it can be resumed, and what makes the folder as it was if the run never began.
+import { readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { readJsonObject } from './open-file.js';
+import { ensureEmptyDir, writeFileAtomic } from './run/atomic.js';
+import { pretrainSettings, type PretrainSettings } from './settings.js';
+
+/** What is decided once at the start of a run and must be the same after a resume. */
+export interface Plan {
+  settings: PretrainSettings;
+  /** How many steps there will be; not known before the corpus is tokenised. */
+  steps?: number;
+  /** The command lines that began and resumed the run. */
+  commands: readonly string[];
+}
+
+const FORMAT = 'retromae-run-1';
+const planFile = (out: string): string => join(out, 'run.json');
+
+export const writePlan = (out: string, plan: Plan): Promise<void> =>
+  writeFileAtomic(planFile(out), `${JSON.stringify({ format: FORMAT, ...plan }, null, 2)}\n`);
+
+/** The plan of a run's folder. @throws if there is none, or it is not whole */
+export async function readPlan(out: string): Promise<Plan> {
+  const file = planFile(out);
+  if (!(await isThere(file)))
+    throw new Error(`${file}: is not there, so there is no run to resume in ${out}. Start one without --resume.`);
+  const { format, settings, steps, commands } = await readJsonObject(file);
+  const isWhole =
+    format === FORMAT &&
+    typeof settings === 'object' &&
+    (steps === undefined || (Number.isInteger(steps) && Number(steps) > 0)) &&
+    Array.isArray(commands);
+  if (!isWhole)
+    throw new Error(`${file}: is not the plan of a run, expected ${FORMAT}. Start another in a new folder.`);
+  return {
+    settings: pretrainSettings({ ...settings, out }),
+    steps: steps as number | undefined,
+    commands: commands.map(String),
+  };
+}
+
+/**
+ * Makes sure that a run can begin in a folder: new or empty, and one can write there.
+ * @returns how to leave everything as it was: the folder empty again, or gone if it was made here
+ * @throws as `ensureEmptyDir`
+ */
+export async function claimFolder(out: string): Promise<() => Promise<void>> {
+  const made: string[] = [];
+  for (let path = resolve(out); !(await isThere(path)); path = dirname(path)) made.push(path);
+  // Folders on the way may hold other people's things by now, so they are not removed with what they hold.
+  const removeFolders = async () => {
+    for (const path of made) await rmdir(path).catch(() => undefined);
+  };
+  try {
+    await ensureEmptyDir(out);
+  } catch (error) {
+    await removeFolders();
+    throw error;
+  }
+  return async () => {
+    for (const name of await readdir(out)) await rm(join(out, name), { recursive: true, force: true });
+    await removeFolders();
+  };
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
