@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // The command `retromae`: picks a subcommand, prints errors as one line.
 import { version } from '../package.json';
-import { say } from './common.js';
 import { UsageError } from './flags.js';
 
 const commands: Record<string, { summary: string; load: () => Promise<(args: string[]) => Promise<void>> }> = {
@@ -46,7 +45,7 @@ try {
   await main(process.argv.slice(2));
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
-  say(`retromae: ${message.replace(/\s*\n\s*/g, ' ')}`);
-  if (process.env.RETROMAE_STACK && error instanceof Error) say(String(error.stack));
+  process.stderr.write(`retromae: ${message.replace(/\s*\n\s*/g, ' ')}\n`);
+  if (process.env.RETROMAE_STACK && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

@@ -114,63 +114,69 @@ async function configFile(file: string): Promise<Partial<PretrainSettings>> {
 const durations = ['steps', 'minutes', 'epochs'] as const;
 
 /** Settings of a new run: flags win over the file, and so does how long to train, however that is said. */
-async function askedFor(own: Partial<PretrainSettings>, config: string | undefined): Promise<PretrainSettings> {
+async function askedFor(own: Partial<PretrainSettings>, config?: string): Promise<Partial<PretrainSettings>> {
   const [first, second] = durations.filter((name) => own[name] !== undefined);
   if (second) throw new UsageError(`--${first} and --${second} both say how long to train. Give one of them.`);
   const file = config === undefined ? {} : await configFile(config);
   if (first) for (const name of durations) delete file[name];
-  const settings = pretrainSettings({ ...file, ...own });
-  if (own.vocabSize !== undefined && (settings.vocab ?? settings.init) !== undefined)
+  const asked = { ...file, ...own };
+  if (own.vocabSize !== undefined && (asked.vocab ?? asked.init) !== undefined)
     throw new UsageError('--vocab-size is that of a vocabulary to be learnt, but one is given. Leave it out.');
-  return settings;
+  return asked;
 }
 
 /** Settings of the run in a folder. @throws UsageError for flags that would change what it computes */
-async function resumed({ backend, threads, ...own }: Partial<PretrainSettings>, config: string | undefined) {
+async function resumed({ backend, threads, ...own }: Partial<PretrainSettings>, config?: string) {
   const { out = pretrainDefaults.out, ...others } = own;
   const [other = config && 'config'] = Object.keys(others);
   if (other) throw new UsageError(`--resume goes on with the settings of the run. Leave ${flagOf(other)} out.`);
   const { settings } = await readPlan(out);
-  return pretrainSettings(backend ? { ...settings, backend, threads } : { ...settings, ...(threads && { threads }) });
+  return backend ? { ...settings, backend, threads } : { ...settings, threads: threads ?? settings.threads };
 }
 
 export async function pretrainCommand(args: string[]): Promise<void> {
   const { help, json = false, resume: resuming = false, config, ...given } = parseFlags(args, flags);
   if (help) return void process.stdout.write(helpText(usage, flags));
   const own = Object.fromEntries(Object.entries(given).map(([flag, value]) => [settingName(flag), value]));
-  const settings = await (resuming ? resumed(own, config) : askedFor(own, config));
+  const asked = await (resuming ? resumed(own, config) : askedFor(own, config));
+  const settings = pretrainSettings(asked);
   const command = shellLine(['retromae', 'pretrain', ...args]);
   await withBackend(settings, () =>
     untilSignal(async (signal) => {
       const probe = settings.evalEvery > 0 ? await probeSet(settings) : undefined;
-      const { done, ...hooks } = watch(settings, probe, json, signal);
+      const { done, ...watching } = watch(settings, probe, json, signal);
       const { out, backend, threads } = settings;
-      const result = await (
-        resuming ? resume(out, { backend, threads }, { ...hooks, command }) : pretrain(settings, { ...hooks, command })
-      ).finally(done);
-      await conclude(settings, result, probe);
+      const hooks = { ...watching, command };
+      const run = resuming ? resume(out, { backend, threads }, hooks) : pretrain(asked, hooks);
+      const result = await run.finally(done);
+      await conclude(out, result, probe);
+      return !result.interrupted;
     }),
   );
 }
 
-/** Runs `work` with an AbortSignal that Ctrl-C and SIGTERM raise, and sets the exit code that shells expect of these. */
-async function untilSignal(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+/**
+ * Runs `work` with an AbortSignal that Ctrl-C and SIGTERM raise.
+ * @param work says whether it came to its end; if not, the exit code is the one that shells expect of the signal
+ */
+async function untilSignal(work: (signal: AbortSignal) => Promise<boolean>): Promise<void> {
   const controller = new AbortController();
   const { signal } = controller;
+  let code = 0;
   const stop = (name: NodeJS.Signals): void => {
-    const code = 128 + constants.signals[name];
+    code = 128 + constants.signals[name];
     if (signal.aborted) process.exit(code);
-    process.exitCode = code;
     say('\nSaving and leaving; once more to leave at once.');
     controller.abort();
   };
   const names = ['SIGINT', 'SIGTERM'] as const;
   for (const name of names) process.on(name, stop);
   try {
-    await work(signal);
+    if (!(await work(signal))) process.exitCode = code;
   } catch (error) {
-    if (!signal.aborted || error !== signal.reason) throw error;
+    if (error !== signal.reason || !signal.aborted) throw error;
     say('Stopped before the first step.');
+    process.exitCode = code;
   } finally {
     for (const name of names) process.off(name, stop);
   }
@@ -224,21 +230,20 @@ function watch(settings: PretrainSettings, probe: RetrievalSet | undefined, json
 }
 
 /** The report, and the last lines. */
-async function conclude(settings: PretrainSettings, result: PretrainResult, probe?: RetrievalSet): Promise<void> {
-  const { out, objective } = settings;
+async function conclude(out: string, result: PretrainResult, probe?: RetrievalSet): Promise<void> {
   if (result.interrupted) {
     const again = shellLine(['retromae', 'pretrain', '--resume', '--out', out]);
-    return say(`Saved at step ${result.step} of ${result.steps} in ${out}/checkpoints. Go on with: ${again}`);
+    return say(`Saved at step ${result.step} of ${result.steps} in ${join(out, 'checkpoints')}. Go on with: ${again}`);
   }
-  process.exitCode = 0;
+  const { settings, commands } = await readPlan(out);
   const { steps, probes } = await RunLog.read(out);
   await writeReport(out, {
-    title: `${titles[objective]}: ${out}`,
+    title: `${titles[settings.objective]}: ${out}`,
     config: settings,
     steps,
     probes,
     baselines: probe && { BM25: evaluateBm25(probe).mean['ndcg@10'] },
-    commands: (await readPlan(out)).commands,
+    commands,
   });
   const next = shellLine(['retromae', 'eval', '--model', out, '--data', 'BEIRDIR', '--baseline', 'bm25']);
   say(`Model in ${out}, report in ${join(out, 'report.html')}. Try: ${next}`);

@@ -133,7 +133,9 @@ interface Start {
 async function checkedStart(settings: PretrainSettings, hooks: PretrainHooks): Promise<Start> {
   const tokenizer = await givenVocabulary(settings);
   // The first document says whether there are any, before time is spent on them.
-  for await (const _ of corpusDocuments(settings)) break;
+  const documents = corpusDocuments(settings);
+  await documents.next();
+  await documents.return(undefined);
   return { tokenizer, model: tokenizer && (await newModel(settings, tokenizer, hooks)) };
 }
 

@@ -6,7 +6,7 @@
  */
 export function erf(x: number): number {
   const y = Math.abs(x);
-  let result = 1.0;
+  let result = y;
   if (y <= 0.46875) {
     const z = y * y;
     let a = 0.18577770618460315 * z;
@@ -37,7 +37,9 @@ export function erf(x: number): number {
     a = (a + 2051.0783778260716) * y;
     b = (b + 3439.3676741437216) * y;
     result = 1.0 - (Math.exp(-y * y) * (a + 1230.3393547979972)) / (b + 1230.3393548037495);
-  } else if (y < 6.0) {
+  } else if (y >= 6.0) {
+    result = 1.0;
+  } else if (y > 4.0) {
     const z = 1.0 / (y * y);
     let a = 0.016315387137302097 * z;
     let b = z;
