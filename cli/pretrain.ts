@@ -134,12 +134,20 @@ async function resumed({ backend, threads, ...own }: Partial<PretrainSettings>, 
   return backend ? { ...settings, backend, threads } : { ...settings, threads: threads ?? settings.threads };
 }
 
+function checked(asked: Partial<PretrainSettings>): PretrainSettings {
+  try {
+    return pretrainSettings(asked);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
 export async function pretrainCommand(args: string[]): Promise<void> {
   const { help, json = false, resume: resuming = false, config, ...given } = parseFlags(args, flags);
   if (help) return void process.stdout.write(helpText(usage, flags));
   const own = Object.fromEntries(Object.entries(given).map(([flag, value]) => [settingName(flag), value]));
   const asked = await (resuming ? resumed(own, config) : askedFor(own, config));
-  const settings = pretrainSettings(asked);
+  const settings = checked(asked);
   const command = shellLine(['retromae', 'pretrain', ...args]);
   await withBackend(settings, () =>
     untilSignal(async (signal) => {
@@ -166,7 +174,7 @@ async function untilSignal(work: (signal: AbortSignal) => Promise<boolean>): Pro
   const stop = (name: NodeJS.Signals): void => {
     code = 128 + constants.signals[name];
     if (signal.aborted) process.exit(code);
-    say('\nSaving and leaving; once more to leave at once.');
+    say('\nStopping, and saving what is done; once more to leave at once.');
     controller.abort();
   };
   const names = ['SIGINT', 'SIGTERM'] as const;

@@ -10,9 +10,8 @@ import { Dropout } from './random';
 import { scratch } from './scratch';
 import { LOG2_E, Softmax } from './softmax';
 
-/** Rows of a block of A that `gemm` packs at once, and the bytes of scratch memory that it needs for this. */
+/** Rows of a block of A that `gemm` packs at once. */
 const MC: i32 = 64;
-const GEMM_BYTES: usize = 128 + 64 * 256 * 4;
 /** Score of a hidden key, before the other part of it is added. */
 const HIDDEN: f32 = -1e9;
 /** The 16 bits of a word of `visible`, a vector of them for every four keys. */
@@ -146,7 +145,7 @@ export function attention(
 
     const across = padded(keys);
     const lds = (<usize>across) << 2;
-    const kT = area ? area + <usize>task * need : scratch + GEMM_BYTES;
+    const kT = area ? area + <usize>task * need : scratch;
     const values = kT + ((<usize>(across * width)) << 2);
     const scores = values + ((<usize>(keys * padded(width))) << 2);
     const factors = scores + <usize>size * lds;
@@ -267,7 +266,7 @@ export function attentionGradient(
 
     const across = padded(keys);
     const lds = (<usize>across) << 2;
-    const kT = area ? area + <usize>task * need : scratch + GEMM_BYTES;
+    const kT = area ? area + <usize>task * need : scratch;
     const vT = kT + ((<usize>(across * width)) << 2);
     const kRows = vT + ((<usize>(across * width)) << 2);
     const qRows = kRows + ((<usize>(keys * padded(width))) << 2);

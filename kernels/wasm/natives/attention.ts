@@ -2,8 +2,6 @@
 import { SCRATCH_BYTES, type Engine } from '../engine.js';
 import type { Call, Natives } from '../native.js';
 
-/** Scratch memory that matrix multiply inside a task needs for itself, as in assembly/attention.ts. */
-const GEMM_BYTES = 128 + 64 * 256 * 4;
 /** Floats of a block of scores: 128 KiB, a part of the second-level cache. */
 const BLOCK = 1 << 15;
 /** Tasks a thread that share a launch where the scratch memory is too small for one. */
@@ -19,7 +17,7 @@ const blockRows = (keys: number) => 2 * Math.max(16, Math.min(128, Math.floor(BL
  * memory of this launch, for as many tasks at a time as keep all threads busy.
  */
 function runTasks(engine: Engine, name: string, tasks: number, need: number, args: readonly number[]): void {
-  if (need <= SCRATCH_BYTES - GEMM_BYTES) {
+  if (need <= SCRATCH_BYTES) {
     engine.run(name, tasks, [...args, 0, 0, 0]);
     return;
   }

@@ -1,0 +1,208 @@
+// Runs that are killed, stopped and resumed end with the same bits as one that never stopped.
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import {
+  digest,
+  filesBelow,
+  jsonLines,
+  paragraphs,
+  readLog,
+  snapshot,
+  start,
+  stepsOf,
+  succeed,
+  TINY,
+  writeCorpus,
+  type Ended,
+  type Running,
+} from './support.js';
+
+const STEPS = 40;
+const dir = t.testdir({});
+const RUN = [
+  ...TINY,
+  '--corpus',
+  writeCorpus(dir),
+  '--vocab-size',
+  '150',
+  '--steps',
+  String(STEPS),
+  '--save-every',
+  '4',
+  '--eval-every',
+  '30',
+];
+const unbroken = join(dir, 'unbroken');
+const begin = (out: string, ...flags: string[]): Running => start(['pretrain', ...RUN, '--out', out, ...flags]);
+const resume = (out: string, ...flags: string[]): Running => start(['pretrain', '--resume', '--out', out, ...flags]);
+
+const last = `checkpoints/step-${String(STEPS).padStart(8, '0')}`;
+const bits = [
+  'model.safetensors',
+  ...['decoder', 'optimizer'].map((name) => `${last}/training_state/${name}.safetensors`),
+];
+
+/** Model, decoder and optimizer are those of the unbroken run, and the log tells of every step once. */
+function sameAsUnbroken(t: Test, out: string): void {
+  for (const file of bits) t.equal(digest(join(out, file)), digest(join(unbroken, file)), `${file} has the same bits`);
+  const log = readLog(out);
+  t.strictSame(
+    stepsOf(log).map(({ step }) => step),
+    Array.from({ length: STEPS }, (_, i) => i + 1),
+    'every step once',
+  );
+  t.strictSame(
+    stepsOf(log).map(({ loss }) => loss),
+    stepsOf(readLog(unbroken)).map(({ loss }) => loss),
+  );
+  t.strictSame(
+    log.filter(({ type }) => type === 'probe').map(({ step }) => step),
+    [0, 20, 40],
+  );
+  const partial = filesBelow(out).filter((file) => /partial|previous|\.tmp/.test(file));
+  t.strictSame(partial, [], 'nothing is left of what a kill interrupted');
+}
+
+/** Waits until something is so, or the process has ended. */
+async function until(running: Running, isSo: () => boolean): Promise<void> {
+  let ended = false;
+  void running.finally(() => (ended = true));
+  while (!ended && !isSo()) await sleep(1);
+}
+
+const checkpoints = (out: string): string[] =>
+  existsSync(join(out, 'checkpoints')) ? readdirSync(join(out, 'checkpoints')) : [];
+const whole = (name: string): boolean => /^step-\d+$/.test(name);
+
+const linesOfLog = (out: string): number =>
+  existsSync(join(out, 'log.jsonl')) ? readFileSync(join(out, 'log.jsonl'), 'utf8').split('\n').length - 1 : 0;
+
+t.before(async () => {
+  await succeed('pretrain', ...RUN, '--out', unbroken);
+});
+
+t.test('SIGKILL at any moment', async (t) => {
+  const moments: Record<string, (out: string) => Promise<() => boolean> | (() => boolean)> = {
+    'while the corpus is read': (out) => () => existsSync(join(out, 'run.json')),
+    'between checkpoints': (out) => () => checkpoints(out).some(whole),
+    'while a checkpoint is written': (out) => () => checkpoints(out).some((name) => name.endsWith('.partial')),
+    'while the model is written': (out) => () => existsSync(join(out, 'config.json')),
+  };
+  for (const [name, moment] of Object.entries(moments)) {
+    const out = join(dir, name.replaceAll(' ', '-'));
+    const running = begin(out);
+    await until(running, await moment(out));
+    running.child.kill('SIGKILL');
+    t.equal((await running).signal, 'SIGKILL', name);
+    const { code, stderr } = await resume(out);
+    t.equal(code, 0, stderr);
+    sameAsUnbroken(t, out);
+  }
+});
+
+t.test('SIGKILL again and again, at random', async (t) => {
+  const out = join(dir, 'again');
+  const waits: number[] = [];
+  let ended: Ended;
+  for (let running = begin(out); ; running = resume(out)) {
+    const wait = Math.round(300 + 900 * Math.random());
+    waits.push(wait);
+    const timer = waits.length <= 5 ? setTimeout(() => running.child.kill('SIGKILL'), wait) : undefined;
+    ended = await running;
+    clearTimeout(timer);
+    if (ended.signal !== 'SIGKILL') break;
+    if (!existsSync(join(out, 'run.json'))) rmSync(out, { recursive: true, force: true });
+    if (!existsSync(out)) running = begin(out);
+  }
+  t.equal(ended.code, 0, `killed after ${waits.join(', ')} ms: ${ended.stderr}`);
+  sameAsUnbroken(t, out);
+});
+
+t.test('other threads, the same bits', async (t) => {
+  const out = join(dir, 'threads');
+  const running = begin(out, '--threads', '2');
+  await until(running, () => checkpoints(out).some(whole));
+  running.child.kill('SIGKILL');
+  await running;
+  const { code, stderr } = await resume(out, '--threads', '1');
+  t.equal(code, 0, stderr);
+  t.match(stderr, '1 thread');
+  sameAsUnbroken(t, out);
+});
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  t.test(`${signal} saves and leaves`, async (t) => {
+    const out = join(dir, signal);
+    const running = begin(out, '--save-every', '0');
+    await until(running, () => linesOfLog(out) > 5);
+    running.child.kill(signal);
+    const ended = await running;
+    t.equal(ended.code, code);
+    const [, step] =
+      /Saved at step (\d+) of 40 .* Go on with: retromae pretrain --resume --out /.exec(ended.stderr) ?? [];
+    t.ok(Number(step) >= 5 && Number(step) < STEPS, ended.stderr);
+    t.strictSame(checkpoints(out), [`step-${step.padStart(8, '0')}`]);
+    const again = await resume(out);
+    t.equal(again.code, 0);
+    t.match(again.stderr, `${step} of 40 steps are done`);
+    sameAsUnbroken(t, out);
+    t.match(readFileSync(join(out, 'report.html'), 'utf8'), `retromae pretrain --resume --out ${out}`);
+  });
+
+t.test('Ctrl-C before the first step leaves nothing', async (t) => {
+  const corpus = join(dir, 'long.jsonl');
+  writeFileSync(
+    corpus,
+    jsonLines(
+      Array.from({ length: 100 }, () => paragraphs(200))
+        .flat()
+        .map((text) => ({ text })),
+    ),
+  );
+  const out = join(dir, 'new', 'run');
+  const running = start(['pretrain', ...TINY, '--corpus', corpus, '--steps', '9', '--out', out]);
+  await until(running, () => existsSync(join(out, 'run.json')));
+  running.child.kill('SIGINT');
+  const { code, stderr } = await running;
+  t.equal(code, 130, stderr);
+  t.match(stderr, 'Stopped before the first step');
+  t.notOk(existsSync(join(dir, 'new')), 'neither the folder nor the one around it');
+});
+
+t.test('a run that is finished is not trained again', async (t) => {
+  const before = snapshot(join(unbroken, 'checkpoints'));
+  const { code, stderr } = await resume(unbroken);
+  t.equal(code, 0);
+  t.match(stderr, 'All 40 steps are done');
+  t.equal(snapshot(join(unbroken, 'checkpoints')), before);
+  sameAsUnbroken(t, unbroken);
+});
+
+t.test('a damaged checkpoint is passed over for the one before, and refused if it is the only one', async (t) => {
+  const out = join(dir, 'damaged');
+  const running = begin(out);
+  await until(running, () => checkpoints(out).filter(whole).length === 2);
+  running.child.kill('SIGKILL');
+  await running;
+  const [older, newer] = checkpoints(out).filter(whole).sort();
+  const weights = (name: string) => join(out, 'checkpoints', name, 'model.safetensors');
+  truncateSync(weights(newer), 1000);
+  writeFileSync(weights(older), Buffer.alloc(readFileSync(weights(older)).length, 0xff));
+  const before = snapshot(out);
+  const refused = await resume(out);
+  t.equal(refused.code, 1);
+  t.match(refused.stderr, /model\.safetensors: is 1000 bytes long, written were \d+/);
+  t.match(refused.stderr, /model\.safetensors: is not what was written \(its checksum differs\)/);
+  t.match(refused.stderr, /^retromae: .*checkpoints: none of 2 checkpoints is whole\. .*$/m);
+  t.equal(snapshot(out), before, 'what was there is there');
+  rmSync(join(out, 'checkpoints'), { recursive: true });
+  const { code, stderr } = await resume(out);
+  t.equal(code, 0, stderr);
+  t.match(stderr, 'There is no checkpoint yet');
+  sameAsUnbroken(t, out);
+});

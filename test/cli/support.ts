@@ -1,0 +1,130 @@
+// What the tests of the command line share: the command, spawned as a user would, and small texts to train on.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { Random } from '../../core/index.js';
+
+const CLI = join(process.cwd(), process.env.RETROMAE_CLI ?? 'dist/node/cli.js');
+
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Running extends Promise<Ended> {
+  child: ChildProcess;
+}
+
+/** Starts `retromae ARGS`; the promise is kept whatever the exit code. */
+export function start(args: readonly string[], { cwd }: { cwd?: string } = {}): Running {
+  const child = spawn(process.execPath, [CLI, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+  return Object.assign(ended, { child });
+}
+
+/** Runs `retromae ARGS` to its end. @throws with what it said, if that is not success */
+export async function succeed(...args: string[]): Promise<Ended> {
+  const ended = await start(args);
+  if (ended.code !== 0) throw new Error(`retromae ${args.join(' ')}: exit code ${ended.code}\n${ended.stderr}`);
+  return ended;
+}
+
+/** A model that is trained in a blink, by one thread that no measurement chooses. */
+export const TINY = [
+  ...['--backend', 'wasm', '--threads', '1', '--layers', '1', '--hidden', '32', '--heads', '2'],
+  ...['--batch', '4', '--seq', '48', '--lr', '3e-3'],
+];
+
+const GLUE = 'the of and a to in was by with from under near after before'.split(' ');
+const NAMES =
+  'river stone market winter garden letter engine harbour soldier teacher bridge silver window forest candle mountain doctor basket village ocean copper farmer lantern mirror'.split(
+    ' ',
+  );
+const DEEDS = 'built carried found left watched opened painted followed remembered repaired'.split(' ');
+
+/** Paragraphs of four sentences, the same for the same seed. Some words are the topic of theirs, so there is something to learn. */
+export function paragraphs(count: number, seed = 1): string[] {
+  const random = new Random(seed);
+  const one = (words: readonly string[]): string => words[random.below(words.length)];
+  return Array.from({ length: count }, () => {
+    const topic = [one(NAMES), one(NAMES), one(NAMES)];
+    const sentence = (): string => {
+      const words = [
+        one(GLUE),
+        one(topic),
+        one(DEEDS),
+        one(GLUE),
+        one(NAMES),
+        one(GLUE),
+        one(GLUE),
+        one(topic),
+        one(NAMES),
+      ];
+      const text = words.join(' ');
+      return `${text[0].toUpperCase()}${text.slice(1)}.`;
+    };
+    return Array.from({ length: 4 }, sentence).join(' ');
+  });
+}
+
+export const jsonLines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+
+/** Writes a corpus of paragraphs as .jsonl and returns its path. */
+export function writeCorpus(dir: string, count = 200): string {
+  const path = join(dir, 'corpus.jsonl');
+  writeFileSync(path, jsonLines(paragraphs(count).map((text, i) => ({ id: `p${i}`, text }))));
+  return path;
+}
+
+/** Writes a BEIR folder whose queries are sentences of their documents, and returns its path. */
+export function writeBeir(dir: string, count = 40): string {
+  const path = join(dir, 'beir');
+  mkdirSync(join(path, 'qrels'), { recursive: true });
+  const texts = paragraphs(count, 2);
+  writeFileSync(join(path, 'corpus.jsonl'), jsonLines(texts.map((text, i) => ({ _id: `d${i}`, title: '', text }))));
+  const queries = texts.slice(0, 12).map((text, i) => ({ _id: `q${i}`, text: text.split('. ')[1] }));
+  writeFileSync(join(path, 'queries.jsonl'), jsonLines(queries));
+  const rows = queries.map((_, i) => `q${i}\td${i}\t1\n`);
+  writeFileSync(join(path, 'qrels', 'test.tsv'), `query-id\tcorpus-id\tscore\n${rows.join('')}`);
+  return path;
+}
+
+/** All files below a folder, by their path from there, sorted. */
+export const filesBelow = (dir: string): string[] =>
+  readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(dir, join(entry.parentPath, entry.name)))
+    .sort();
+
+/** Contents by path: equal for two folders that hold the same. A folder that is not there is another thing than an empty one. */
+export const snapshot = (dir: string): string =>
+  existsSync(dir)
+    ? filesBelow(dir)
+        .map((file) => `${file} ${digest(join(dir, file))}`)
+        .join('\n')
+    : 'nothing';
+
+export const digest = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
+
+export interface LoggedStep {
+  type: string;
+  step: number;
+  [field: string]: unknown;
+}
+
+export const readLog = (out: string): LoggedStep[] =>
+  readFileSync(join(out, 'log.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as LoggedStep);
+
+export const stepsOf = (log: readonly LoggedStep[]): LoggedStep[] => log.filter(({ type }) => type === 'step');
