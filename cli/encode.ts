@@ -1,7 +1,11 @@
 // `retromae encode`: a corpus to a vector index on disk.
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { documents } from '../data/index.js';
 import { encodeTexts, FlatIndex, saveIndex } from '../retrieval/index.js';
 import { loadModel } from '../retromae/folder.js';
+import { writeError } from '../retromae/run/atomic.js';
 import { Ticker } from '../retromae/run/progress.js';
 import { backendFlags, required, say, withBackend } from './common.js';
 import { helpText, parseFlags } from './flags.js';
@@ -19,12 +23,24 @@ const usage = `Encodes every text of a corpus and writes an index for \`retromae
 
 Usage: retromae encode --model DIR --corpus PATH --out FILE [flags]`;
 
+/** Finds out before hours are spent on what goes there. @throws WriteError */
+async function checkWritable(file: string): Promise<void> {
+  try {
+    if ((await stat(file).catch(() => undefined))?.isDirectory())
+      throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
+    await access(dirname(resolve(file)), constants.W_OK);
+  } catch (error) {
+    throw writeError(file, error);
+  }
+}
+
 export async function encodeCommand(args: string[]): Promise<void> {
   const given = parseFlags(args, flags);
   if (given.help) return void process.stdout.write(helpText(usage, flags));
   const dir = required(given.model, 'model', 'a model folder');
   const path = required(given.corpus, 'corpus', 'texts to encode');
   const out = required(given.out, 'out', 'the index file to write');
+  await checkWritable(out);
   const ids: string[] = [];
   const texts: string[] = [];
   for await (const { id, text } of documents(path, { field: given.field, onWarning: say })) {

@@ -1,8 +1,9 @@
 // What the tests of the command line share: the command, spawned as a user would, and small texts to train on.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import type { Test } from 'tap';
 import { Random } from '../../core/index.js';
 
 const CLI = join(process.cwd(), process.env.RETROMAE_CLI ?? 'dist/node/cli.js');
@@ -38,9 +39,12 @@ export async function succeed(...args: string[]): Promise<Ended> {
   return ended;
 }
 
-/** A model that is trained in a blink, by one thread that no measurement chooses. */
+/** A backend that no measurement chooses. */
+export const ONE_THREAD = ['--backend', 'wasm', '--threads', '1'];
+
+/** A model that is trained in a blink. */
 export const TINY = [
-  ...['--backend', 'wasm', '--threads', '1', '--layers', '1', '--hidden', '32', '--heads', '2'],
+  ...[...ONE_THREAD, '--layers', '1', '--hidden', '32', '--heads', '2'],
   ...['--batch', '4', '--seq', '48', '--lr', '3e-3'],
 ];
 
@@ -128,3 +132,31 @@ export const readLog = (out: string): LoggedStep[] =>
     .map((line) => JSON.parse(line) as LoggedStep);
 
 export const stepsOf = (log: readonly LoggedStep[]): LoggedStep[] => log.filter(({ type }) => type === 'step');
+
+/** Checks that a command is refused as it should be: one line that says what, no stack, no success. */
+export async function refused(t: Test, args: readonly string[], said: RegExp, code?: number): Promise<Ended> {
+  const ended = await start(args);
+  const name = args.join(' ');
+  const lines = ended.stderr.split('\n').filter((line) => line.startsWith('retromae: '));
+  t.ok(
+    code === undefined ? ended.code === 1 || ended.code === 2 : ended.code === code,
+    `exit code ${ended.code}: ${name}`,
+  );
+  t.equal(lines.length, 1, `one line: ${ended.stderr}`);
+  t.match(lines[0], said, name);
+  t.ok(ended.stderr.trimEnd().endsWith(lines[0]), `which is the last: ${ended.stderr}`);
+  t.notMatch(ended.stderr, /^ +at |node:internal/m, 'no stack');
+  return ended;
+}
+
+/** Cases that are refused, each with flags of its own after the common ones, and leave no trace of the folder `out`. */
+export async function refusedUntouched(
+  t: Test,
+  { args, out, code }: { args: readonly string[]; out: string; code?: number },
+  cases: readonly (readonly [flags: readonly string[], said: RegExp])[],
+): Promise<void> {
+  for (const [flags, said] of cases) {
+    await refused(t, [...args, ...flags], said, code);
+    if (!t.notOk(existsSync(out), `${flags.join(' ')} leaves no folder`)) rmSync(out, { recursive: true });
+  }
+}

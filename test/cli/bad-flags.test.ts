@@ -1,0 +1,94 @@
+// Flags of `retromae pretrain` that are wrong, or do not fit together: refused before anything is read at length or written.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { ONE_THREAD, refused, refusedUntouched, succeed, TINY, writeBeir, writeCorpus } from './support.js';
+
+const dir = t.testdir({});
+const corpus = writeCorpus(dir);
+const model = join(dir, 'model');
+const out = join(dir, 'out');
+const PRETRAIN = ['pretrain', ...TINY, '--corpus', corpus, '--vocab-size', '150', '--steps', '2', '--out', out];
+/** Without what contradicts --init and --vocab. */
+const FROM = ['pretrain', ...ONE_THREAD, '--corpus', corpus, '--steps', '2', '--out', out];
+const write = (name: string, content: string | Uint8Array): string => {
+  writeFileSync(join(dir, name), content);
+  return join(dir, name);
+};
+
+t.before(async () => {
+  await succeed(...PRETRAIN, '--eval-every', '0', '--out', model);
+});
+
+void t.test('what is typed wrong', async (t) => {
+  await refused(t, ['pretain'], /there is no command "pretain"\. See retromae --help/, 2);
+  await refused(t, ['constructor'], /there is no command "constructor"/, 2);
+  const config = write('config.json', '{"layer": 3}');
+  const cut = write('cut.json', '{"layers": 3');
+  const typed = write('typed.json', '{"layers": "3"}');
+  await refusedUntouched(t, { args: PRETRAIN, out, code: 2 }, [
+    [['--layer', '2'], /there is no flag --layer\. See --help/],
+    [['-x'], /there is no flag -x/],
+    [['more'], /"more" is no flag/],
+    [['--field'], /--field lacks its value/],
+    [['--field', '--json'], /--field lacks its value/],
+    [['--json=yes'], /--json takes no value/],
+    [['--steps', 'ten'], /--steps is "ten"; it must be a number/],
+    [['--steps', '0'], /--steps is 0; it must be an integer of at least 1/],
+    [['--steps', '-3'], /--steps is -3; it must be an integer of at least 1/],
+    [['--steps', '2.5'], /--steps is 2\.5; it must be an integer/],
+    [['--steps', ''], /--steps is ""/],
+    [['--epochs', '1'], /--steps and --epochs both say how long/],
+    [['--hidden', '33'], /--hidden is 33; it must be divisible by --heads 2/],
+    [['--encoder-mask', '0'], /--encoder-mask is 0; it must be between 0 and 1, both excluded/],
+    [['--encoder-mask', '1'], /--encoder-mask is 1; it must be between 0 and 1/],
+    [['--decoder-mask', '1.2'], /--decoder-mask is 1\.2/],
+    [['--dropout', '1'], /--dropout is 1; it must be a number from 0 to below 1/],
+    [['--seq', '2'], /--seq is 2; it must be an integer of 3 to 65535/],
+    [['--batch', '1.5'], /--batch is 1\.5/],
+    [['--eval-every', '0.5'], /--eval-every is 0\.5/],
+    [['--seed', '-1'], /--seed is -1/],
+    [['--lr', '-1'], /--lr is "-1"; it must be a number of at least 0/],
+    [['--backend', 'cuda'], /--backend is "cuda"; it must be one of auto, .*wasm/],
+    [['--backend', 'gpu:cpu'], /--threads is for --backend wasm; gpu:cpu has none/],
+    [['--threads', '0'], /--threads is "0"/],
+    [['--objective', 'bert'], /--objective is "bert"; it must be one of retromae, dupmae, mlm/],
+    [['--decoder-layers', '2'], /--decoder-layers is 2; it must be 1, .* --decoder basic/],
+    [
+      ['--decoder', 'basic', '--objective', 'dupmae'],
+      /--decoder is "basic"; it must be enhanced with --objective dupmae/,
+    ],
+    [['--vocab', model], /--vocab-size is that of a vocabulary to be learnt/],
+    [['--config', config], /--config .*config\.json: there is no setting layer\. They are corpus, /],
+    [['--config', cut], /--config .*cut\.json: is not JSON/],
+    [['--config', join(dir, 'nowhere')], /--config .*nowhere: is not there/],
+    [['--resume'], /--resume goes on with the settings of the run\. Leave --layers out/],
+  ]);
+  await refusedUntouched(t, { args: FROM, out, code: 2 }, [
+    [['--config', typed], /--layers is "3"; it must be an integer/],
+  ]);
+});
+
+void t.test('what does not fit together, found out before the corpus is tokenised', async (t) => {
+  const txt = write('vocab.txt', readFileSync(join(model, 'vocab.txt'), 'utf8').replace('[MASK]\n', ''));
+  mkdirSync(join(dir, 'bad'));
+  const badBeir = writeBeir(join(dir, 'bad'));
+  writeFileSync(join(badBeir, 'qrels', 'test.tsv'), 'q0\td0\t1\n');
+  await refusedUntouched(t, { args: PRETRAIN, out, code: 1 }, [
+    [['--lr', 'max(step'], /learning rate "max\(step": .*Write it in step and steps/],
+    [['--lr', 'peak * step'], /learning rate "peak \* step": .*The variables are step and steps/],
+    [['--lr', '1e-3 * (1 - step)', '--steps', '9'], /at step 2 it is -0\.001; it must be a number of at least 0/],
+    [['--vocab-size', '12'], /vocabSize is 12, but special tokens and single characters/],
+    [['--hidden', '200000', '--layers', '99'], /99 layers, hidden size 200000, .* does not fit into memory/],
+    [['--eval', join(dir, 'nowhere')], /nowhere\/corpus\.jsonl: no such file/],
+    [['--eval', badBeir], /test\.tsv:1: expected the header line/],
+    [['--eval', model], /model\/corpus\.jsonl: no such file/],
+  ]);
+  await refusedUntouched(t, { args: FROM, out, code: 1 }, [
+    [['--vocab', txt], /vocab\.txt: .*\[MASK\]/],
+    [['--vocab', join(dir, 'nowhere')], /nowhere: no tokenizer found/],
+    [['--init', join(dir, 'nowhere')], /nowhere\/config\.json: is not there/],
+    [['--init', model, '--layers', '2'], /--layers is 2, but the model in --init .* has 1/],
+    [['--init', model, '--seq', '64'], /--seq is 64, but the model in --init .* has 48/],
+  ]);
+});

@@ -1,0 +1,170 @@
+// `retromae eval`, `encode` and `search` as a user runs them, and what they refuse.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { jsonLines, paragraphs, refused, snapshot, succeed, TINY, writeBeir, writeCorpus } from './support.js';
+
+const dir = t.testdir({});
+const corpus = writeCorpus(dir);
+const beir = writeBeir(dir);
+const model = join(dir, 'model');
+const index = join(dir, 'index.safetensors');
+const ON = ['--backend', 'wasm', '--threads', '1'];
+const texts = paragraphs(200);
+
+t.before(async () => {
+  await succeed(
+    'pretrain',
+    ...TINY,
+    '--corpus',
+    corpus,
+    '--vocab-size',
+    '150',
+    '--steps',
+    '20',
+    '--eval-every',
+    '0',
+    '--out',
+    model,
+  );
+  await succeed('encode', ...ON, '--model', model, '--corpus', corpus, '--out', index);
+});
+
+void t.test('eval prints a table with intervals, and BM25 beside it', async (t) => {
+  const { stdout, stderr } = await succeed('eval', ...ON, '--model', model, '--data', beir, '--baseline', 'bm25');
+  t.match(stdout, /nDCG@10 +MRR@10 +Recall@100 +MAP/);
+  for (const name of [model, 'BM25'])
+    t.match(stdout, new RegExp(`^${name} +(\\d\\.\\d{3} \\[\\d\\.\\d{3}, \\d\\.\\d{3}\\] *){4}$`, 'm'));
+  t.match(stdout, /^12 queries; in brackets 95 % bootstrap intervals\.$/m);
+  t.match(stdout, /^nDCG@10 against BM25, paired: [+-]\d\.\d{3} \[/m);
+  t.match(stderr, /texts 40\/40 +100 %/);
+});
+
+void t.test('eval --json prints one object', async (t) => {
+  const keys = ['ndcg@10', 'mrr@10', 'recall@100', 'map', 'queries'];
+  const both = JSON.parse(
+    (await succeed('eval', ...ON, '--model', model, '--data', beir, '--baseline', 'bm25', '--json')).stdout,
+  ) as Record<string, unknown>;
+  t.strictSame(Object.keys(both), [...keys, 'bm25']);
+  t.strictSame(Object.keys(both.bm25 as object), keys);
+  t.match(
+    both,
+    { queries: 12, 'recall@100': 1, bm25: { queries: 12, 'recall@100': 1 } },
+    'there are only 40 documents',
+  );
+  const own = JSON.parse(
+    (
+      await succeed(
+        'eval',
+        ...ON,
+        '--model',
+        model,
+        '--data',
+        beir,
+        '--json',
+        '--similarity',
+        'dot',
+        '--max-length',
+        '8',
+      )
+    ).stdout,
+  ) as Record<string, unknown>;
+  t.strictSame(Object.keys(own), keys);
+});
+
+void t.test('search finds a passage by its own words, among what encode wrote', async (t) => {
+  const find = ['search', ...ON, '--model', model, '--index', index, '--query', texts[17], '--corpus', corpus];
+  const hits = JSON.parse((await succeed(...find, '--json', '--top', '3')).stdout) as {
+    id: string;
+    score: number;
+    text: string;
+  }[];
+  t.equal(hits.length, 3);
+  t.match(hits[0], { id: 'p17', text: texts[17] });
+  t.ok(Math.abs(hits[0].score - 1) < 1e-5, `cosine ${hits[0].score}`);
+  const { stdout } = await succeed(...find);
+  t.equal(stdout.trimEnd().split('\n').length, 10);
+  t.match(stdout, /^1\.0000 {2}p17 {2}/);
+});
+
+void t.test('a text that is longer than the model is cut, one that has no words gives a vector as well', async (t) => {
+  const file = join(dir, 'long.jsonl');
+  writeFileSync(
+    file,
+    jsonLines([
+      { id: 'long', text: texts.join(' ') },
+      { id: 'none', text: '\u0000' },
+      { id: 'usual', text: texts[0] },
+    ]),
+  );
+  const out = join(dir, 'long.index');
+  const { stderr } = await succeed('encode', ...ON, '--model', model, '--corpus', file, '--out', out);
+  t.match(stderr, '3 vectors of 32 numbers');
+  const query = texts.slice(0, 30).join(' ');
+  const found = await succeed('search', ...ON, '--model', model, '--index', out, '--query', query, '--json');
+  const hits = JSON.parse(found.stdout) as { id: string; score: number }[];
+  t.equal(hits.find(({ id }) => id === 'long')?.score, hits[0].score, 'what was cut does not count');
+});
+
+void t.test('bad input', async (t) => {
+  const other = join(dir, 'other');
+  await succeed(
+    'pretrain',
+    ...TINY,
+    '--corpus',
+    corpus,
+    '--vocab-size',
+    '150',
+    '--hidden',
+    '16',
+    '--steps',
+    '1',
+    '--eval-every',
+    '0',
+    '--out',
+    other,
+  );
+  const notIndex = join(model, 'model.safetensors');
+  const shortIndex = join(dir, 'short.index');
+  writeFileSync(shortIndex, readFileSync(index).subarray(0, 2000));
+  const broken = (name: string, file: string, content: string): string => {
+    const root = join(dir, name);
+    mkdirSync(root);
+    const path = writeBeir(root);
+    writeFileSync(join(path, file), content);
+    return path;
+  };
+  const badQrels = broken('qrels', 'qrels/test.tsv', 'q0 d0 1\n');
+  const badQueries = broken('queries', 'queries.jsonl', '{"_id": "q0", "text": "x"}\n{"_id": "q1"\n');
+  const before = snapshot(dir);
+  const evaluate = ['eval', ...ON, '--model', model];
+  const search = ['search', ...ON, '--model', model, '--query', 'x'];
+  const encode = ['encode', ...ON, '--model', model];
+  const cases: [args: string[], said: RegExp][] = [
+    [['eval'], /--model is missing/],
+    [[...evaluate], /--data is missing/],
+    [[...evaluate, '--data', join(dir, 'nowhere')], /nowhere\/corpus\.jsonl: no such file/],
+    [
+      [...evaluate, '--data', beir, '--split', 'dev'],
+      /no split "dev" \(dev\.tsv\); there are test: ask for one of these/,
+    ],
+    [[...evaluate, '--data', badQrels], /test\.tsv:1: expected the header line/],
+    [[...evaluate, '--data', badQueries], /queries\.jsonl:2: not JSON/],
+    [[...evaluate, '--data', beir, '--baseline', 'tfidf'], /--baseline is "tfidf"; it must be one of bm25/],
+    [[...evaluate, '--data', beir, '--max-length', '2'], /--max-length is "2"; it must be an integer of at least 3/],
+    [['eval', ...ON, '--data', beir, '--model', join(dir, 'nowhere')], /nowhere\/config\.json: is not there/],
+    [['eval', ...ON, '--data', beir, '--model', join(dir, 'beir')], /beir\/config\.json: is not there/],
+    [[...search, '--index', join(dir, 'nowhere')], /nowhere: the index cannot be read/],
+    [[...search, '--index', notIndex], /model\.safetensors: not an index/],
+    [[...search, '--index', shortIndex], /short\.index: /],
+    [[...search, '--index', index, '--top', '0'], /--top is "0"; it must be an integer of at least 1/],
+    [['search', ...ON, '--query', 'x', '--index', index, '--model', other], /vectors of 32 numbers, .* makes 16/],
+    [[...encode, '--corpus', corpus], /--out is missing/],
+    [[...encode, '--corpus', join(dir, 'nowhere.jsonl'), '--out', join(dir, 'i')], /nowhere\.jsonl cannot be read/],
+    [[...encode, '--corpus', corpus, '--out', join(dir, 'no', 'folder', 'i')], /no\/folder\/i: cannot be written/],
+    [[...encode, '--corpus', corpus, '--out', model], /model: cannot be written, a folder is in its place/],
+  ];
+  for (const [args, said] of cases) await refused(t, args, said);
+  t.equal(snapshot(dir), before, 'what was there is unchanged');
+  t.notOk(existsSync(join(dir, 'i')));
+});
