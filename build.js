@@ -14,7 +14,12 @@ const run = (script, ...args) => execFileSync(process.execPath, [script, ...args
 if (!tests || !existsSync('dist/wasm/kernels.wasm')) {
   for (const part of ['node', 'browser', 'types', 'chunks', 'tools', 'test', 'wasm'])
     rmSync(`dist/${part}`, { recursive: true, force: true });
-  run(require.resolve('assemblyscript/bin/asc.js'), 'kernels/wasm/assembly/index.ts', '--config', 'kernels/wasm/assembly/asconfig.json');
+  run(
+    require.resolve('assemblyscript/bin/asc.js'),
+    'kernels/wasm/assembly/index.ts',
+    '--config',
+    'kernels/wasm/assembly/asconfig.json',
+  );
 }
 
 const packages = { index: 'index.ts' };

@@ -58,6 +58,8 @@ export async function encodeTexts(
     // The reading is enqueued inside the scope and awaited outside.
     const [reading] = noGrad(() => scope(() => [model.encode(new Ids(ids), sequences).read()]));
     const rows = await reading;
+    // The wasm backend never waits, so nothing else (Ctrl-C) would be heard until the end.
+    await new Promise((resolve) => setTimeout(resolve));
     batch.forEach((i, row) => {
       const vector = rows.subarray(row * width, (row + 1) * width);
       vectors.set(normalize ? unit(vector) : vector, i * width);

@@ -9,7 +9,7 @@ export { Checkpoints, type CheckpointState } from './checkpoint.js';
 export { configOf, initialise, loadModel, saveModel, type LoadedModel } from './folder.js';
 export { modelFiles } from './model-files.js';
 export type { ModelCard, Similarity } from './model-card.js';
-export { stepsWithin } from './plan.js';
+export { stepTime } from './plan.js';
 export { pretrain, resume, type PretrainHooks, type PretrainResult } from './pretrain.js';
 export { accuracyChart, lossChart, probeChart } from './run/charts.js';
 export { RunLog } from './run/log.js';

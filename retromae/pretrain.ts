@@ -8,7 +8,7 @@ import type { Batch } from './batch.js';
 import { Checkpoints, type FoundCheckpoint } from './checkpoint.js';
 import { saveModel } from './folder.js';
 import type { RetroMae } from './model.js';
-import { stepsWithin } from './plan.js';
+import { stepTime } from './plan.js';
 import {
   corpusDocuments,
   givenVocabulary,
@@ -176,7 +176,8 @@ class Run {
     const { steps, minutes, epochs, accumulate } = this.settings;
     if (steps) return steps;
     if (!minutes) return Math.max(1, Math.ceil((epochs * this.batches.perEpoch) / accumulate));
-    const { steps: planned, each } = await stepsWithin(minutes, this.model, (step) => this.losses(step));
+    const each = await stepTime(this.model, (step) => this.losses(step));
+    const planned = Math.max(1, Math.floor((minutes * 60_000) / each));
     this.hooks.message?.(
       `A step takes ${formatQuantity(each)} ms: ${formatCount(planned)} steps in ${minutes} minutes.`,
     );
