@@ -1,7 +1,7 @@
 // `npm run bench -- step`: whole RetroMAE training steps, tokens a second, and the share of the SIMD peak they reach.
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { Random, setBackend } from '../core/index.js';
+import { Ids, noGrad, Random, scope, Sequences, setBackend } from '../core/index.js';
 import type { Backend } from '../kernels/backend.js';
 import { openBackend } from '../kernels/open.js';
 import { Engine } from '../kernels/wasm/engine.js';
@@ -39,7 +39,7 @@ interface Row {
 const help = `npm run bench -- step [options]
   --model tiny|mini|small   one of them (default all)
   --vocab N                 words (default 8192)
-  --objective NAME          retromae, dupmae or mlm (default retromae)
+  --objective NAME          retromae, dupmae, mlm, or encode for inference (default retromae)
   --batch N --seq N         sequences and their length (default 16 x 128)
   --threads N               also on N threads, beside 1 (default 2)
   --backend NAME            default wasm
@@ -77,7 +77,7 @@ export async function step(args: string[]): Promise<void> {
       const backend = await openBackend(values.backend as Backend['name'], { threads });
       const counted = count(backend);
       const run = { name, vocab: Number(values.vocab), batch: Number(values.batch), seq: Number(values.seq), ...size };
-      const row = await measure(backend, counted, run, values.objective as Objective, Number(values.rounds));
+      const row = await measure(backend, counted, run, values.objective as Work, Number(values.rounds));
       rows.push(row);
       if (!values.json) console.log(line(row));
       if (values.profile && !values.json) console.table(profile(counted, Number(values.rounds), row));
@@ -103,6 +103,9 @@ function count(backend: Backend): Counts {
   return counts;
 }
 
+/** A training step of an objective, or encoding the same texts. */
+type Work = Objective | 'encode';
+
 interface Run {
   name: string;
   vocab: number;
@@ -113,7 +116,7 @@ interface Run {
   heads: number;
 }
 
-async function measure(backend: Backend, counts: Counts, run: Run, objective: Objective, rounds: number): Promise<Row> {
+async function measure(backend: Backend, counts: Counts, run: Run, work: Work, rounds: number): Promise<Row> {
   const { vocab, batch, seq, layers, hidden, heads } = run;
   const former = setBackend(backend);
   const gauge = await Engine.open({ threads: backend.threads });
@@ -125,15 +128,19 @@ async function measure(backend: Backend, counts: Counts, run: Run, objective: Ob
     intermediate_size: 4 * hidden,
     max_position_embeddings: seq,
   });
+  const objective = work === 'encode' ? 'mlm' : work;
   const model = new RetroMae(config, new Random(1), { objective });
   const optimizer = new AdamW(model, { lr: 1e-4, clip: 1 });
   const data = randomBatch(vocab, batch, seq, objective);
+  const encode = () => scope(() => [model.encode(new Ids(data.ids), new Sequences(data.offsets)).read()])[0];
+  const once = (round: number): Promise<unknown> =>
+    work === 'encode' ? noGrad(encode) : optimizer.step(() => model.losses(data, new Random(3, round)));
   const times: number[] = [];
   const peaks: number[] = [];
   for (let round = -2; round < rounds; round++) {
     if (round === 0) counts.clear();
     const start = performance.now();
-    await optimizer.step(() => model.losses(data, new Random(3, round + 2)));
+    await once(round + 2);
     if (round >= 0) times.push(performance.now() - start);
     for (let i = 0; i < 5; i++) peaks.push(measurePeak(gauge));
   }
@@ -144,7 +151,7 @@ async function measure(backend: Backend, counts: Counts, run: Run, objective: Ob
   const gflops = flops / medianMs / 1e6;
   const peakGflops = quantile(peaks, 0.5);
   return {
-    name: `${objective} ${run.name}`,
+    name: `${work} ${run.name}`,
     backend: backend.name,
     threads: backend.threads,
     shape: `${batch}x${seq}, ${vocab} words`,

@@ -54,6 +54,11 @@ const flags = {
   'weight-decay': { type: 'number', preset: d.weightDecay, help: 'decoupled, not on biases and LayerNorm' },
   clip: { type: 'number', preset: d.clip, help: 'largest global norm of the gradient; 0: none' },
   dropout: { type: 'number', preset: d.dropout, help: 'of hidden states and attention weights' },
+  'init-range': {
+    type: 'number',
+    preset: d.initRange,
+    help: 'deviation of initial weights; narrow models learn sooner with 0.05',
+  },
   'encoder-mask': { type: 'number', preset: d.encoderMask, help: 'share of tokens masked for the encoder' },
   'decoder-mask': { type: 'number', preset: d.decoderMask, help: 'share of tokens hidden from the decoder' },
   objective: {

@@ -54,7 +54,7 @@ function prepare(name, objective) {
   const model = new RetroMae(config, new Random(seed), objective);
   const decoder = objective.objective === 'mlm' ? 'none' : objective.decoder;
   const collator = new Collator({ tokenizer, maxLength, encoderMask: 0.3, decoderMask: 0.7, decoder });
-  const batches = new Batches({ length: blocks.length, at: (i) => blocks[i] }, collator, 16, seed);
+  const batches = new Batches(blocks, collator, 16, seed);
   return { name, model, batches, losses: (batch, step) => () => model.losses(batch, batches.dropout(step)) };
 }
 

@@ -157,7 +157,7 @@ export async function newModel(
   { message }: Observer,
   checkpoint?: string,
 ): Promise<RetroMae> {
-  const { init, layers, hidden, heads, ffn, seq, dropout, seed } = settings;
+  const { init, layers, hidden, heads, ffn, seq, dropout, initRange, seed } = settings;
   const folder = checkpoint ?? init;
   const dimensions = folder
     ? await configOf(folder)
@@ -168,6 +168,7 @@ export async function newModel(
         num_attention_heads: heads,
         intermediate_size: ffn || 4 * hidden,
         max_position_embeddings: seq,
+        initializer_range: initRange,
         pad_token_id: tokenizer.pad,
       });
   const config = { ...dimensions, hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout };

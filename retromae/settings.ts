@@ -39,6 +39,8 @@ export interface PretrainSettings {
   /** Largest global norm of the gradient; 0 for no clipping. */
   clip: number;
   dropout: number;
+  /** Standard deviation of initial weights: 0.02 is BERT's; narrow models from scratch learn sooner with more. */
+  initRange: number;
   encoderMask: number;
   decoderMask: number;
   objective: Objective;
@@ -81,6 +83,7 @@ export const pretrainDefaults: PretrainSettings = {
   weightDecay: 0.01,
   clip: 1,
   dropout: 0.1,
+  initRange: 0.02,
   encoderMask: 0.3,
   decoderMask: 0.5,
   objective: 'retromae',
@@ -158,6 +161,7 @@ const rules: Record<keyof PretrainSettings, Rule> = {
   weightDecay: notNegative,
   clip: notNegative,
   dropout: number('a number from 0 to below 1', (value) => value >= 0 && value < 1),
+  initRange: number('a number above 0', (value) => value > 0),
   encoderMask: share,
   decoderMask: share,
   objective: oneOf(choices.objective),
