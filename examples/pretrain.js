@@ -112,7 +112,7 @@ await saveModel(flags.out, runs[1].model, tokenizer, { maxLength });
 // prettier-ignore
 await writeReport(flags.out, {
   title: 'RetroMAE on the State of the Union addresses', steps: runs[1].steps, probes: [], table,
-  config: { ...config, minutes, seed, backend: backend.description },
+  config: { ...config, minutes, seed, backend: backend.name },
   tableNote: `${task.queries.length} sentences, each cut from one of ${task.corpus.length} passages that it must find.`,
   figures: [{ name: 'objectives', svg: await lossChart(runs) }], commands: ['node examples/pretrain.js'],
 });

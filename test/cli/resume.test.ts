@@ -107,15 +107,16 @@ void t.test('SIGKILL again and again, at random', async (t) => {
   const out = join(dir, 'again');
   const waits: number[] = [];
   let ended: Ended;
-  for (let running = begin(out); ; running = resume(out)) {
+  for (let running = begin(out); ;) {
     const wait = Math.round(250 + 600 * Math.random());
     waits.push(wait);
     const timer = waits.length <= 5 ? setTimeout(() => running.child.kill('SIGKILL'), wait) : undefined;
     ended = await running;
     clearTimeout(timer);
     if (ended.signal !== 'SIGKILL') break;
-    if (!existsSync(join(out, 'run.json'))) rmSync(out, { recursive: true, force: true });
-    if (!existsSync(out)) running = begin(out);
+    const begun = existsSync(join(out, 'run.json'));
+    if (!begun) rmSync(out, { recursive: true, force: true });
+    running = begun ? resume(out) : begin(out);
   }
   t.equal(ended.code, 0, `killed after ${waits.join(', ')} ms: ${ended.stderr}`);
   sameAsUnbroken(t, out);
