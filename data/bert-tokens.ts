@@ -11,7 +11,7 @@ export const SPECIAL_TOKENS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] as 
 export interface AddedToken {
   id: number;
   content: string;
-  /** Special tokens are left out by `decode(ids, { skipSpecial: true })`. */
+  /** Special tokens are left out by `decode(ids, { skipSpecial: true })` and never masked. */
   special: boolean;
 }
 
@@ -22,4 +22,5 @@ export interface WordPieceOptions extends NormalizerOptions {
   added: readonly AddedToken[];
 }
 
+/** Longest word that is cut into pieces, in code points. */
 export const DEFAULT_MAX_CHARS = 100;

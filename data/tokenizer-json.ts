@@ -1,7 +1,8 @@
 // The content of Hugging Face's `tokenizer.json` and `tokenizer_config.json` for BERT's WordPiece, both ways.
 import { defaultNormalizer } from './pretokenize.js';
-import { CONTINUATION } from './wordpiece.js';
-import type { AddedToken, WordPiece, WordPieceOptions } from './wordpiece.js';
+import { CONTINUATION } from './bert-tokens.js';
+import type { AddedToken, WordPieceOptions } from './bert-tokens.js';
+import type { WordPiece } from './wordpiece.js';
 
 type Json = Record<string, unknown>;
 

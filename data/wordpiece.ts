@@ -1,27 +1,10 @@
 // WordPiece: text to token ids and back, equal to BERT's tokenizer (Wu et al. 2016; Devlin et al. 2019) as Hugging Face has it.
+import { CONTINUATION, DEFAULT_MAX_CHARS, SPECIAL_TOKENS } from './bert-tokens.js';
+import type { WordPieceOptions } from './bert-tokens.js';
 import { PreTokenizer, defaultNormalizer } from './pretokenize.js';
-import type { NormalizerOptions, WordSink } from './pretokenize.js';
+import type { WordSink } from './pretokenize.js';
 import { parseTokenizerJson } from './tokenizer-json.js';
 import { WordTable } from './word-table.js';
-
-export const CONTINUATION = '##';
-/** The five tokens that BERT cannot do without, in the order in which a trained vocabulary begins with them. */
-export const SPECIAL_TOKENS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] as const;
-
-/** A token that is found in the raw text, before any normalisation. */
-export interface AddedToken {
-  id: number;
-  content: string;
-  /** Special tokens are left out by `decode(ids, { skipSpecial: true })` and never masked. */
-  special: boolean;
-}
-
-export interface WordPieceOptions extends NormalizerOptions {
-  /** A word of more characters (code points) than this becomes [UNK]. Default 100. */
-  maxChars: number;
-  /** Tokens recognised in raw text. Default: the five of `SPECIAL_TOKENS`. */
-  added: readonly AddedToken[];
-}
 
 /** Words remembered with their ids; when so many are held, all are forgotten. Bounds the memory, not the speed. */
 const CACHE_WORDS = 1 << 16;
@@ -60,7 +43,7 @@ export class WordPiece {
     [this.pad, this.unk, this.cls, this.sep, this.mask] = SPECIAL_TOKENS.map((token) => this.require(token));
     this.options = {
       ...defaultNormalizer,
-      maxChars: 100,
+      maxChars: DEFAULT_MAX_CHARS,
       added: SPECIAL_TOKENS.map((content) => ({ id: this.require(content), content, special: true })),
       ...options,
     };
