@@ -1,5 +1,5 @@
 // Builds everything that users import: `node build.js` (with --tests, the tests as well, and no declarations).
-//   1. kernels/wasm/assembly/*.ts  -> dist/wasm/kernels.wasm   (AssemblyScript)
+//   1. kernels/wasm/assembly/*.ts  -> dist/wasm/kernels.wasm, kernels-relaxed.wasm   (AssemblyScript)
 //   2. the packages of `exports`   -> dist/node, dist/browser  (esbuild)
 //   3. declarations                -> dist/types               (tsc)
 import { execFileSync } from 'node:child_process';
@@ -11,15 +11,13 @@ const tests = process.argv.includes('--tests');
 const require = createRequire(import.meta.url);
 const run = (script, ...args) => execFileSync(process.execPath, [script, ...args], { stdio: 'inherit' });
 
-if (!tests || !existsSync('dist/wasm/kernels.wasm')) {
+if (!tests || !existsSync('dist/wasm/kernels-relaxed.wasm')) {
   for (const part of ['node', 'browser', 'types', 'chunks', 'tools', 'test', 'wasm'])
     rmSync(`dist/${part}`, { recursive: true, force: true });
-  run(
-    require.resolve('assemblyscript/bin/asc.js'),
-    'kernels/wasm/assembly/index.ts',
-    '--config',
-    'kernels/wasm/assembly/asconfig.json',
-  );
+  const compile = ['kernels/wasm/assembly/index.ts', '--config', 'kernels/wasm/assembly/asconfig.json'];
+  run(require.resolve('assemblyscript/bin/asc.js'), ...compile);
+  const relaxed = ['--enable', 'relaxed-simd', '--outFile', 'dist/wasm/kernels-relaxed.wasm'];
+  run(require.resolve('assemblyscript/bin/asc.js'), ...compile, ...relaxed);
 }
 
 const packages = { index: 'index.ts' };

@@ -1,10 +1,12 @@
 // The engine under the `wasm` backend: the compiled module, its heap, its threads, and matrix multiply on top.
-import wasm from '../../dist/wasm/kernels.wasm';
+import fused from '../../dist/wasm/kernels-relaxed.wasm';
+import plain from '../../dist/wasm/kernels.wasm';
 import { Heap } from './heap.js';
 import type { HeapOptions } from './heap.js';
 import { Pool, defaultThreads } from './pool.js';
 import { gemm, GEMM_BYTES } from './gemm.js';
 import type { Gemm } from './gemm.js';
+import { hasRelaxedSimd } from './relaxed.js';
 
 /** Scratch memory of each thread: a kernel may use all of it during one call, also around calls of `gemm`. */
 export const SCRATCH_BYTES = 1 << 20;
@@ -12,21 +14,29 @@ export const SCRATCH_BYTES = 1 << 20;
 export interface EngineOptions extends HeapOptions {
   /** Threads, the caller's included; default: as many as the machine offers. */
   threads?: number;
+  /** Whether to use relaxed SIMD, whose multiply-add is one instruction; default: where the host has it. */
+  relaxed?: boolean;
 }
 
 export class Engine {
   #workspace = { pointer: 0, bytes: 0 };
+  /** Rows of the register tile of `gemm`. */
+  readonly tileRows: number;
 
   private constructor(
     readonly heap: Heap,
     readonly pool: Pool,
-  ) {}
+    /** Whether a multiply and its add are one instruction, with one rounding. */
+    readonly relaxed: boolean,
+  ) {
+    this.tileRows = pool.constant('tileRows');
+  }
 
   /**
    * Compiles the kernels and starts the threads.
    * @throws where the host has no shared WebAssembly memory, naming what is missing
    */
-  static async open({ threads, maximumPages }: EngineOptions = {}): Promise<Engine> {
+  static async open({ threads, relaxed, maximumPages }: EngineOptions = {}): Promise<Engine> {
     const count = threads ?? (await defaultThreads());
     if (!Number.isInteger(count) || count < 1) {
       throw new Error(`engine: threads is ${count}: a whole number of at least 1 is needed`);
@@ -38,10 +48,11 @@ export class Engine {
       );
     }
     const heap = new Heap({ maximumPages });
-    const module = await WebAssembly.compile(wasm);
+    const fuses = relaxed ?? (await hasRelaxedSimd());
+    const module = await WebAssembly.compile(fuses ? fused : plain);
     const scratch = Array.from({ length: count }, () => heap.alloc(SCRATCH_BYTES + GEMM_BYTES));
     const pool = await Pool.open({ module, memory: heap.memory, scratch, scratchBytes: SCRATCH_BYTES });
-    return new Engine(heap, pool);
+    return new Engine(heap, pool, fuses);
   }
 
   get threads(): number {

@@ -2,11 +2,11 @@
 import type { Engine } from './engine.js';
 
 /** Columns of the register tile, as in assembly/gemm.ts. */
-const STRIP = 16;
-/** Most rows of a task: with 512 steps of k its packed block of A, 128 KiB, stays in the second-level cache. */
-const MAX_ROWS = 64;
-/** What the kernel `gemm` needs of each thread behind its scratch memory: a tile, and that block. */
-export const GEMM_BYTES = 128 + (MAX_ROWS / 2) * (512 * 8 + 64);
+const STRIP = 8;
+/** Most rows of a task: with 512 steps of k its packed block of A, 192 KiB, stays in the second-level cache. */
+const MAX_ROWS = 96;
+/** What the kernel `gemm` needs of each thread behind its scratch memory: a tile, and that block, in groups of 4 rows. */
+export const GEMM_BYTES = 256 + (MAX_ROWS / 4) * (512 * 16 + 64);
 /** Most bytes of B that are packed at once. */
 const WORKSPACE = 8 << 20;
 /** Multiply-adds below which another thread costs more than it brings. */
@@ -72,7 +72,7 @@ export function gemm(engine: Engine, problem: Gemm): void {
       const from = b + 4 * (first * strideB + column * (transB ? ldb : 1));
       launch('gemmPack', count * width, [from, 4 * ldb, 4 * strideB, Number(transB), packed, columns, k]);
 
-      const { rows, across } = cut(products, m, width, small ? 1 : engine.threads);
+      const { rows, across } = cut(products, m, width, small ? 1 : engine.threads, engine.tileRows);
       const tasks = products * Math.ceil(m / rows) * Math.ceil(width / across);
       const stridePacked = matrices === 1 ? 0 : width * stripBytes;
       launch('gemm', tasks, [
@@ -84,10 +84,11 @@ export function gemm(engine: Engine, problem: Gemm): void {
   }
 }
 
-/** Rows (even) and strips of a task: a block for the caches, smaller where that leaves the threads too few tasks. */
-function cut(batch: number, m: number, strips: number, threads: number): { rows: number; across: number } {
+/** Rows (whole tiles) and strips of a task: a block for the caches, smaller where that leaves the threads too few tasks. */
+function cut(batch: number, m: number, strips: number, threads: number, tile: number): { rows: number; across: number } {
   const wanted = threads === 1 ? 1 : 4 * threads;
-  const rowBlocks = Math.max(Math.ceil(m / MAX_ROWS), Math.min(Math.ceil(wanted / batch), Math.ceil(m / 32)));
-  const columnBlocks = Math.min(Math.ceil(wanted / (batch * rowBlocks)), Math.ceil(strips / 4));
-  return { rows: 2 * Math.ceil(m / (2 * rowBlocks)), across: Math.ceil(strips / columnBlocks) };
+  const most = tile * Math.floor(MAX_ROWS / tile);
+  const rowBlocks = Math.max(Math.ceil(m / most), Math.min(Math.ceil(wanted / batch), Math.ceil(m / 32)));
+  const columnBlocks = Math.min(Math.ceil(wanted / (batch * rowBlocks)), Math.ceil(strips / 8));
+  return { rows: tile * Math.ceil(m / (tile * rowBlocks)), across: Math.ceil(strips / columnBlocks) };
 }

@@ -107,6 +107,7 @@ function isNode(): boolean {
 /** Runs kernels of one module on the calling thread and a worker for each further thread. */
 export class Pool {
   readonly threads: number;
+  readonly #exports: WebAssembly.Exports;
   readonly #kernels = new Map<string, { index: number; call: Kernel }>();
   readonly #control = new SharedArrayBuffer(layout.bytes);
   readonly #cells = new Int32Array(this.#control);
@@ -117,9 +118,9 @@ export class Pool {
 
   private constructor({ module, memory, scratch, scratchBytes }: PoolOptions) {
     this.threads = scratch.length;
-    const exported = new WebAssembly.Instance(module, { env: { memory } }).exports;
+    this.#exports = new WebAssembly.Instance(module, { env: { memory } }).exports;
     WebAssembly.Module.exports(module).forEach(({ name }, index) => {
-      this.#kernels.set(name, { index, call: exported[name] as Kernel });
+      this.#kernels.set(name, { index, call: this.#exports[name] as Kernel });
     });
     this.runHere('setScratch', 0, [scratch[0], scratchBytes]);
   }
@@ -186,6 +187,11 @@ export class Pool {
       const bytes = new Uint8Array(this.#control, layout.messageByte, cells[layout.messageLength]);
       throw failure(name, cells[layout.failed], new TextDecoder().decode(bytes.slice()));
     }
+  }
+
+  /** The value of a global constant of the module. */
+  constant(name: string): number {
+    return (this.#exports[name] as WebAssembly.Global).value as number;
   }
 
   /** As run, on the calling thread alone: for work too small to share. */

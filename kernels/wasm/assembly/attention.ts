@@ -3,19 +3,21 @@
 // A task is a (sequence, head). Its scores are small enough for the second-level cache, taken a block of query rows at
 // a time, so nothing of size queries x keys is ever stored for later and no two tasks write the same cell. The contract is
 // that of kernels/library/attention.ts.
-import { gemm, gemmPack } from './gemm';
+import { gemm, gemmPack, tileRows } from './gemm';
 import { Lanes } from './lanes';
 import { Elementary } from './math';
 import { Dropout } from './random';
 import { scratch } from './scratch';
 import { LOG2_E, Softmax } from './softmax';
 
-/** Rows of a block of A that `gemm` packs at once. */
-const MC: i32 = 64;
+/** Rows of a block of A that `gemm` packs at once: whole tiles. */
+const MC: i32 = 16 * tileRows;
 /** Score of a hidden key, before the other part of it is added. */
 const HIDDEN: f32 = -1e9;
 /** The 16 bits of a word of `visible`, a vector of them for every four keys. */
 const BITS = memory.data<i32>([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768]);
+
+/** Words of 16 bits are hidden at once, so that many keys a row of scores is long. */
 function padded(n: i32): i32 {
   return (n + 15) & -16;
 }
@@ -38,7 +40,7 @@ function multiply(
 
 /** Packs op(B) [k, n] for `multiply`. */
 function pack(b: usize, ldb: usize, transposed: i32, packed: usize, n: i32, k: i32): void {
-  gemmPack(b, ldb, 0, transposed, packed, n, k, 0, (n + 15) / 16);
+  gemmPack(b, ldb, 0, transposed, packed, n, k, 0, (n + 7) / 8);
 }
 
 /** Four cells at a time. */
@@ -144,6 +146,8 @@ export function attention(
     if (start == stop) continue;
 
     const across = padded(keys);
+    // Strips are packed whole, and products with whole strips are faster.
+    const whole = (keys + 7) & -8;
     const lds = (<usize>across) << 2;
     const kT = area ? area + <usize>task * need : scratch;
     const values = kT + ((<usize>(across * width)) << 2);
@@ -154,7 +158,7 @@ export function attention(
     for (let row = start; row < stop; row += size) {
       const rows = min(size, stop - row);
       const offset = <usize>row * ld + column;
-      multiply(q + offset, ld, 0, kT, scores, lds, 0, rows, across, width);
+      multiply(q + offset, ld, 0, kT, scores, lds, 0, rows, whole, width);
       for (let i = 0; i < rows; i++) {
         const at = scores + <usize>i * lds;
         const r = row + i;
@@ -265,6 +269,8 @@ export function attentionGradient(
     const keys = <i32>load<f32>(kOffsets + (sequence << 2), 4) - keyStart;
 
     const across = padded(keys);
+    // Strips are packed whole, and products with whole strips are faster.
+    const whole = (keys + 7) & -8;
     const lds = (<usize>across) << 2;
     const kT = area ? area + <usize>task * need : scratch;
     const vT = kT + ((<usize>(across * width)) << 2);
@@ -284,8 +290,8 @@ export function attentionGradient(
     do {
       const rows = min(size, stop - row);
       const offset = <usize>row * ld + column;
-      multiply(q + offset, ld, 0, kT, scores, lds, 0, rows, across, width);
-      multiply(dy + offset, ld, 0, vT, slopes, lds, 0, rows, across, width);
+      multiply(q + offset, ld, 0, kT, scores, lds, 0, rows, whole, width);
+      multiply(dy + offset, ld, 0, vT, slopes, lds, 0, rows, whole, width);
       for (let i = 0; i < rows; i++) {
         const at = scores + <usize>i * lds;
         const r = row + i;

@@ -1,26 +1,34 @@
-// Matrix multiply in 128-bit SIMD, after Goto and van de Geijn (2008): packed panels around a register tile of 2 x 16.
+// Matrix multiply in 128-bit SIMD, after Goto and van de Geijn (2008): packed panels around a register tile of 6 x 8.
+import { Lanes } from './lanes';
 import { scratch, scratchBytes } from './scratch';
 
-/** Rows and columns of the register tile: 8 accumulators, 4 loads of B and 2 broadcasts of A fit V8's 15 registers. */
-const MR: i32 = 2;
-const NR: i32 = 16;
+/** Whether a multiply and its add are one instruction: how many registers a row of the tile needs depends on it. */
+const FUSED: bool = ASC_FEATURE_RELAXED_SIMD;
 /**
- * Longest stretch of k between two visits to C. A strip of B is then NR * KC * 4 = 32 KiB, as large as the first-level
- * cache; shorter strips, which leave room for A beside them, lose more by ending the inner loop more often.
+ * Rows and columns of the register tile. 12 sums, 2 vectors of B and a broadcast of A are the 15 registers that V8 gives
+ * out; without a fused multiply-add a product needs one more, and 4 rows are what fits.
+ */
+const MR: i32 = FUSED ? 6 : 4;
+const NR: i32 = 8;
+/** Rows of the register tile, for the host: the rows of a task are a multiple of it. */
+export const tileRows: i32 = MR;
+/**
+ * Longest stretch of k between two visits to C. A strip of B is then NR * KC * 4 = 16 KiB, half of the first-level cache,
+ * and the rows of A that meet it have the other half.
  */
 const KC: i32 = 512;
 /** Bytes of the memory below that hold one tile cut off by the border of C; the packed block of A follows. */
-const EDGE: usize = 128;
+const EDGE: usize = 256;
 
 /**
- * A cache line between two pairs of rows of the packed block of A: with 512 steps of k a pair is 4 KiB long, and the
- * pairs that packBlockTransposed writes side by side would all want the same few lines of the first-level cache.
+ * A cache line between two groups of rows of the packed block of A: with 512 steps of k a group is a multiple of 4 KiB
+ * long, and the groups that packBlockTransposed writes side by side would all want the same few lines of the cache.
  */
 const GAP: usize = 64;
 
-/** Bytes from one pair of rows of the packed block of A to the next. */
-function pairBytes(deep: i32): usize {
-  return (<usize>deep << 3) + GAP;
+/** Bytes from one group of MR rows of the packed block of A to the next. */
+function groupBytes(deep: i32): usize {
+  return <usize>(deep * MR * 4) + GAP;
 }
 
 /** Memory of this thread behind its scratch memory, so that kernels that call `gemm` have all of that to themselves. */
@@ -38,8 +46,8 @@ function depth(k: i32): i32 {
 }
 
 /**
- * Packs op(B) into strips of 16 columns: stretch by stretch of k, strip by strip, row by row; the columns that the last
- * strip lacks are zero. One task packs one strip of one matrix over all of k; tasks = batch * ceil(n / 16).
+ * Packs op(B) into strips of 8 columns: stretch by stretch of k, strip by strip, row by row; the columns that the last
+ * strip lacks are zero. One task packs one strip of one matrix over all of k; tasks = batch * ceil(n / 8).
  * b is K x N (or N x K if transposed) with rows ldb bytes apart, matrices strideB bytes apart.
  */
 export function gemmPack(
@@ -78,8 +86,6 @@ function packRows(from: usize, ld: usize, to: usize, columns: i32, rows: i32): v
     for (let r = 0; r < rows; r++) {
       v128.store(to, v128.load(from));
       v128.store(to, v128.load(from, 16), 16);
-      v128.store(to, v128.load(from, 32), 32);
-      v128.store(to, v128.load(from, 48), 48);
       from += ld;
       to += NR * 4;
     }
@@ -114,9 +120,9 @@ function packColumns(from: usize, ld: usize, to: usize, columns: i32, rows: i32)
         const lo23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
         const hi23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
         v128.store(t, v128.shuffle<i64>(lo01, lo23, 0, 2));
-        v128.store(t, v128.shuffle<i64>(lo01, lo23, 1, 3), 64);
-        v128.store(t, v128.shuffle<i64>(hi01, hi23, 0, 2), 128);
-        v128.store(t, v128.shuffle<i64>(hi01, hi23, 1, 3), 192);
+        v128.store(t, v128.shuffle<i64>(lo01, lo23, 1, 3), 32);
+        v128.store(t, v128.shuffle<i64>(hi01, hi23, 0, 2), 64);
+        v128.store(t, v128.shuffle<i64>(hi01, hi23, 1, 3), 96);
       }
     }
     for (; r < rows; r++) {
@@ -129,9 +135,9 @@ function packColumns(from: usize, ld: usize, to: usize, columns: i32, rows: i32)
 }
 
 /**
- * C (+)= op(A) * op(B) + bias for a batch, B packed by gemmPack. One task computes a block of `mc` rows (even) and `nc`
- * columns (a multiple of 16) of one C; tasks = batch * ceil(m / mc) * ceil(n / nc), columns fastest. mc is 64 at most,
- * for which the host leaves room in `own`. Strides are in bytes; bias 0 means none.
+ * C (+)= op(A) * op(B) + bias for a batch, B packed by gemmPack. One task computes a block of `mc` rows (a multiple of MR)
+ * and `nc` columns (a multiple of 8) of one C; tasks = batch * ceil(m / mc) * ceil(n / nc), columns fastest. mc is 96 at
+ * most, for which the host leaves room in `own`. Strides are in bytes; bias 0 means none.
  */
 export function gemm(
   a: usize,
@@ -187,86 +193,85 @@ export function gemm(
   }
 }
 
-/** A as stored: pairs of rows are interleaved, a0[0] a1[0] a0[1] a1[1] ...; an odd last row is paired with zeros. */
+/** A as stored: the rows of a group are interleaved, a0[0] a1[0] ... a5[0] a0[1] ...; rows that the last lacks are zero. */
 function packBlock(from: usize, ld: usize, to: usize, rows: i32, deep: i32): void {
+  const size = groupBytes(deep);
   for (let i = 0; i < rows; i += MR) {
-    const pair = i + 1 < rows;
-    const next = pair ? from + ld : from;
+    const count = min(MR, rows - i);
     let p = 0;
-    if (pair) {
-      for (; p + 4 <= deep; p += 4) {
-        const x0 = v128.load(from + (p << 2));
-        const x1 = v128.load(next + (p << 2));
-        v128.store(to, v128.shuffle<f32>(x0, x1, 0, 4, 1, 5));
-        v128.store(to, v128.shuffle<f32>(x0, x1, 2, 6, 3, 7), 16);
-        to += 32;
+    if (count == MR) for (; p + 4 <= deep; p += 4) packSteps(from + (p << 2), ld, to + (<usize>(p * MR) << 2));
+    for (; p < deep; p++) {
+      for (let r = 0; r < MR; r++) {
+        const value: f32 = r < count ? load<f32>(from + <usize>r * ld + (p << 2)) : 0;
+        store<f32>(to + (<usize>(p * MR + r) << 2), value);
       }
     }
-    for (; p < deep; p++) {
-      store<f32>(to, load<f32>(from + (p << 2)));
-      store<f32>(to, pair ? load<f32>(next + (p << 2)) : 0, 4);
-      to += 8;
-    }
-    to += GAP;
-    from = next + ld;
+    from += <usize>MR * ld;
+    to += size;
+  }
+}
+
+/** A group of rows at four steps of k: a 4 x 4 block turned in registers, and two rows more beside it. */
+function packSteps(x: usize, ld: usize, to: usize): void {
+  const step: usize = MR << 2;
+  const x0 = v128.load(x);
+  const x1 = v128.load(x + ld);
+  x += ld << 1;
+  const x2 = v128.load(x);
+  const x3 = v128.load(x + ld);
+  const lo01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5);
+  const hi01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
+  const lo23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
+  const hi23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<i64>(lo01, lo23, 0, 2));
+  v128.store(to + step, v128.shuffle<i64>(lo01, lo23, 1, 3));
+  v128.store(to + 2 * step, v128.shuffle<i64>(hi01, hi23, 0, 2));
+  v128.store(to + 3 * step, v128.shuffle<i64>(hi01, hi23, 1, 3));
+  if (MR == 6) {
+    x += ld << 1;
+    const x4 = v128.load(x);
+    const x5 = v128.load(x + ld);
+    const lo45 = v128.shuffle<f32>(x4, x5, 0, 4, 1, 5);
+    const hi45 = v128.shuffle<f32>(x4, x5, 2, 6, 3, 7);
+    v128.store64_lane(to, lo45, 0, 16);
+    v128.store64_lane(to + step, lo45, 1, 16);
+    v128.store64_lane(to + 2 * step, hi45, 0, 16);
+    v128.store64_lane(to + 3 * step, hi45, 1, 16);
   }
 }
 
 /**
- * A transposed: a row of k in memory holds the block's rows side by side, two of which are a pair already. Taken in
- * tiles of 8 steps of k by 16 rows: full cache lines are read, from 8 rows that the hardware can follow, and written.
+ * A transposed: a row of k in memory holds the rows of a group side by side already. Taken in tiles of 8 steps of k: the
+ * groups that share a cache line find it in the first-level cache.
  */
 function packBlockTransposed(from: usize, ld: usize, to: usize, rows: i32, deep: i32): void {
-  const size = pairBytes(deep);
+  const size = groupBytes(deep);
   for (let p = 0; p < deep; p += 8) {
     const steps = min(8, deep - p);
     let x = from;
     let t = to;
-    let i = 0;
-    for (; i + 16 <= rows; i += 16) {
-      packTileTransposed(x, ld, t, size, steps);
-      x += 64;
-      t += size << 3;
-    }
-    for (; i < rows; i += MR) {
-      const paired = i + 1 < rows;
+    for (let i = 0; i < rows; i += MR) {
+      const count = min(MR, rows - i);
+      let y = x;
       for (let r = 0; r < steps; r++) {
-        const y = x + <usize>r * ld;
-        store<f32>(t + (r << 3), load<f32>(y));
-        store<f32>(t + (r << 3), paired ? load<f32>(y, 4) : 0, 4);
+        const z = t + (<usize>(r * MR) << 2);
+        if (count == MR) {
+          v128.store(z, v128.load(y));
+          if (MR == 6) store<u64>(z, load<u64>(y, 16), 16);
+        } else {
+          for (let c = 0; c < MR; c++) store<f32>(z + (c << 2), c < count ? load<f32>(y + (c << 2)) : 0);
+        }
+        y += ld;
       }
-      x += 8;
+      x += MR << 2;
       t += size;
     }
     from += ld << 3;
-    to += 64;
+    to += 8 * MR * 4;
   }
 }
 
-/** 16 rows of A at `steps` steps of k: eight pairs, `size` bytes apart. */
-function packTileTransposed(x: usize, ld: usize, to: usize, size: usize, steps: i32): void {
-  let r = 0;
-  for (; r + 2 <= steps; r += 2) {
-    const y = x + ld;
-    packPairs(x, y, to, size);
-    packPairs(x + 16, y + 16, to + 2 * size, size);
-    packPairs(x + 32, y + 32, to + 4 * size, size);
-    packPairs(x + 48, y + 48, to + 6 * size, size);
-    x = y + ld;
-    to += 16;
-  }
-  if (r < steps) for (let pair: usize = 0; pair < 8; pair++) store<u64>(to + pair * size, load<u64>(x + (pair << 3)));
-}
-
-/** Four rows of A at two steps of k, x and y: two pairs, each to its own place. */
-function packPairs(x: usize, y: usize, to: usize, size: usize): void {
-  const first = v128.load(x);
-  const second = v128.load(y);
-  v128.store(to, v128.shuffle<i64>(first, second, 0, 2));
-  v128.store(to + size, v128.shuffle<i64>(first, second, 1, 3));
-}
-
-/** All row pairs of the packed block of A times the strip of B that lies `at` bytes into `packed`. */
+/** All groups of rows of the packed block of A times the strip of B that lies `at` bytes into `packed`. */
 function multiplyStrip(
   deep: i32,
   packed: usize,
@@ -280,14 +285,14 @@ function multiplyStrip(
 ): void {
   let a: usize = EDGE;
   for (let i = 0; i < rows; i += MR) {
-    if (columns == NR && i + 1 < rows) {
+    if (columns == NR && i + MR <= rows) {
       multiplyTile(deep, a, packed, at, c, ldc, add, bias);
     } else {
-      multiplyTile(deep, a, packed, at, own(), 64, 0, 0);
+      multiplyTile(deep, a, packed, at, own(), NR * 4, 0, 0);
       storeEdge(c, ldc, min(MR, rows - i), columns, add, bias);
     }
-    a += pairBytes(deep);
-    c += ldc << 1;
+    a += groupBytes(deep);
+    c += ldc * MR;
   }
 }
 
@@ -296,7 +301,7 @@ function storeEdge(c: usize, ldc: usize, rows: i32, columns: i32, add: i32, bias
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
       const to = c + <usize>i * ldc + (j << 2);
-      let value = load<f32>(own() + (i << 6) + (j << 2));
+      let value = load<f32>(own() + ((i * NR + j) << 2));
       if (add) value = load<f32>(to) + value;
       if (bias) value = value + load<f32>(bias + (j << 2));
       store<f32>(to, value);
@@ -304,11 +309,28 @@ function storeEdge(c: usize, ldc: usize, rows: i32, columns: i32, add: i32, bias
   }
 }
 
+class Tile {
+  /** One row of sums, `to` in C. */
+  @inline static store(to: usize, c0: v128, c1: v128, add: i32, bias: usize): void {
+    if (add) {
+      c0 = f32x4.add(v128.load(to), c0);
+      c1 = f32x4.add(v128.load(to, 16), c1);
+    }
+    if (bias) {
+      c0 = f32x4.add(c0, v128.load(bias));
+      c1 = f32x4.add(c1, v128.load(bias, 16));
+    }
+    v128.store(to, c0);
+    v128.store(to, c1, 16);
+  }
+}
+
 /**
- * The register tile: 2 rows of A, `from` bytes into `own`, times the strip of B over `deep` steps of k.
+ * The register tile: MR rows of A, `from` bytes into `own`, times the strip of B over `deep` steps of k.
  * Written for V8, whose machine code was read (docs/design/gemm.md): pointers that start as a sum need no
- * zero-extension in the loop, a loop that ends at the bottom has the address of the second broadcast computed once
- * before it, and the exit between two steps keeps the loads of the second from being moved up and spilled.
+ * zero-extension in the loop; a loop that ends at the bottom has addresses computed once before it; and V8 moves all loads
+ * of a block to its top, where they want more registers than there are, so that the comparisons of b with small odd
+ * numbers, which no address equals, cut the step into blocks of one load each.
  */
 function multiplyTile(
   deep: i32,
@@ -322,82 +344,92 @@ function multiplyTile(
 ): void {
   let c00 = f32x4.splat(0);
   let c01 = f32x4.splat(0);
-  let c02 = f32x4.splat(0);
-  let c03 = f32x4.splat(0);
   let c10 = f32x4.splat(0);
   let c11 = f32x4.splat(0);
-  let c12 = f32x4.splat(0);
-  let c13 = f32x4.splat(0);
+  let c20 = f32x4.splat(0);
+  let c21 = f32x4.splat(0);
+  let c30 = f32x4.splat(0);
+  let c31 = f32x4.splat(0);
+  let c40 = f32x4.splat(0);
+  let c41 = f32x4.splat(0);
+  let c50 = f32x4.splat(0);
+  let c51 = f32x4.splat(0);
   if (deep > 0) {
     let a = own() + from;
     let b = packed + at;
-    const end = a + (<usize>deep << 3);
+    const end = a + (<usize>(deep * MR) << 2);
     do {
-      let a0 = v128.load32_splat(a);
-      let a1 = v128.load32_splat(a, 4);
       let b0 = v128.load(b);
-      c00 = f32x4.add(c00, f32x4.mul(a0, b0));
-      c10 = f32x4.add(c10, f32x4.mul(a1, b0));
       let b1 = v128.load(b, 16);
-      c01 = f32x4.add(c01, f32x4.mul(a0, b1));
-      c11 = f32x4.add(c11, f32x4.mul(a1, b1));
-      let b2 = v128.load(b, 32);
-      c02 = f32x4.add(c02, f32x4.mul(a0, b2));
-      c12 = f32x4.add(c12, f32x4.mul(a1, b2));
-      let b3 = v128.load(b, 48);
-      c03 = f32x4.add(c03, f32x4.mul(a0, b3));
-      c13 = f32x4.add(c13, f32x4.mul(a1, b3));
-      a += 8;
+      let x = v128.load32_splat(a);
+      c00 = Lanes.madd(x, b0, c00);
+      c01 = Lanes.madd(x, b1, c01);
+      if (b == 1) break;
+      x = v128.load32_splat(a, 4);
+      c10 = Lanes.madd(x, b0, c10);
+      c11 = Lanes.madd(x, b1, c11);
+      if (b == 3) break;
+      x = v128.load32_splat(a, 8);
+      c20 = Lanes.madd(x, b0, c20);
+      c21 = Lanes.madd(x, b1, c21);
+      if (b == 5) break;
+      x = v128.load32_splat(a, 12);
+      c30 = Lanes.madd(x, b0, c30);
+      c31 = Lanes.madd(x, b1, c31);
+      if (MR == 6) {
+        if (b == 7) break;
+        x = v128.load32_splat(a, 16);
+        c40 = Lanes.madd(x, b0, c40);
+        c41 = Lanes.madd(x, b1, c41);
+        if (b == 9) break;
+        x = v128.load32_splat(a, 20);
+        c50 = Lanes.madd(x, b0, c50);
+        c51 = Lanes.madd(x, b1, c51);
+      }
+      a += MR << 2;
       if (a == end) break;
-      a0 = v128.load32_splat(a);
-      a1 = v128.load32_splat(a, 4);
-      b0 = v128.load(b, 64);
-      c00 = f32x4.add(c00, f32x4.mul(a0, b0));
-      c10 = f32x4.add(c10, f32x4.mul(a1, b0));
-      b1 = v128.load(b, 80);
-      c01 = f32x4.add(c01, f32x4.mul(a0, b1));
-      c11 = f32x4.add(c11, f32x4.mul(a1, b1));
-      b2 = v128.load(b, 96);
-      c02 = f32x4.add(c02, f32x4.mul(a0, b2));
-      c12 = f32x4.add(c12, f32x4.mul(a1, b2));
-      b3 = v128.load(b, 112);
-      c03 = f32x4.add(c03, f32x4.mul(a0, b3));
-      c13 = f32x4.add(c13, f32x4.mul(a1, b3));
-      a += 8;
-      b += 128;
+      b0 = v128.load(b, 32);
+      b1 = v128.load(b, 48);
+      x = v128.load32_splat(a);
+      c00 = Lanes.madd(x, b0, c00);
+      c01 = Lanes.madd(x, b1, c01);
+      if (b == 11) break;
+      x = v128.load32_splat(a, 4);
+      c10 = Lanes.madd(x, b0, c10);
+      c11 = Lanes.madd(x, b1, c11);
+      if (b == 13) break;
+      x = v128.load32_splat(a, 8);
+      c20 = Lanes.madd(x, b0, c20);
+      c21 = Lanes.madd(x, b1, c21);
+      if (b == 15) break;
+      x = v128.load32_splat(a, 12);
+      c30 = Lanes.madd(x, b0, c30);
+      c31 = Lanes.madd(x, b1, c31);
+      if (MR == 6) {
+        if (b == 17) break;
+        x = v128.load32_splat(a, 16);
+        c40 = Lanes.madd(x, b0, c40);
+        c41 = Lanes.madd(x, b1, c41);
+        if (b == 19) break;
+        x = v128.load32_splat(a, 20);
+        c50 = Lanes.madd(x, b0, c50);
+        c51 = Lanes.madd(x, b1, c51);
+      }
+      a += MR << 2;
+      b += 64;
     } while (a != end);
   }
-  const d = c + ldc;
-  if (add) {
-    c00 = f32x4.add(v128.load(c), c00);
-    c01 = f32x4.add(v128.load(c, 16), c01);
-    c02 = f32x4.add(v128.load(c, 32), c02);
-    c03 = f32x4.add(v128.load(c, 48), c03);
-    c10 = f32x4.add(v128.load(d), c10);
-    c11 = f32x4.add(v128.load(d, 16), c11);
-    c12 = f32x4.add(v128.load(d, 32), c12);
-    c13 = f32x4.add(v128.load(d, 48), c13);
+  Tile.store(c, c00, c01, add, bias);
+  c += ldc;
+  Tile.store(c, c10, c11, add, bias);
+  c += ldc;
+  Tile.store(c, c20, c21, add, bias);
+  c += ldc;
+  Tile.store(c, c30, c31, add, bias);
+  c += ldc;
+  if (MR == 6) {
+    Tile.store(c, c40, c41, add, bias);
+    c += ldc;
+    Tile.store(c, c50, c51, add, bias);
   }
-  if (bias) {
-    const e0 = v128.load(bias);
-    const e1 = v128.load(bias, 16);
-    const e2 = v128.load(bias, 32);
-    const e3 = v128.load(bias, 48);
-    c00 = f32x4.add(c00, e0);
-    c01 = f32x4.add(c01, e1);
-    c02 = f32x4.add(c02, e2);
-    c03 = f32x4.add(c03, e3);
-    c10 = f32x4.add(c10, e0);
-    c11 = f32x4.add(c11, e1);
-    c12 = f32x4.add(c12, e2);
-    c13 = f32x4.add(c13, e3);
-  }
-  v128.store(c, c00);
-  v128.store(c, c01, 16);
-  v128.store(c, c02, 32);
-  v128.store(c, c03, 48);
-  v128.store(d, c10);
-  v128.store(d, c11, 16);
-  v128.store(d, c12, 32);
-  v128.store(d, c13, 48);
 }

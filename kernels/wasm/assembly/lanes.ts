@@ -9,8 +9,9 @@ export class Lanes {
     return v128.load32_splat(address);
   }
 
-  /** a b + c, in two roundings. */
+  /** a b + c, in one rounding where the module has relaxed SIMD, else in two. */
   @inline static madd(a: v128, b: v128, c: v128): v128 {
+    if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
     return f32x4.add(f32x4.mul(a, b), c);
   }
 
