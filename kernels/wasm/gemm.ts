@@ -1,12 +1,14 @@
 // The host side of matrix multiply: how a product is cut into launches and tasks. The arithmetic is assembly/gemm.ts.
 import type { Engine } from './engine.js';
 
-/** Columns of the register tile, as in assembly/gemm.ts. */
+/** Columns of the register tile, strips that one task packs, and the longest stretch of k, as in assembly/gemm.ts. */
 const STRIP = 8;
+const GROUP = 8;
+const KC = 512;
 /** Most rows of a task: with 512 steps of k its packed block of A, 192 KiB, stays in the second-level cache. */
 const MAX_ROWS = 96;
 /** What the kernel `gemm` needs of each thread behind its scratch memory: a tile, and that block, in groups of 4 rows. */
-export const GEMM_BYTES = 256 + (MAX_ROWS / 4) * (512 * 16 + 64);
+export const GEMM_BYTES = 256 + (MAX_ROWS / 4) * (KC * 16 + 64);
 /** Most bytes of B that are packed at once. */
 const WORKSPACE = 8 << 20;
 /** Multiply-adds below which another thread costs more than it brings. */
@@ -70,7 +72,8 @@ export function gemm(engine: Engine, problem: Gemm): void {
         small ? engine.pool.runHere(name, tasks, args) : engine.run(name, tasks, args);
 
       const from = b + 4 * (first * strideB + column * (transB ? ldb : 1));
-      launch('gemmPack', count * width, [from, 4 * ldb, 4 * strideB, Number(transB), packed, columns, k]);
+      const groups = Math.ceil(width / GROUP) * Math.max(1, Math.ceil(k / KC));
+      launch('gemmPack', count * groups, [from, 4 * ldb, 4 * strideB, Number(transB), packed, columns, k]);
 
       const { rows, across } = cut(products, m, width, small ? 1 : engine.threads, engine.tileRows);
       const tasks = products * Math.ceil(m / rows) * Math.ceil(width / across);

@@ -3,7 +3,7 @@
 // A task is a (sequence, head). Its scores are small enough for the second-level cache, taken a block of query rows at
 // a time, so nothing of size queries x keys is ever stored for later and no two tasks write the same cell. The contract is
 // that of kernels/library/attention.ts.
-import { gemm, gemmPack, tileRows } from './gemm';
+import { gemm, gemmPack, packTasks, tileRows } from './gemm';
 import { Lanes } from './lanes';
 import { Elementary } from './math';
 import { Dropout } from './random';
@@ -38,9 +38,9 @@ function multiply(
   gemm(a, lda, 0, transposed, packed, 0, c, ldc, 0, 0, accumulate, m, n, k, MC, padded(n), 0, (m + MC - 1) / MC);
 }
 
-/** Packs op(B) [k, n] for `multiply`. */
+/** Packs op(B) [k, n] for `multiply`; all stretches of k and all strips. */
 function pack(b: usize, ldb: usize, transposed: i32, packed: usize, n: i32, k: i32): void {
-  gemmPack(b, ldb, 0, transposed, packed, n, k, 0, (n + 7) / 8);
+  gemmPack(b, ldb, 0, transposed, packed, n, k, 0, packTasks(n, k));
 }
 
 /** Four cells at a time. */

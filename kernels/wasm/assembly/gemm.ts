@@ -17,6 +17,8 @@ export const tileRows: i32 = MR;
  * and the rows of A that meet it have the other half.
  */
 const KC: i32 = 512;
+/** Strips that a task packs. */
+const GROUP: i32 = 8;
 /** Bytes of the memory below that hold one tile cut off by the border of C; the packed block of A follows. */
 const EDGE: usize = 256;
 
@@ -47,7 +49,8 @@ function depth(k: i32): i32 {
 
 /**
  * Packs op(B) into strips of 8 columns: stretch by stretch of k, strip by strip, row by row; the columns that the last
- * strip lacks are zero. One task packs one strip of one matrix over all of k; tasks = batch * ceil(n / 8).
+ * strip lacks are zero. One task packs 8 strips of one matrix over one stretch: whole cache lines of B are read once, and
+ * written once; tasks = batch * (stretches of k) * ceil(n / 64).
  * b is K x N (or N x K if transposed) with rows ldb bytes apart, matrices strideB bytes apart.
  */
 export function gemmPack(
@@ -62,74 +65,103 @@ export function gemmPack(
   end: i32,
 ): void {
   const strips = (n + NR - 1) / NR;
+  const groups = (strips + GROUP - 1) / GROUP;
   const kc = depth(k);
+  const stretches = max(1, (k + KC - 1) / KC);
   for (let task = begin; task < end; task++) {
-    const matrix = task / strips;
-    const strip = task % strips;
-    const column = strip * NR;
-    const columns = min(NR, n - column);
-    const source = b + <usize>matrix * strideB + <usize>column * (transposed ? ldb : 4);
-    const target = packed + ((<usize>matrix * <usize>strips * <usize>k * NR) << 2);
-    for (let p = 0; p < k; p += kc) {
-      const rows = min(kc, k - p);
-      const to = target + ((<usize>(p * strips + strip * rows) * NR) << 2);
-      const from = source + <usize>p * (transposed ? 4 : ldb);
-      if (transposed) packColumns(from, ldb, to, columns, rows);
-      else packRows(from, ldb, to, columns, rows);
-    }
+    const group = task % groups;
+    const rest = task / groups;
+    const p = (rest % stretches) * kc;
+    const matrix = rest / stretches;
+    const rows = min(kc, k - p);
+    const first = group * GROUP;
+    const column = first * NR;
+    const from = b + <usize>matrix * strideB + (transposed ? <usize>column * ldb + (p << 2) : <usize>p * ldb + (column << 2));
+    const to = packed + ((<usize>matrix * <usize>strips * <usize>k * NR + <usize>(p * strips + first * rows) * NR) << 2);
+    const columns = min(GROUP * NR, n - column);
+    if (transposed) packColumns(from, ldb, to, columns, rows);
+    else packRows(from, ldb, to, columns, rows);
   }
 }
 
-/** B as stored: a row of k holds the strip's columns side by side. */
+/** Tasks of `gemmPack` for one matrix. */
+export function packTasks(n: i32, k: i32): i32 {
+  return ((k + KC - 1) / KC) * ((n + GROUP * NR - 1) / (GROUP * NR));
+}
+
+/** B as stored: two rows of k at a time, which are a cache line of a strip. */
 function packRows(from: usize, ld: usize, to: usize, columns: i32, rows: i32): void {
-  if (columns == NR) {
-    for (let r = 0; r < rows; r++) {
-      v128.store(to, v128.load(from));
-      v128.store(to, v128.load(from, 16), 16);
-      from += ld;
-      to += NR * 4;
+  const strip = <usize>rows * NR * 4;
+  for (let r = 0; r < rows; r += 2) {
+    const pair = r + 1 < rows;
+    let x = from;
+    let t = to;
+    let c = 0;
+    if (pair) {
+      for (; c + NR <= columns; c += NR) {
+        const y = x + ld;
+        v128.store(t, v128.load(x));
+        v128.store(t, v128.load(x, 16), 16);
+        v128.store(t, v128.load(y), 32);
+        v128.store(t, v128.load(y, 16), 48);
+        x += NR * 4;
+        t += strip;
+      }
     }
-    return;
-  }
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < NR; c++) store<f32>(to + (c << 2), c < columns ? load<f32>(from + (c << 2)) : 0);
-    from += ld;
-    to += NR * 4;
+    for (; c < columns; c += NR) {
+      packRow(x, t, columns - c);
+      if (pair) packRow(x + ld, t + NR * 4, columns - c);
+      x += NR * 4;
+      t += strip;
+    }
+    from += ld << 1;
+    to += 2 * NR * 4;
   }
 }
 
-/** B transposed: each of the strip's columns lies along a row in memory; 4 x 4 blocks are turned in registers. */
+/** A row of a strip, of which B has `columns`. */
+function packRow(from: usize, to: usize, columns: i32): void {
+  for (let c = 0; c < NR; c++) store<f32>(to + (c << 2), c < columns ? load<f32>(from + (c << 2)) : 0);
+}
+
+/** B transposed: each column lies along a row in memory; 4 x 4 blocks are turned in registers. */
 function packColumns(from: usize, ld: usize, to: usize, columns: i32, rows: i32): void {
-  for (let c = 0; c < NR; c += 4) {
-    const p0 = from + <usize>c * ld;
-    const target = to + (c << 2);
-    let r = 0;
-    if (c + 4 <= columns) {
-      const p1 = p0 + ld;
-      const p2 = p1 + ld;
-      const p3 = p2 + ld;
-      for (; r + 4 <= rows; r += 4) {
-        const o = (<usize>r) << 2;
-        const t = target + ((<usize>r * NR) << 2);
-        const x0 = v128.load(p0 + o);
-        const x1 = v128.load(p1 + o);
-        const x2 = v128.load(p2 + o);
-        const x3 = v128.load(p3 + o);
-        const lo01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5);
-        const hi01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
-        const lo23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
-        const hi23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
-        v128.store(t, v128.shuffle<i64>(lo01, lo23, 0, 2));
-        v128.store(t, v128.shuffle<i64>(lo01, lo23, 1, 3), 32);
-        v128.store(t, v128.shuffle<i64>(hi01, hi23, 0, 2), 64);
-        v128.store(t, v128.shuffle<i64>(hi01, hi23, 1, 3), 96);
-      }
+  for (let c = 0; c < columns; c += NR) {
+    packFour(from, ld, to, columns - c, rows);
+    packFour(from + (ld << 2), ld, to + 16, columns - c - 4, rows);
+    from += ld * NR;
+    to += <usize>rows * NR * 4;
+  }
+}
+
+/** Half the columns of a strip, of which B has `columns`. */
+function packFour(from: usize, ld: usize, to: usize, columns: i32, rows: i32): void {
+  let r = 0;
+  if (columns >= 4) {
+    const p1 = from + ld;
+    const p2 = p1 + ld;
+    const p3 = p2 + ld;
+    for (; r + 4 <= rows; r += 4) {
+      const o = (<usize>r) << 2;
+      const t = to + ((<usize>r * NR) << 2);
+      const x0 = v128.load(from + o);
+      const x1 = v128.load(p1 + o);
+      const x2 = v128.load(p2 + o);
+      const x3 = v128.load(p3 + o);
+      const lo01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5);
+      const hi01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
+      const lo23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
+      const hi23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
+      v128.store(t, v128.shuffle<i64>(lo01, lo23, 0, 2));
+      v128.store(t, v128.shuffle<i64>(lo01, lo23, 1, 3), 32);
+      v128.store(t, v128.shuffle<i64>(hi01, hi23, 0, 2), 64);
+      v128.store(t, v128.shuffle<i64>(hi01, hi23, 1, 3), 96);
     }
-    for (; r < rows; r++) {
-      for (let i = 0; i < 4; i++) {
-        const value: f32 = c + i < columns ? load<f32>(p0 + <usize>i * ld + ((<usize>r) << 2)) : 0;
-        store<f32>(target + ((<usize>r * NR) << 2) + (i << 2), value);
-      }
+  }
+  for (; r < rows; r++) {
+    for (let i = 0; i < 4; i++) {
+      const value: f32 = i < columns ? load<f32>(from + <usize>i * ld + ((<usize>r) << 2)) : 0;
+      store<f32>(to + ((<usize>r * NR + i) << 2), value);
     }
   }
 }
