@@ -5,8 +5,8 @@ import type { Engine } from './engine.js';
 const STRIP = 8;
 const GROUP = 8;
 const KC = 512;
-/** Most rows of a task: with 512 steps of k its packed block of A, 192 KiB, stays in the second-level cache. */
-const MAX_ROWS = 96;
+/** Most rows of a task: with 512 steps of k its packed block of A, 384 KiB, stays in the second-level cache. */
+const MAX_ROWS = 192;
 /** What the kernel `gemm` needs of each thread behind its scratch memory: a tile, and that block, in groups of 4 rows. */
 export const GEMM_BYTES = 256 + (MAX_ROWS / 4) * (KC * 16 + 64);
 /** Most bytes of B that are packed at once. */
@@ -87,11 +87,20 @@ export function gemm(engine: Engine, problem: Gemm): void {
   }
 }
 
-/** Rows (whole tiles) and strips of a task: a block for the caches, smaller where that leaves the threads too few tasks. */
+/**
+ * Rows (whole tiles) and strips of a task. Of all heights that the caches allow, the one whose slowest thread is done first,
+ * where a task costs a quarter of a row of tiles by itself, and a thread may be a quarter of a task late; columns are cut
+ * only where rows are too few for all threads.
+ */
 function cut(batch: number, m: number, strips: number, threads: number, tile: number): { rows: number; across: number } {
-  const wanted = threads === 1 ? 1 : 4 * threads;
-  const most = tile * Math.floor(MAX_ROWS / tile);
-  const rowBlocks = Math.max(Math.ceil(m / most), Math.min(Math.ceil(wanted / batch), Math.ceil(m / 32)));
-  const columnBlocks = Math.min(Math.ceil(wanted / (batch * rowBlocks)), Math.ceil(strips / 8));
-  return { rows: tile * Math.ceil(m / (tile * rowBlocks)), across: Math.ceil(strips / columnBlocks) };
+  const high = Math.ceil(m / tile);
+  let best = { tiles: 1, time: Infinity };
+  for (let tiles = 1; tiles <= Math.min(high, Math.floor(MAX_ROWS / tile)); tiles++) {
+    const tasks = (batch * Math.ceil(high / tiles)) / threads;
+    const time = threads === 1 ? tasks : Math.ceil(tasks) * (tiles + 1 / 4) + tiles / 4;
+    if (time < best.time) best = { tiles, time };
+  }
+  const rowBlocks = Math.ceil(high / best.tiles);
+  const columnBlocks = threads === 1 ? 1 : Math.min(Math.ceil((2 * threads) / (batch * rowBlocks)), Math.ceil(strips / 8));
+  return { rows: tile * best.tiles, across: Math.ceil(strips / columnBlocks) };
 }

@@ -168,7 +168,7 @@ function packFour(from: usize, ld: usize, to: usize, columns: i32, rows: i32): v
 
 /**
  * C (+)= op(A) * op(B) + bias for a batch, B packed by gemmPack. One task computes a block of `mc` rows (a multiple of MR)
- * and `nc` columns (a multiple of 8) of one C; tasks = batch * ceil(m / mc) * ceil(n / nc), columns fastest. mc is 96 at
+ * and `nc` columns (a multiple of 8) of one C; tasks = batch * ceil(m / mc) * ceil(n / nc), columns fastest. mc is 192 at
  * most, for which the host leaves room in `own`. Strides are in bytes; bias 0 means none.
  */
 export function gemm(
@@ -331,6 +331,11 @@ function multiplyStrip(
 /** A tile that C cuts off: computed whole elsewhere, its inner part added as multiplyTile would. */
 function storeEdge(c: usize, ldc: usize, rows: i32, columns: i32, add: i32, bias: usize): void {
   for (let i = 0; i < rows; i++) {
+    if (columns == NR) {
+      const from = own() + ((i * NR) << 2);
+      Tile.store(c + <usize>i * ldc, v128.load(from), v128.load(from, 16), add, bias);
+      continue;
+    }
     for (let j = 0; j < columns; j++) {
       const to = c + <usize>i * ldc + (j << 2);
       let value = load<f32>(own() + ((i * NR + j) << 2));
