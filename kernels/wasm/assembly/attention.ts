@@ -3,9 +3,10 @@
 // A task is a (sequence, head). Its scores are small enough for the second-level cache, taken a block of query rows at
 // a time, so nothing of size queries x keys is ever stored for later and no two tasks write the same cell. The contract is
 // that of kernels/library/attention.ts.
-import { gemm, gemmPack, packTasks, tileRows } from './gemm';
+import { gemm } from './gemm';
 import { Lanes } from './lanes';
 import { Elementary } from './math';
+import { gemmPack, packTasks, tileRows } from './pack';
 import { Dropout } from './random';
 import { scratch } from './scratch';
 import { LOG2_E, Softmax } from './softmax';

@@ -1,7 +1,8 @@
 // The WebAssembly module of the `wasm` backend: every kernel it exports. One instance a thread, one memory for all.
 export { setScratch } from './scratch';
 export { peak } from './peak';
-export { gemmPack, gemm, tileRows } from './gemm';
+export { gemmPack, tileRows } from './pack';
+export { gemm } from './gemm';
 export * from './elementwise';
 export * from './movement';
 export * from './reduce';

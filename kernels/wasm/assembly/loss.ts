@@ -10,52 +10,91 @@ const COLUMNS: i32 = 512;
 /** Columns of x or table that a task of the gradients of the maximum takes: a part of dx stays in the second-level cache. */
 const CHUNK: i32 = 32;
 
+/** Rows of a task of `crossEntropyRows`, as in kernels/wasm/natives/loss.ts. */
+const ROWS: i32 = 8;
+
 class Row {
-  /** Sum of exp(x - top) over from .. end - 1; `keep` leaves the terms in place of x. */
+  /** exp(x - top) of four logits, in units of log2. */
+  @inline static term(from: usize, top: v128): v128 {
+    return Softmax.power(f32x4.mul(f32x4.sub(v128.load(from), top), f32x4.splat(LOG2_E)));
+  }
+
+  /**
+   * Sum of exp(x - top) over from .. end - 1; `keep` leaves the terms in place of x. Eight at a time: the constants of the
+   * exponential are loaded once for both vectors.
+   */
   @inline static sumExp(from: usize, end: usize, top: f32, keep: bool): f32 {
     const shift = f32x4.splat(top);
-    const factor = f32x4.splat(LOG2_E);
-    let total = f32x4.splat(0);
-    for (; from < end; from += 16) {
-      const e = Softmax.power(f32x4.mul(f32x4.sub(v128.load(from), shift), factor));
-      if (keep) v128.store(from, e);
-      total = f32x4.add(total, e);
+    let even = f32x4.splat(0);
+    let odd = f32x4.splat(0);
+    for (; from + 16 < end; from += 32) {
+      const e = Row.term(from, shift);
+      const f = Row.term(from + 16, shift);
+      if (keep) {
+        v128.store(from, e);
+        v128.store(from, f, 16);
+      }
+      even = f32x4.add(even, e);
+      odd = f32x4.add(odd, f);
     }
-    return Lanes.sum(total);
+    if (from < end) {
+      const e = Row.term(from, shift);
+      if (keep) v128.store(from, e);
+      even = f32x4.add(even, e);
+    }
+    return Lanes.sum(f32x4.add(even, odd));
+  }
+
+  /** Multiplies a row by `scale` and adds it to `sums`, or copies it there if it is the `first`. */
+  @inline static scale(from: usize, end: usize, scale: f32, sums: usize, first: bool): void {
+    const factor = f32x4.splat(scale);
+    for (; from < end; from += 16) {
+      const y = f32x4.mul(v128.load(from), factor);
+      v128.store(from, y);
+      v128.store(sums, first ? y : f32x4.add(v128.load(sums), y));
+      sums += 16;
+    }
   }
 }
 
 /**
- * Cross-entropy of each row (a task): nll = ln sum exp(logits) - logit of the label, hit = 1 where no logit is larger. If
- * `gradient`, the logits become scale (softmax(logits) - onehot(label)).
+ * Cross-entropy of rows, 8 to a task: nll = ln sum exp(logits) - logit of the label, hit = 1 where no logit is larger. If
+ * `sums` is not 0, the logits become scale (softmax(logits) - onehot(label)), and the sum of a task's rows goes to sums
+ * [tasks, words], laid out as the logits are.
  */
 export function crossEntropyRows(
   logits: usize,
   ld: usize,
+  rows: i32,
   words: i32,
   labels: usize,
   nll: usize,
   hit: usize,
-  gradient: i32,
+  sums: usize,
   scale: f32,
   begin: i32,
   end: i32,
 ): void {
-  for (let r = begin; r < end; r++) {
-    const row = logits + <usize>r * ld;
-    const last = row + ((<usize>((words + 3) & -4)) << 2);
-    Softmax.clear(row + ((<usize>words) << 2), last);
-    const label = row + ((<usize>load<f32>(labels + ((<usize>r) << 2))) << 2);
-    const own = load<f32>(label);
-    const top = Softmax.largest(row, last);
-    const total = gradient ? Row.sumExp(row, last, top, true) : Row.sumExp(row, last, top, false);
-    const lse = top + f32x4.extract_lane(Elementary.log(f32x4.splat(total)), 0);
-    store<f32>(nll + ((<usize>r) << 2), lse - own);
-    store<f32>(hit + ((<usize>r) << 2), own >= top ? 1 : 0);
-    if (gradient) {
-      const factor = f32x4.splat(scale / total);
-      for (let at = row; at < last; at += 16) v128.store(at, f32x4.mul(v128.load(at), factor));
-      store<f32>(label, load<f32>(label) - scale);
+  const padded = (<usize>((words + 3) & -4)) << 2;
+  for (let task = begin; task < end; task++) {
+    const part = sums + <usize>task * ld;
+    for (let r = task * ROWS; r < min(rows, (task + 1) * ROWS); r++) {
+      const row = logits + <usize>r * ld;
+      const last = row + padded;
+      Softmax.clear(row + ((<usize>words) << 2), last);
+      const word = (<usize>load<f32>(labels + ((<usize>r) << 2))) << 2;
+      const own = load<f32>(row + word);
+      const top = Softmax.largest(row, last);
+      const total = sums ? Row.sumExp(row, last, top, true) : Row.sumExp(row, last, top, false);
+      const lse = top + f32x4.extract_lane(Elementary.log(f32x4.splat(total)), 0);
+      store<f32>(nll + ((<usize>r) << 2), lse - own);
+      store<f32>(hit + ((<usize>r) << 2), own >= top ? 1 : 0);
+      if (sums) {
+        // The label's own term is total less before it is scaled, hence scale less after.
+        store<f32>(row + word, load<f32>(row + word) - total);
+        if (r == task * ROWS) Row.scale(row, last, scale / total, part, true);
+        else Row.scale(row, last, scale / total, part, false);
+      }
     }
   }
 }

@@ -2,10 +2,11 @@
 import type { Engine } from '../engine.js';
 import type { Call, Natives } from '../native.js';
 
-/** Most bytes of logits at a time. */
+/** Most bytes of logits, and of the sums over their rows, at a time. */
 const BLOCK_BYTES = 32 << 20;
-/** Columns of a task, as in assembly/loss.ts. */
+/** Columns of a task, or rows of one that goes along them, as in assembly/loss.ts. */
 const COLUMNS = 512;
+const ROWS = 8;
 const CHUNK = 32;
 
 interface Block {
@@ -26,7 +27,7 @@ function forBlocks(engine: Engine, call: Call, use: (block: Block) => void): voi
   const [words] = call.dims('table');
   const ld = 4 * Math.ceil(words / 4);
   if (rows === 0) return;
-  const blocks = Math.ceil(rows / Math.max(1, Math.floor(BLOCK_BYTES / (4 * ld))));
+  const blocks = Math.ceil(rows / Math.max(1, Math.floor(BLOCK_BYTES / (4 * ld * (1 + 1 / ROWS)) - 1)));
   const most = 2 * Math.ceil(rows / (2 * blocks));
   const logits = engine.heap.alloc(4 * Math.min(rows, most) * ld);
   for (let first = 0; first < rows; first += most) {
@@ -39,13 +40,17 @@ function forBlocks(engine: Engine, call: Call, use: (block: Block) => void): voi
   engine.heap.free(logits);
 }
 
-/** Negative log-likelihoods and hits of a block; with a scale, its logits become their gradients. */
-function rowLosses(engine: Engine, call: Call, { logits, ld, first, rows }: Block, scale?: number): void {
+/**
+ * Negative log-likelihoods and hits of a block. With `sums`, its logits become gradients, and each task leaves the sum of
+ * its rows there. Returns the number of tasks.
+ */
+function rowLosses(engine: Engine, call: Call, { logits, ld, first, rows }: Block, sums = 0, scale = 0): number {
   const [words] = call.dims('table');
   const at = (name: string) => call.at(name) + 4 * first;
-  const gradient = scale === undefined ? 0 : 1;
-  const results = [at('nll'), at('hit'), gradient, scale ?? 0];
-  engine.run('crossEntropyRows', rows, [logits, 4 * ld, words, at('labels'), ...results]);
+  const tasks = Math.ceil(rows / ROWS);
+  const args = [logits, 4 * ld, rows, words, at('labels'), at('nll'), at('hit'), sums, scale];
+  engine.run('crossEntropyRows', tasks, args);
+  return tasks;
 }
 
 function crossEntropy(engine: Engine, call: Call): void {
@@ -60,16 +65,18 @@ function crossEntropyGradient(engine: Engine, call: Call): void {
     return;
   }
   forBlocks(engine, call, (block) => {
-    rowLosses(engine, call, block, call.number('scale'));
     const { logits, ld, first, rows } = block;
-    const offset = 4 * first * width;
     const accumulate = first > 0;
+    const sums = engine.heap.alloc(4 * Math.ceil(rows / ROWS) * ld);
+    const tasks = rowLosses(engine, call, block, sums, call.number('scale'));
+    const total = [sums, 4 * ld, tasks, words, call.at('dbias'), Number(accumulate)];
+    engine.run('columnSums', Math.ceil(words / COLUMNS), total);
+    engine.heap.free(sums);
+    const offset = 4 * first * width;
     const toRows = { m: rows, n: width, k: words, lda: ld };
     engine.gemm({ ...toRows, a: logits, b: call.at('table'), c: call.at('dx') + offset });
     const toTable = { m: words, n: width, k: rows, lda: ld, transA: true };
     engine.gemm({ ...toTable, a: logits, b: call.at('x') + offset, c: call.at('dtable'), accumulate });
-    const sums = [logits, 4 * ld, rows, words, call.at('dbias'), Number(accumulate)];
-    engine.run('columnSums', Math.ceil(words / COLUMNS), sums);
   });
 }
 
