@@ -174,9 +174,13 @@ export class Tensor implements Escaping {
   matmul(other: Tensor): Tensor {
     return ops.matmul.apply({ a: this, b: other });
   }
-  /** x w^T + bias: this [N, K], w [M, K], bias [M], result [N, M]. */
-  linear(w: Tensor, bias: Tensor): Tensor {
-    return ops.linear.apply({ x: this, w, bias });
+  /** x w^T + bias, or without a bias: this [N, K], w [M, K], bias [M], result [N, M]. */
+  linear(w: Tensor, bias?: Tensor): Tensor {
+    return bias ? ops.linear.apply({ x: this, w, bias }) : ops.product.apply({ x: this, w });
+  }
+  /** The exact GELU of this + bias [H]. */
+  biasGelu(bias: Tensor): Tensor {
+    return ops.biasGelu.apply({ x: this, bias });
   }
   /** Softmax over the last axis. */
   softmax(): Tensor {

@@ -116,7 +116,7 @@ export class BertLayer {
   forward(x: Tensor, context: Tensor, pass: Pass): Tensor {
     return scope(() => {
       const seen = this.attention.output.forward(this.attention.self.forward(x, context, pass), x, pass.random);
-      return this.output.forward(this.intermediate.dense.forward(seen).gelu(), seen, pass.random);
+      return this.output.forward(this.intermediate.dense.forwardGelu(seen), seen, pass.random);
     });
   }
 }
@@ -171,7 +171,7 @@ export class BertHead {
   /** [R, H] -> [R, H]: what is multiplied with the word table. */
   transform(x: Tensor): Tensor {
     const { dense, LayerNorm } = this.predictions.transform;
-    return scope(() => LayerNorm.forward(dense.forward(x).gelu()));
+    return scope(() => LayerNorm.forward(dense.forwardGelu(x)));
   }
 
   /** Mean cross-entropy of the labels, one for each of the transformed rows, and the share predicted right; 0 of none. */

@@ -16,6 +16,11 @@ export class Linear {
   forward(x: Tensor): Tensor {
     return x.linear(this.weight, this.bias);
   }
+
+  /** GELU of x W^T + b. */
+  forwardGelu(x: Tensor): Tensor {
+    return x.linear(this.weight).biasGelu(this.bias);
+  }
 }
 
 /** Rows of a table by id. weight [rows, width], normal of the given deviation. */

@@ -13,6 +13,42 @@ export function together<K extends string>(compute: () => Record<K, Tensor>): (n
   return (name) => () => (results ??= compute())[name];
 }
 
+/**
+ * The exact GELU of x + bias: feed-forward layers leave their bias to this op, whose backward pass sums its gradient up on
+ * the way. While recording, the slope is computed beside the value, and nothing else is kept.
+ */
+export const biasGelu = defineOp({
+  name: 'biasGelu',
+  inputs: ['x', 'bias'],
+  shape: ({ x, bias }) => {
+    if (x.length === 0 || sizeOf(bias) !== x.at(-1))
+      throw mismatch('biasGelu', { x, bias }, 'Wanted x [..., H], bias [H].');
+    return x;
+  },
+  run: ({ x, bias }, _, shape, recording) => {
+    if (recording) return launch(kernels.biasGeluSlope, { x: rows(x), bias }, { y: shape, slope: shape });
+    const { y } = launch(kernels.biasGelu, { x: rows(x), bias }, { y: shape });
+    return { y, slope: y };
+  },
+  saves: ['slope'],
+  vjp: ({ slope, dy }) => {
+    const gradient = together(() =>
+      launch(
+        kernels.biasGeluGradient,
+        { dy: rows(contiguous(dy)), slope: rows(slope), rows: rowCount(slope.shape) },
+        { dx: slope.shape, dbias: slope.shape.slice(-1) },
+      ),
+    );
+    return { x: gradient('dx'), bias: gradient('dbias') };
+  },
+  composition: ({ x, bias }) => x.add(bias).gelu(),
+  samples: [
+    { shapes: { x: [3, 5], bias: [5] } },
+    { shapes: { x: [2, 2, 3], bias: [3] } },
+    { shapes: { x: [0, 2], bias: [2] } },
+  ],
+});
+
 /** Softmax over the last axis. */
 export const softmax = defineOp({
   name: 'softmax',

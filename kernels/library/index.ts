@@ -1,8 +1,9 @@
 // Every kernel there is. A backend runs all of them.
 export * from './elementwise.js';
 export * from './movement.js';
-export * from './reduce.js';
+export { max, sum } from './reduce.js';
 export * from './matmul.js';
+export * from './gelu.js';
 export * from './rows.js';
 export * from './attention.js';
 export * from './loss.js';

@@ -77,6 +77,8 @@ const bad: Record<string, [call: () => unknown, message: RegExp][]> = {
   ],
   linear: [[() => x(2, 3).linear(x(4, 5), x(4)), /^linear: x is \[2, 3\], w is \[4, 5\], bias is \[4\]. Wanted/]],
   softmax: [[() => tensor(1).softmax(), /^softmax: x is \[\]. It needs an axis/]],
+  product: [[() => x(2, 3).linear(x(4, 5)), /^product: x is \[2, 3\], w is \[4, 5\]. Wanted/]],
+  biasGelu: [[() => x(2, 3).biasGelu(x(2)), /^biasGelu: x is \[2, 3\], bias is \[2\]. Wanted/]],
   layerNorm: [[() => x(2, 3).layerNorm(x(3), x(2), 1e-12), /^layerNorm: x is \[2, 3\], gain is \[3\], bias is \[2\]/]],
   dropoutAddNorm: [
     [() => x(2, 3).dropoutAddNorm(x(1, 3), x(3), x(3), { eps: 1, p: 0, key: 0 }), /^dropoutAddNorm: x is .*one shape/],

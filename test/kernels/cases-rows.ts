@@ -67,6 +67,12 @@ function layerNormGradientOperands(random: Random, n: number, width: number): Op
   };
 }
 
+/** Values of the whole range where GELU bends; one is away from the tail, where 1 + erf(x) is all rounding. */
+const biasGeluOperands = (random: Random, n: number, width: number) => ({
+  x: random.array([n, width], (cell) => (cell === 0 ? 1 : random.between(-6, 6))),
+  bias: random.array([width], () => 0.1 * random.normal()),
+});
+
 function dropoutOperands(random: Random, n: number, width: number, percent: number): Operands {
   return {
     inputs: { x: random.array([n, width]), p: percent / 100, key: random.integer(2 ** 24) },
@@ -152,6 +158,18 @@ export const rowRecipes: readonly Recipe[] = [
       outputs: { y: [n, m] },
     }),
   ),
+  sized(kernels.biasGelu, 1e-6, [10, 100], rows, (random, n, width) => ({
+    inputs: biasGeluOperands(random, n, width),
+    outputs: { y: [n, width] },
+  })),
+  sized(kernels.biasGeluSlope, 1e-6, [10, 100], rows, (random, n, width) => ({
+    inputs: biasGeluOperands(random, n, width),
+    outputs: { y: [n, width], slope: [n, width] },
+  })),
+  sized(kernels.biasGeluGradient, 1e-6, [200, 100], [...rows, [64, 3], [5000, 3]], (random, n, width) => ({
+    inputs: { dy: random.array([n, width], () => 0.5 + random.normal()), slope: random.array([n, width]), rows: n },
+    outputs: { dx: [n, width], dbias: [width] },
+  })),
   sized(kernels.softmax, 4e-6, [10, 100], [...rows, [3, 1]], (random, n, width) => ({
     inputs: { x: random.array([n, width], () => 3 * random.normal()), n: width },
     outputs: { y: [n, width] },

@@ -5,6 +5,7 @@ export { gemmPack, gemm } from './gemm';
 export * from './elementwise';
 export * from './movement';
 export * from './reduce';
+export * from './gelu';
 export * from './rows';
 export * from './norm';
 export * from './optimizer';

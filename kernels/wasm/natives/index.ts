@@ -2,6 +2,7 @@
 import type { Native } from '../native.js';
 import { attentionNatives } from './attention.js';
 import { elementwiseNatives } from './elementwise.js';
+import { geluNatives } from './gelu.js';
 import { lossNatives } from './loss.js';
 import { matmulNatives } from './matmul.js';
 import { movementNatives } from './movement.js';
@@ -15,6 +16,7 @@ export const natives: ReadonlyMap<string, Native> = new Map(
     ...movementNatives,
     ...reduceNatives,
     ...matmulNatives,
+    ...geluNatives,
     ...rowNatives,
     ...attentionNatives,
     ...lossNatives,
