@@ -190,9 +190,12 @@ export class Tensor implements Escaping {
   layerNorm(gain: Tensor, bias: Tensor, eps: number): Tensor {
     return ops.layerNorm.apply({ x: this, gain, bias }, { eps });
   }
-  /** BERT's residual connection: layer norm of dropout(this) + residual. */
-  dropoutAddNorm(residual: Tensor, gain: Tensor, bias: Tensor, how: { eps: number; p: number; key: number }): Tensor {
-    return ops.dropoutAddNorm.apply({ x: this, residual, gain, bias }, how);
+  /** BERT's residual connection: layer norm of dropout(this + shift) + residual. shift, gain and bias are [H]. */
+  dropoutAddNorm(
+    others: Readonly<Record<'shift' | 'residual' | 'gain' | 'bias', Tensor>>,
+    how: { eps: number; p: number; key: number },
+  ): Tensor {
+    return ops.dropoutAddNorm.apply({ x: this, ...others }, how);
   }
   /** Inverted dropout; which cells are dropped is a function of `key` alone. p = 0 returns the tensor itself. */
   dropout(p: number, key: number): Tensor {

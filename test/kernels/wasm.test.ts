@@ -86,8 +86,27 @@ const launches: [Kernel, Inputs, Record<string, Dims>][] = [
   [kernels.dropout, { x: table(), ...drop }, { y: [rows, width] }],
   [
     kernels.dropoutAddNorm,
-    { x: table(), residual: table(), gain: line(), bias: line(), ...norm, ...drop },
+    { x: table(), shift: line(), residual: table(), gain: line(), bias: line(), ...norm, ...drop },
     { y: [rows, width], total: [rows, width], mean: [rows], inverse: [rows] },
+  ],
+  [
+    kernels.dropoutAddNormGradient,
+    { dy: table(), total: table(), mean: column(), inverse: column(), gain: line(), n: width, rows, ...drop },
+    { dresidual: [rows, width], dx: [rows, width], dshift: [width], dgain: [width], dbias: [width] },
+  ],
+  [
+    kernels.embedNorm,
+    {
+      ...{ words: table(), ids: vector(starts.slice(0, rows).map((v) => v % rows)) },
+      ...{ positions: table(), places: vector(starts.slice(0, rows).map((_, i) => i)), types: table() },
+      ...{ gain: line(), bias: line(), ...norm, ...drop },
+    },
+    { y: [rows, width], total: [rows, width], mean: [rows], inverse: [rows] },
+  ],
+  [
+    kernels.embedNormGradient,
+    { dy: table(), total: table(), mean: column(), inverse: column(), gain: line(), n: width, rows, ...drop },
+    { dx: [rows, width], dtypes: [2, width], dgain: [width], dbias: [width] },
   ],
   [kernels.linear, { x: table(), w: random.array([90, width]), bias: random.array([90]), n: width }, { y: [rows, 90] }],
   [kernels.sumOfSquares, { x: table(), before: vector([2]), rows, columns: width }, { total: [1] }],

@@ -8,6 +8,7 @@ export * from './reduce';
 export * from './gelu';
 export * from './rows';
 export * from './norm';
+export * from './norm-gradient';
 export * from './optimizer';
 export * from './attention';
 export * from './loss';

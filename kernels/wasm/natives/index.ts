@@ -6,6 +6,7 @@ import { geluNatives } from './gelu.js';
 import { lossNatives } from './loss.js';
 import { matmulNatives } from './matmul.js';
 import { movementNatives } from './movement.js';
+import { normNatives } from './norm.js';
 import { optimizerNatives } from './optimizer.js';
 import { reduceNatives } from './reduce.js';
 import { rowNatives } from './rows.js';
@@ -18,6 +19,7 @@ export const natives: ReadonlyMap<string, Native> = new Map(
     ...matmulNatives,
     ...geluNatives,
     ...rowNatives,
+    ...normNatives,
     ...attentionNatives,
     ...lossNatives,
     ...optimizerNatives,
