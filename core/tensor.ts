@@ -174,9 +174,13 @@ export class Tensor implements Escaping {
   matmul(other: Tensor): Tensor {
     return ops.matmul.apply({ a: this, b: other });
   }
-  /** x w^T + bias: this [N, K], w [M, K], bias [M], result [N, M]. */
-  linear(w: Tensor, bias: Tensor): Tensor {
-    return ops.linear.apply({ x: this, w, bias });
+  /** x w^T + bias, or without a bias: this [N, K], w [M, K], bias [M], result [N, M]. */
+  linear(w: Tensor, bias?: Tensor): Tensor {
+    return bias ? ops.linear.apply({ x: this, w, bias }) : ops.product.apply({ x: this, w });
+  }
+  /** The exact GELU of this + bias [H]. */
+  biasGelu(bias: Tensor): Tensor {
+    return ops.biasGelu.apply({ x: this, bias });
   }
   /** Softmax over the last axis. */
   softmax(): Tensor {
@@ -186,9 +190,12 @@ export class Tensor implements Escaping {
   layerNorm(gain: Tensor, bias: Tensor, eps: number): Tensor {
     return ops.layerNorm.apply({ x: this, gain, bias }, { eps });
   }
-  /** BERT's residual connection: layer norm of dropout(this) + residual. */
-  dropoutAddNorm(residual: Tensor, gain: Tensor, bias: Tensor, how: { eps: number; p: number; key: number }): Tensor {
-    return ops.dropoutAddNorm.apply({ x: this, residual, gain, bias }, how);
+  /** BERT's residual connection: layer norm of dropout(this + shift) + residual. shift, gain and bias are [H]. */
+  dropoutAddNorm(
+    others: Readonly<Record<'shift' | 'residual' | 'gain' | 'bias', Tensor>>,
+    how: { eps: number; p: number; key: number },
+  ): Tensor {
+    return ops.dropoutAddNorm.apply({ x: this, ...others }, how);
   }
   /** Inverted dropout; which cells are dropped is a function of `key` alone. p = 0 returns the tensor itself. */
   dropout(p: number, key: number): Tensor {

@@ -41,14 +41,16 @@ export class BertEmbeddings {
 
   /** ids [N] -> [N, H]. */
   forward(ids: Ids, { positions }: Sequences, random?: Random): Tensor {
-    return this.place(this.word_embeddings.forward(ids), positions, random);
+    return this.place(this.word_embeddings.weight, ids, positions, random);
   }
 
-  /** Adds positions and type 0 to vectors [N, H] that stand for words, then layer norm and dropout. */
-  place(words: Tensor, positions: Ids, random?: Random): Tensor {
-    const type = this.token_type_embeddings.forward(new Ids([0]));
-    const sum = words.add(this.position_embeddings.forward(positions)).add(type);
-    return new Dropout(this.config.hidden_dropout_prob, random).forward(this.LayerNorm.forward(sum));
+  /** The same with the rows of any table [V, H] in the place of words: those chosen by ids, at these positions. */
+  place(words: Tensor, ids: Ids, places: Ids, random?: Random): Tensor {
+    const { weight: gain, bias, eps } = this.LayerNorm;
+    const { weight: positions } = this.position_embeddings;
+    const { weight: types } = this.token_type_embeddings;
+    const drop = new Dropout(this.config.hidden_dropout_prob, random).draw();
+    return ops.embedNorm.apply({ words, positions, types, gain, bias }, { ids, places, eps, ...drop });
   }
 }
 
@@ -91,11 +93,8 @@ class Output {
   }
 
   forward(x: Tensor, residual: Tensor, random?: Random): Tensor {
-    return this.LayerNorm.forwardResidual(
-      this.dense.forward(x),
-      residual,
-      new Dropout(this.config.hidden_dropout_prob, random),
-    );
+    const dropout = new Dropout(this.config.hidden_dropout_prob, random);
+    return this.LayerNorm.forwardResidual(x, this.dense, residual, dropout);
   }
 }
 
@@ -116,7 +115,7 @@ export class BertLayer {
   forward(x: Tensor, context: Tensor, pass: Pass): Tensor {
     return scope(() => {
       const seen = this.attention.output.forward(this.attention.self.forward(x, context, pass), x, pass.random);
-      return this.output.forward(this.intermediate.dense.forward(seen).gelu(), seen, pass.random);
+      return this.output.forward(this.intermediate.dense.forwardGelu(seen), seen, pass.random);
     });
   }
 }
@@ -171,7 +170,7 @@ export class BertHead {
   /** [R, H] -> [R, H]: what is multiplied with the word table. */
   transform(x: Tensor): Tensor {
     const { dense, LayerNorm } = this.predictions.transform;
-    return scope(() => LayerNorm.forward(dense.forward(x).gelu()));
+    return scope(() => LayerNorm.forward(dense.forwardGelu(x)));
   }
 
   /** Mean cross-entropy of the labels, one for each of the transformed rows, and the share predicted right; 0 of none. */

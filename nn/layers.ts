@@ -16,6 +16,11 @@ export class Linear {
   forward(x: Tensor): Tensor {
     return x.linear(this.weight, this.bias);
   }
+
+  /** GELU of x W^T + b. */
+  forwardGelu(x: Tensor): Tensor {
+    return x.linear(this.weight).biasGelu(this.bias);
+  }
 }
 
 /** Rows of a table by id. weight [rows, width], normal of the given deviation. */
@@ -48,9 +53,11 @@ export class LayerNorm {
     return x.layerNorm(this.weight, this.bias, this.eps);
   }
 
-  /** Layer norm of dropout(x) + residual. */
-  forwardResidual(x: Tensor, residual: Tensor, dropout: Dropout): Tensor {
-    return x.dropoutAddNorm(residual, this.weight, this.bias, { eps: this.eps, ...dropout.draw() });
+  /** Layer norm of dropout(dense(x)) + residual. */
+  forwardResidual(x: Tensor, dense: Linear, residual: Tensor, dropout: Dropout): Tensor {
+    const { weight: gain, bias, eps } = this;
+    const product = x.linear(dense.weight);
+    return product.dropoutAddNorm({ shift: dense.bias, residual, gain, bias }, { eps, ...dropout.draw() });
   }
 }
 
@@ -65,10 +72,5 @@ export class Dropout {
   draw(): { p: number; key: number } {
     if (!this.random || this.probability === 0) return { p: 0, key: 0 };
     return { p: this.probability, key: this.random.uint32() >>> 8 };
-  }
-
-  forward(x: Tensor): Tensor {
-    const { p, key } = this.draw();
-    return x.dropout(p, key);
   }
 }

@@ -125,13 +125,13 @@ export class RetroMae extends BertForMaskedLM {
     const { labels: all, visible: bits, words } = batch.enhanced;
     const { rows, labels } = labelled(all);
     return scope(() => {
-      const sentence = h.gather(pick(sequences.ofRow.values, rows));
+      const sentences = pick(sequences.ofRow.values, rows);
       const positions = pick(sequences.positions.values, rows);
       const { embeddings } = this.bert;
       const queries =
         this.options.query === 'A'
-          ? sentence.add(embeddings.position_embeddings.forward(positions))
-          : embeddings.place(sentence, positions, random);
+          ? h.gather(sentences).add(embeddings.position_embeddings.forward(positions))
+          : embeddings.place(h, sentences, positions, random);
       const seen = new Uint16Array(rows.length * words);
       rows.forEach((row, i) => seen.set(bits.subarray(row * words, (row + 1) * words), i * words));
       const pass = {

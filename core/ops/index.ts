@@ -4,5 +4,6 @@ export * from './movement.js';
 export * from './reduce.js';
 export * from './matmul.js';
 export * from './rows.js';
+export * from './norm.js';
 export * from './attention.js';
 export * from './loss.js';

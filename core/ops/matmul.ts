@@ -66,7 +66,25 @@ export const matmul = defineOp({
   ],
 });
 
-/** y = x w^T + bias. x [..., K], w [M, K], bias [M]. dx = dy w, dw = dy^T x, dbias = sum over rows of dy. */
+/** Gradients of x w^T: dx = dy w, dw = dy^T x. */
+function productGradients({ x, w, dy }: Readonly<Record<'x' | 'w' | 'dy', Tensor>>) {
+  const [outputs, inputs] = w.shape;
+  const slope = contiguous(dy);
+  const n = sizeOf(slope.shape) / outputs;
+  return {
+    x: () => {
+      const c = w.view([1, outputs, inputs]);
+      const { y } = launch(kernels.matmulNN, { a: slope.view([1, n, outputs]), c, n: outputs }, { y: [1, n, inputs] });
+      return y.reshape(x.shape);
+    },
+    w: () => {
+      const input = contiguous(x).view([1, n, inputs]);
+      return launch(kernels.matmulTN, { a: slope.view([1, n, outputs]), c: input, n }, { y: w.shape }).y;
+    },
+  };
+}
+
+/** y = x w^T + bias. x [..., K], w [M, K], bias [M]. dbias = sum over rows of dy. */
 export const linear = defineOp({
   name: 'linear',
   inputs: ['x', 'w', 'bias'],
@@ -77,31 +95,33 @@ export const linear = defineOp({
   },
   run: ({ x, w, bias }, _, shape) => launch(kernels.linear, { x: rows(x), w, bias, n: w.shape[1] }, { y: shape }),
   saves: ['x', 'w'],
-  vjp: ({ x, w, dy }) => {
-    const [outputs, inputs] = w.shape;
-    const slope = contiguous(dy);
-    const n = sizeOf(slope.shape) / outputs;
-    return {
-      x: () => {
-        const c = w.view([1, outputs, inputs]);
-        const { y } = launch(
-          kernels.matmulNN,
-          { a: slope.view([1, n, outputs]), c, n: outputs },
-          { y: [1, n, inputs] },
-        );
-        return y.reshape(x.shape);
-      },
-      w: () => {
-        const input = contiguous(x).view([1, n, inputs]);
-        return launch(kernels.matmulTN, { a: slope.view([1, n, outputs]), c: input, n }, { y: w.shape }).y;
-      },
-      bias: () => launch(kernels.sum, { x: slope.view([1, n, outputs]), n }, { y: [outputs] }).y,
-    };
-  },
+  vjp: (saved) => ({ ...productGradients(saved), bias: () => sumTo(saved.dy, [saved.w.shape[0]]) }),
   composition: ({ x, w, bias }) => x.matmul(w.transpose()).add(bias),
   samples: [
     { shapes: { x: [3, 4], w: [5, 4], bias: [5] } },
     { shapes: { x: [2, 3, 4], w: [2, 4], bias: [2] } },
     { shapes: { x: [1, 1], w: [1, 1], bias: [1] } },
   ],
+});
+
+/** y = x w^T. x [..., K], w [M, K]. For layers whose bias is added by the op that follows, together with its gradient. */
+export const product = defineOp({
+  name: 'product',
+  inputs: ['x', 'w'],
+  shape: ({ x, w }) => {
+    if (x.length < 1 || w.length !== 2 || x.at(-1) !== w[1])
+      throw mismatch('product', { x, w }, 'Wanted x [..., K], w [M, K].');
+    return [...x.slice(0, -1), w[0]];
+  },
+  run: ({ x, w }, _, shape) => {
+    const [outputs, inputs] = w.shape;
+    const n = sizeOf(x.shape) / inputs;
+    const operands = { a: x.view([1, n, inputs]), c: w.view([1, outputs, inputs]), n: inputs };
+    const { y } = launch(kernels.matmulNT, operands, { y: [1, n, outputs] });
+    return { y: y.reshape(shape) };
+  },
+  saves: ['x', 'w'],
+  vjp: productGradients,
+  composition: ({ x, w }) => x.matmul(w.transpose()),
+  samples: [{ shapes: { x: [3, 4], w: [5, 4] } }, { shapes: { x: [2, 3, 4], w: [2, 4] } }],
 });

@@ -86,6 +86,14 @@ export const expand = defineOp({
   ],
 });
 
+/** The transpose of gathering: rows of x added up by id, as many as `table` has. */
+export function scatter(x: Tensor, ids: Ids, table: Shape): Tensor {
+  const { order, starts } = ids.inverse(table[0]);
+  const { backend } = x;
+  const operands = { x: rows(contiguous(x)), order: order.view(backend), starts: starts.view(backend) };
+  return launch(kernels.scatter, operands, { y: table }).y;
+}
+
 /** y[n] = table[ids[n]]. table [V, H], y [N, H]. Its derivative adds the rows of dy up by id. */
 export const gather = defineOp({
   name: 'gather',
@@ -97,17 +105,7 @@ export const gather = defineOp({
   },
   run: ({ table }, { ids }, shape) => launch(kernels.gather, { table, ids: ids.view(table.backend) }, { y: shape }),
   saves: [],
-  vjp: ({ dy }, { ids }, { table }) => ({
-    table: () => {
-      const { order, starts } = ids.inverse(table[0]);
-      const x = rows(contiguous(dy));
-      return launch(
-        kernels.scatter,
-        { x, order: order.view(dy.backend), starts: starts.view(dy.backend) },
-        { y: table },
-      ).y;
-    },
-  }),
+  vjp: ({ dy }, { ids }, { table }) => ({ table: () => scatter(dy, ids, table) }),
   samples: [
     { shapes: { table: [5, 3] }, attributes: { ids: new Ids([1, 4, 1, 0]) } },
     { shapes: { table: [2, 1] }, attributes: { ids: new Ids([1]) } },

@@ -24,6 +24,15 @@ const attention = { heads: 2, queries: two, keys: two, p: 0, key: 0 };
 const head = { x: x(2, 3), table: x(5, 3), bias: x(5) };
 
 /** Bad calls by op; the pattern holds the facts. */
+const norm = { eps: 1, p: 0, key: 0 };
+const residual = (others: object) =>
+  x(2, 3).dropoutAddNorm({ shift: x(3), residual: x(2, 3), gain: x(3), bias: x(3), ...others }, norm);
+const embed = (others: object, places = [0]) =>
+  ops.embedNorm.apply(
+    { words: x(5, 3), positions: x(4, 3), types: x(2, 3), gain: x(3), bias: x(3), ...others },
+    { ids: new Ids([1]), places: new Ids(places), ...norm },
+  );
+
 const bad: Record<string, [call: () => unknown, message: RegExp][]> = {
   add: [
     [() => x(2, 3).add(x(2, 4)), /^add: shapes \[2, 3\] and \[2, 4\] do not broadcast \(axis -1: 3 against 4\)/],
@@ -77,10 +86,21 @@ const bad: Record<string, [call: () => unknown, message: RegExp][]> = {
   ],
   linear: [[() => x(2, 3).linear(x(4, 5), x(4)), /^linear: x is \[2, 3\], w is \[4, 5\], bias is \[4\]. Wanted/]],
   softmax: [[() => tensor(1).softmax(), /^softmax: x is \[\]. It needs an axis/]],
+  product: [[() => x(2, 3).linear(x(4, 5)), /^product: x is \[2, 3\], w is \[4, 5\]. Wanted/]],
+  biasGelu: [[() => x(2, 3).biasGelu(x(2)), /^biasGelu: x is \[2, 3\], bias is \[2\]. Wanted/]],
   layerNorm: [[() => x(2, 3).layerNorm(x(3), x(2), 1e-12), /^layerNorm: x is \[2, 3\], gain is \[3\], bias is \[2\]/]],
   dropoutAddNorm: [
-    [() => x(2, 3).dropoutAddNorm(x(1, 3), x(3), x(3), { eps: 1, p: 0, key: 0 }), /^dropoutAddNorm: x is .*one shape/],
-    [() => x(2, 3).dropoutAddNorm(x(2, 3), x(2), x(3), { eps: 1, p: 0, key: 0 }), /^dropoutAddNorm: .* Wanted/],
+    [() => residual({ residual: x(1, 3) }), /^dropoutAddNorm: x is .*one shape/],
+    [() => residual({ gain: x(2) }), /^dropoutAddNorm: .* Wanted x \[..., H\], gain/],
+    [() => residual({ shift: x(2) }), /^dropoutAddNorm: .* Wanted x \[..., H\], shift/],
+  ],
+  embedNorm: [
+    [() => embed({ positions: x(4, 2) }), /^embedNorm: .* Wanted words \[V, H\]/],
+    [() => embed({ types: x(0, 3) }), /^embedNorm: .* Wanted .*T > 0/],
+    [() => embed({ gain: x(2) }), /^embedNorm: .* Wanted x/],
+    [() => embed({}, [0, 1]), /^embedNorm: .*1 ids and 2 places/],
+    [() => embed({}, [4]), /^embedNorm places: id 4 at index 0/],
+    [() => embed({ words: x(1, 3) }), /^embedNorm ids: id 1 at index 0/],
   ],
   attention: [
     [

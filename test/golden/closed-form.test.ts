@@ -136,7 +136,7 @@ function intermediates(model: RetroMae) {
   const sentence = h.gather(sequences.ofRow);
   const positions = bert.embeddings.position_embeddings.forward(sequences.positions);
   const h1A = sentence.add(positions);
-  const h1B = bert.embeddings.place(sentence, sequences.positions);
+  const h1B = bert.embeddings.place(h, sequences.ofRow, sequences.positions);
   const embedded = bert.embeddings.forward(new Ids(batch.ids), sequences);
   const context = h.concat(embedded).gather([0, 3, 4, 5, 6, 7, 8, 1, 10, 11, 12, 13]);
   const { visible, words } = batch.enhanced!;

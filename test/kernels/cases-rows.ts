@@ -2,7 +2,7 @@
 import * as kernels from '../../kernels/library/index.js';
 import type { Dims, Kernel } from '../../kernels/kernel.js';
 import type { Random } from '../support/random.js';
-import { forward, recipe, sized, type Operands, type Recipe } from './case.js';
+import { forward, sized, type Operands, type Recipe } from './case.js';
 
 const products = [
   [1, 1, 1, 1],
@@ -30,7 +30,7 @@ const product = (
     outputs: { y: [b, m, n] },
   }));
 
-const rows = [
+export const rows = [
   [0, 5],
   [1, 2],
   [3, 7],
@@ -39,44 +39,17 @@ const rows = [
   [2, 2100],
 ];
 
-const norm = { eps: 1e-12 };
+/** Values of the whole range where GELU bends; one is away from the tail, where 1 + erf(x) is all rounding. */
+const biasGeluOperands = (random: Random, n: number, width: number) => ({
+  x: random.array([n, width], (cell) => (cell === 0 ? 1 : random.between(-6, 6))),
+  bias: random.array([width], () => 0.1 * random.normal()),
+});
 
-/** Rows of x with an offset, as activations have it. */
-const activations = (random: Random, dims: Dims) => random.array(dims, () => 0.5 + random.normal());
-
-function layerNormOperands(random: Random, n: number, width: number): Operands {
-  return {
-    inputs: {
-      x: activations(random, [n, width]),
-      gain: random.array([width], () => random.between(0.5, 1.5)),
-      bias: random.array([width]),
-      n: width,
-      ...norm,
-    },
-    outputs: { y: [n, width], mean: [n], inverse: [n] },
-  };
-}
-
-function layerNormGradientOperands(random: Random, n: number, width: number): Operands {
-  const operands = layerNormOperands(random, n, width);
-  const { mean, inverse } = forward(kernels.layerNorm, operands);
-  const { x, gain } = operands.inputs;
-  return {
-    inputs: { dy: random.array([n, width]), x, mean, inverse, gain, n: width, rows: n },
-    outputs: { dx: [n, width], dgain: [width], dbias: [width] },
-  };
-}
-
-function dropoutOperands(random: Random, n: number, width: number, percent: number): Operands {
+export function dropoutOperands(random: Random, n: number, width: number, percent: number): Operands {
   return {
     inputs: { x: random.array([n, width]), p: percent / 100, key: random.integer(2 ** 24) },
     outputs: { y: [n, width] },
   };
-}
-
-/** At least two columns: a row of one has no spread, and dividing by it is noise. */
-function drawRows(random: Random): number[] {
-  return [1 + random.integer(10), 3 + random.integer(100)];
 }
 
 export const rowRecipes: readonly Recipe[] = [
@@ -152,6 +125,18 @@ export const rowRecipes: readonly Recipe[] = [
       outputs: { y: [n, m] },
     }),
   ),
+  sized(kernels.biasGelu, 1e-6, [10, 100], rows, (random, n, width) => ({
+    inputs: biasGeluOperands(random, n, width),
+    outputs: { y: [n, width] },
+  })),
+  sized(kernels.biasGeluSlope, 1e-6, [10, 100], rows, (random, n, width) => ({
+    inputs: biasGeluOperands(random, n, width),
+    outputs: { y: [n, width], slope: [n, width] },
+  })),
+  sized(kernels.biasGeluGradient, 1e-6, [200, 100], [...rows, [64, 3], [5000, 3]], (random, n, width) => ({
+    inputs: { dy: random.array([n, width], () => 0.5 + random.normal()), slope: random.array([n, width]), rows: n },
+    outputs: { dx: [n, width], dbias: [width] },
+  })),
   sized(kernels.softmax, 4e-6, [10, 100], [...rows, [3, 1]], (random, n, width) => ({
     inputs: { x: random.array([n, width], () => 3 * random.normal()), n: width },
     outputs: { y: [n, width] },
@@ -161,14 +146,6 @@ export const rowRecipes: readonly Recipe[] = [
     const { y } = forward(kernels.softmax, { inputs: { x, n: width }, outputs: { y: [n, width] } });
     return { inputs: { y, dy: random.array([n, width]), n: width }, outputs: { dx: [n, width] } };
   }),
-  recipe(kernels.layerNorm, 4e-6, rows, drawRows, (random, [n, width]) => layerNormOperands(random, n, width)),
-  recipe(
-    kernels.layerNormGradient,
-    1e-5,
-    rows.filter(([, width]) => width > 2),
-    drawRows,
-    (random, [n, width]) => layerNormGradientOperands(random, n, width),
-  ),
   sized(
     kernels.dropout,
     1e-6,
@@ -181,22 +158,5 @@ export const rowRecipes: readonly Recipe[] = [
       [3, 1500, 50],
     ],
     dropoutOperands,
-  ),
-  sized(
-    kernels.dropoutAddNorm,
-    4e-6,
-    [10, 100, 90],
-    [
-      [0, 5, 10],
-      [1, 2, 0],
-      [7, 33, 0],
-      [7, 33, 10],
-      [2, 768, 10],
-    ],
-    (random, n, width, percent) => {
-      const { x, p, key } = dropoutOperands(random, n, width + 1, percent).inputs;
-      const { inputs, outputs } = layerNormOperands(random, n, width + 1);
-      return { inputs: { ...inputs, residual: inputs.x, x, p, key }, outputs: { ...outputs, total: [n, width + 1] } };
-    },
   ),
 ];

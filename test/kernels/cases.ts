@@ -6,6 +6,7 @@ import { attentionRecipes } from './cases-attention.js';
 import { flatRecipes } from './cases-flat.js';
 import { lossRecipes } from './cases-loss.js';
 import { movementRecipes } from './cases-movement.js';
+import { normRecipes } from './cases-norm.js';
 import { rowRecipes } from './cases-rows.js';
 
 /** Every kernel of the library by its name. */
@@ -17,6 +18,7 @@ export const recipes: readonly Recipe[] = [
   ...flatRecipes,
   ...movementRecipes,
   ...rowRecipes,
+  ...normRecipes,
   ...attentionRecipes,
   ...lossRecipes,
 ];

@@ -68,6 +68,9 @@ const launches: [Kernel, Inputs, Record<string, Dims>][] = [
   [kernels.sum, { x: random.array([33, 1100, 1]), n: 1100 }, { y: [33, 1] }],
   [kernels.max, { x: random.array([30, 50, 31]), n: 50 }, { y: [30, 31] }],
   [kernels.max, { x: random.array([33, 1100, 1]), n: 1100 }, { y: [33, 1] }],
+  [kernels.biasGelu, { x: table(), bias: line() }, { y: [rows, width] }],
+  [kernels.biasGeluSlope, { x: table(), bias: line() }, { y: [rows, width], slope: [rows, width] }],
+  [kernels.biasGeluGradient, { dy: table(), slope: table(), rows }, { dx: [rows, width], dbias: [width] }],
   [kernels.softmax, { x: table(), n: width }, { y: [rows, width] }],
   [kernels.softmaxGradient, { y: table(), dy: table(), n: width }, { dx: [rows, width] }],
   [
@@ -83,8 +86,27 @@ const launches: [Kernel, Inputs, Record<string, Dims>][] = [
   [kernels.dropout, { x: table(), ...drop }, { y: [rows, width] }],
   [
     kernels.dropoutAddNorm,
-    { x: table(), residual: table(), gain: line(), bias: line(), ...norm, ...drop },
+    { x: table(), shift: line(), residual: table(), gain: line(), bias: line(), ...norm, ...drop },
     { y: [rows, width], total: [rows, width], mean: [rows], inverse: [rows] },
+  ],
+  [
+    kernels.dropoutAddNormGradient,
+    { dy: table(), total: table(), mean: column(), inverse: column(), gain: line(), n: width, rows, ...drop },
+    { dresidual: [rows, width], dx: [rows, width], dshift: [width], dgain: [width], dbias: [width] },
+  ],
+  [
+    kernels.embedNorm,
+    {
+      ...{ words: table(), ids: vector(starts.slice(0, rows).map((v) => v % rows)) },
+      ...{ positions: table(), places: vector(starts.slice(0, rows).map((_, i) => i)), types: table() },
+      ...{ gain: line(), bias: line(), ...norm, ...drop },
+    },
+    { y: [rows, width], total: [rows, width], mean: [rows], inverse: [rows] },
+  ],
+  [
+    kernels.embedNormGradient,
+    { dy: table(), total: table(), mean: column(), inverse: column(), gain: line(), n: width, rows, ...drop },
+    { dx: [rows, width], dtypes: [2, width], dgain: [width], dbias: [width] },
   ],
   [kernels.linear, { x: table(), w: random.array([90, width]), bias: random.array([90]), n: width }, { y: [rows, 90] }],
   [kernels.sumOfSquares, { x: table(), before: vector([2]), rows, columns: width }, { total: [1] }],
@@ -167,6 +189,10 @@ void t.test('the slope of gelu is exact to 2^-22', async (t) => {
   const inputs = { a: vector(a), b: vector(a.map(() => 1)) };
   const { y } = await run(single, kernels.geluGradient, inputs, { y: [a.length] });
   const slope = (x: number) => phi(x) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI);
+  const row = { dims: [1, a.length], data: Float32Array.from(a) };
+  const both = { y: row.dims, slope: row.dims };
+  const fused = await run(single, kernels.biasGeluSlope, { x: row, bias: vector(a.map(() => 0)) }, both);
+  t.same(fused.slope, y, 'alone and beside the value');
   const worst = a.reduce((most, x, i) => Math.max(most, Math.abs(y[i] - slope(x))), 0);
   t.ok(worst <= 2 ** -22, String(worst));
 });

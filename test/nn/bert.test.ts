@@ -171,5 +171,5 @@ void t.test('a sequence longer than the position table is refused', async (t) =>
     () => model.encode(new Ids(new Int32Array(21)), long),
     /BERT: a sequence of 21 tokens is longer than the model's 20 positions. Cut it/,
   );
-  t.throws(() => model.encode(new Ids([400]), Sequences.ofLengths([1])), /gather: id 400 at index 0/);
+  t.throws(() => model.encode(new Ids([400]), Sequences.ofLengths([1])), /embedNorm ids: id 400 at index 0/);
 });

@@ -138,7 +138,7 @@ void t.test('losses of needed rows are those of all rows', async (t) => {
     const queries =
       query === 'A'
         ? sentence.add(embeddings.position_embeddings.forward(sequences.positions))
-        : embeddings.place(sentence, sequences.positions);
+        : embeddings.place(hidden.gather(firsts), sequences.ofRow, sequences.positions);
     const context = (ids: Int32Array) => {
       const first = Float64Array.from(ids, (_, row) => (firsts.includes(row) ? 1 : 0));
       const isFirst = new Ids(Int32Array.from(first, (x, row) => (x ? row : ids.length + row)));

@@ -3,6 +3,7 @@
 // A task is BLOCK cells, so that which cells make a vector, and hence every bit, does not depend on the threads.
 import { Lanes } from './lanes';
 import { Elementary } from './math';
+import { Normal } from './normal';
 
 /** Cells of a task, as in kernels/wasm/natives/elementwise.ts. */
 const BLOCK: i32 = 4096;
@@ -127,7 +128,8 @@ export function erf(x: usize, y: usize, n: i32, begin: i32, end: i32): void {
 @unmanaged
 class Gelu extends Unary {
   @inline override of(x: v128): v128 {
-    return f32x4.mul(x, Elementary.normalCdf(x));
+    const a = Normal.magnitude(x);
+    return Normal.gelu(x, a, Normal.bell(a), Normal.mills(a));
   }
 }
 
@@ -138,7 +140,8 @@ export function gelu(x: usize, y: usize, n: i32, begin: i32, end: i32): void {
 @unmanaged
 class GeluGradient extends Binary {
   @inline override of(a: v128, b: v128): v128 {
-    return f32x4.mul(b, Elementary.geluSlope(a));
+    const size = Normal.magnitude(a);
+    return f32x4.mul(b, Normal.slope(a, size, Normal.bell(size), Normal.mills(size)));
   }
 }
 

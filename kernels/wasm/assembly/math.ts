@@ -3,6 +3,7 @@
 // Coefficients are our own minimax fits (Remez), rounded to float32. There is no fused multiply-add, so that results
 // are the same bits on every machine.
 import { Lanes } from './lanes';
+import { Normal } from './normal';
 
 const ONE = memory.data<f32>([1]);
 const TWO = memory.data<f32>([2]);
@@ -54,23 +55,8 @@ const ERF5 = memory.data<f32>([-0.0006749513798822454]);
 const ERF_SMALL = memory.data<f32>([0.75]);
 const SQRT2 = memory.data<f32>([1.4142135623730951]);
 
-/** (1 - Phi(a)) exp(a^2 / 2), Mills' ratio up to a factor, as a quotient for 0 <= a <= 13.3; 1 - Phi is 0 beyond. */
-const MILLS0 = memory.data<f32>([0.5000000024837098]);
-const MILLS1 = memory.data<f32>([0.4356857835575442]);
-const MILLS2 = memory.data<f32>([0.18130635182203705]);
-const MILLS3 = memory.data<f32>([0.039984031926043946]);
-const MILLS4 = memory.data<f32>([0.00402016874519253]);
-const UNDER1 = memory.data<f32>([1.6692564860922117]);
-const UNDER2 = memory.data<f32>([1.1944825460305393]);
-const UNDER3 = memory.data<f32>([0.4643792558209562]);
-const UNDER4 = memory.data<f32>([0.10023248629474667]);
-const UNDER5 = memory.data<f32>([0.010076925426314182]);
+/** erf is 1 from here on. */
 const FAR = memory.data<f32>([16]);
-/** Keeps 12 significant bits, so that the square is exact. */
-const UPPER_BITS = memory.data<i32>([0xfffff000]);
-const MINUS_HALF = memory.data<f32>([-0.5]);
-/** 1 / sqrt(2 pi). */
-const DENSITY = memory.data<f32>([0.3989422804014327]);
 
 /** (tanh(x) / x - 1) / x^2 as a polynomial of x^2 for |x| <= 0.5. */
 const TANH0 = memory.data<f32>([-0.3333314389630529]);
@@ -85,13 +71,6 @@ export class Elementary {
     const within = Elementary.expRange(x);
     const shifted = Lanes.madd(within, Lanes.constant(LOG2_E), Lanes.constant(ROUND));
     return Elementary.scaledExp(shifted, Elementary.expRemainder(within, shifted));
-  }
-
-  /** exp(x + low), where low is what x lost to rounding. */
-  @inline static expSum(x: v128, low: v128): v128 {
-    const within = Elementary.expRange(x);
-    const shifted = Lanes.madd(f32x4.add(within, low), Lanes.constant(LOG2_E), Lanes.constant(ROUND));
-    return Elementary.scaledExp(shifted, f32x4.add(Elementary.expRemainder(within, shifted), low));
   }
 
   /** These forms of minimum and maximum are one instruction each, and give NaN where x is NaN. */
@@ -166,50 +145,10 @@ export class Elementary {
     p = Lanes.madd(p, z, Lanes.constant(ERF1));
     p = Lanes.madd(p, z, Lanes.constant(ERF0));
     const small = Lanes.madd(p, x, x);
-    const ratio = Elementary.mills(f32x4.mul(a, Lanes.constant(SQRT2)));
+    const ratio = Normal.mills(f32x4.mul(a, Lanes.constant(SQRT2)));
     const tail = f32x4.mul(f32x4.mul(Elementary.exp(f32x4.neg(z)), Lanes.constant(TWO)), ratio);
     const large = Elementary.signed(f32x4.sub(Lanes.constant(ONE), tail), x);
     return v128.bitselect(small, large, f32x4.le(a, Lanes.constant(ERF_SMALL)));
-  }
-
-  /** Phi(x), the standard normal distribution, good to the last places in both tails. */
-  @inline static normalCdf(x: v128): v128 {
-    const a = f32x4.pmin(f32x4.abs(x), Lanes.constant(FAR));
-    return Elementary.phiFromBell(x, a, Elementary.bell(a));
-  }
-
-  /** Phi(x) + x phi(x), the derivative of x Phi(x). */
-  @inline static geluSlope(x: v128): v128 {
-    const a = f32x4.pmin(f32x4.abs(x), Lanes.constant(FAR));
-    const bell = Elementary.bell(a);
-    const density = f32x4.mul(x, f32x4.mul(bell, Lanes.constant(DENSITY)));
-    return f32x4.add(Elementary.phiFromBell(x, a, bell), density);
-  }
-
-  /** exp(-a^2 / 2); the square is taken in two parts, because its rounding error alone would cost 6 bits at a = 13. */
-  @inline private static bell(a: v128): v128 {
-    const upper = v128.and(a, Lanes.constant(UPPER_BITS));
-    const square = f32x4.mul(f32x4.mul(upper, upper), Lanes.constant(MINUS_HALF));
-    const rest = f32x4.mul(f32x4.sub(a, upper), f32x4.mul(f32x4.add(a, upper), Lanes.constant(MINUS_HALF)));
-    return Elementary.expSum(square, rest);
-  }
-
-  @inline private static phiFromBell(x: v128, a: v128, bell: v128): v128 {
-    const tail = f32x4.mul(bell, Elementary.mills(a));
-    return v128.bitselect(tail, f32x4.sub(Lanes.constant(ONE), tail), f32x4.lt(x, f32x4.splat(0)));
-  }
-
-  /** (1 - Phi(a)) exp(a^2 / 2) for a >= 0. All coefficients are positive, so that nothing cancels. */
-  @inline private static mills(a: v128): v128 {
-    const z = f32x4.mul(a, a);
-    const over = Lanes.madd(a, Lanes.constant(MILLS1), Lanes.constant(MILLS0));
-    const over2 = Lanes.madd(a, Lanes.constant(MILLS3), Lanes.constant(MILLS2));
-    const p = Lanes.madd(Lanes.madd(z, Lanes.constant(MILLS4), over2), z, over);
-    const under = Lanes.madd(a, Lanes.constant(UNDER1), Lanes.constant(ONE));
-    const under2 = Lanes.madd(a, Lanes.constant(UNDER3), Lanes.constant(UNDER2));
-    const under4 = Lanes.madd(a, Lanes.constant(UNDER5), Lanes.constant(UNDER4));
-    const q = Lanes.madd(Lanes.madd(under4, z, under2), z, under);
-    return f32x4.div(p, q);
   }
 
   /** The magnitude of one with the sign of the other; `magnitude` is not negative. */

@@ -3,6 +3,7 @@ import { Lanes } from './lanes';
 
 const HALF = memory.data<i32>([4095]);
 const ONE = memory.data<i32>([1]);
+export const FOUR = memory.data<i32>([4]);
 /** The words that the last three rounds take in. */
 const LAST1 = memory.data<i32>([2531]);
 const LAST2 = memory.data<i32>([1013]);
@@ -65,5 +66,28 @@ export class Dropout {
     const f5 = v128.and(Round.second(s4, s5), Lanes.constant(HALF));
     const bits = v128.or(i32x4.shl(s5, 12), f5);
     return v128.andnot(scale, i32x4.lt_s(bits, threshold));
+  }
+
+  /** y = x * factors for one row of n floats, whose state is given; x and y may be one. */
+  static apply(x: usize, y: usize, n: i32, state: i32, threshold: v128, scale: v128): void {
+    const first = Dropout.first(state);
+    const second = Dropout.second(state);
+    let columns = i32x4(0, 1, 2, 3);
+    let i = 0;
+    for (; i + 8 <= n; i += 8) {
+      const at = (<usize>i) << 2;
+      const next = i32x4.add(columns, Lanes.constant(FOUR));
+      const keep0 = Dropout.factors(first, second, columns, threshold, scale);
+      const keep1 = Dropout.factors(first, second, next, threshold, scale);
+      v128.store(y + at, f32x4.mul(v128.load(x + at), keep0));
+      v128.store(y + at, f32x4.mul(v128.load(x + at, 16), keep1), 16);
+      columns = i32x4.add(next, Lanes.constant(FOUR));
+    }
+    for (; i < n; i += 4) {
+      const at = (<usize>i) << 2;
+      const keep = Dropout.factors(first, second, columns, threshold, scale);
+      columns = i32x4.add(columns, Lanes.constant(FOUR));
+      Lanes.store(y + at, f32x4.mul(Lanes.load(x + at, n - i), keep), n - i);
+    }
   }
 }

@@ -4,8 +4,6 @@ import { Elementary } from './math';
 import { Dropout } from './random';
 import { maxRow } from './row';
 
-const FOUR = memory.data<i32>([4]);
-
 export function softmax(x: usize, y: usize, n: i32, begin: i32, end: i32): void {
   for (let row = begin; row < end; row++) {
     const offset = (<usize>(row * n)) << 2;
@@ -82,28 +80,6 @@ export function dropout(x: usize, y: usize, n: i32, threshold: i32, scale: f32, 
   const factor = f32x4.splat(scale);
   for (let row = begin; row < end; row++) {
     const offset = (<usize>(row * n)) << 2;
-    dropRow(x + offset, y + offset, n, Dropout.row(key, row), limit, factor);
-  }
-}
-
-function dropRow(x: usize, y: usize, n: i32, state: i32, threshold: v128, scale: v128): void {
-  const first = Dropout.first(state);
-  const second = Dropout.second(state);
-  let columns = i32x4(0, 1, 2, 3);
-  let i = 0;
-  for (; i + 8 <= n; i += 8) {
-    const at = (<usize>i) << 2;
-    const next = i32x4.add(columns, Lanes.constant(FOUR));
-    const keep0 = Dropout.factors(first, second, columns, threshold, scale);
-    const keep1 = Dropout.factors(first, second, next, threshold, scale);
-    v128.store(y + at, f32x4.mul(v128.load(x + at), keep0));
-    v128.store(y + at, f32x4.mul(v128.load(x + at, 16), keep1), 16);
-    columns = i32x4.add(next, Lanes.constant(FOUR));
-  }
-  for (; i < n; i += 4) {
-    const at = (<usize>i) << 2;
-    const keep = Dropout.factors(first, second, columns, threshold, scale);
-    columns = i32x4.add(columns, Lanes.constant(FOUR));
-    Lanes.store(y + at, f32x4.mul(Lanes.load(x + at, n - i), keep), n - i);
+    Dropout.apply(x + offset, y + offset, n, Dropout.row(key, row), limit, factor);
   }
 }

@@ -2,9 +2,11 @@
 import type { Native } from '../native.js';
 import { attentionNatives } from './attention.js';
 import { elementwiseNatives } from './elementwise.js';
+import { geluNatives } from './gelu.js';
 import { lossNatives } from './loss.js';
 import { matmulNatives } from './matmul.js';
 import { movementNatives } from './movement.js';
+import { normNatives } from './norm.js';
 import { optimizerNatives } from './optimizer.js';
 import { reduceNatives } from './reduce.js';
 import { rowNatives } from './rows.js';
@@ -15,7 +17,9 @@ export const natives: ReadonlyMap<string, Native> = new Map(
     ...movementNatives,
     ...reduceNatives,
     ...matmulNatives,
+    ...geluNatives,
     ...rowNatives,
+    ...normNatives,
     ...attentionNatives,
     ...lossNatives,
     ...optimizerNatives,
