@@ -69,6 +69,7 @@ const flags = {
   },
   decoder: { type: 'string', choices: choices.decoder, preset: d.decoder, help: 'decoding of RetroMAE' },
   'decoder-layers': { type: 'number', preset: d.decoderLayers, help: 'layers of the basic decoder, 1 to 3' },
+  recompute: { type: 'boolean', help: 'keep fewer activations, compute them again: less memory, more time' },
   ...backendFlags,
   seed: { type: 'number', preset: d.seed, help: 'of everything that is random' },
   eval: {

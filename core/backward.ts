@@ -1,14 +1,31 @@
 // Reverse-mode differentiation: iterative, freeing as it goes, adding up where a tensor was used more than once.
 import { scope } from './lifetime.js';
-import { noGrad, type TapeEntry } from './tape.js';
+import { addTo } from '../kernels/library/index.js';
+import { flat } from './op.js';
+import { noGrad, type Receive, type TapeEntry } from './tape.js';
 import { ones, type Tensor } from './tensor.js';
 import { sameShape, show } from './shape.js';
 
 /** Every tape entry that `root` depends on, last recorded first: users before what they use. */
-function inReverse(root: TapeEntry): TapeEntry[] {
+export function inReverse(root: TapeEntry): TapeEntry[] {
   const found = new Set<TapeEntry>([root]);
   for (const entry of found) for (const parent of entry.parents) if (parent) found.add(parent);
   return [...found].sort((a, b) => b.order - a.order);
+}
+
+/**
+ * A sum that the caller holds, with another gradient added: in its place where nobody else holds it. What comes back is
+ * held by the caller instead.
+ */
+function addUp(sum: Tensor | undefined, gradient: Tensor): Tensor {
+  if (sum?.buffer.exclusive && sum.isContiguous && gradient.isContiguous) {
+    sum.backend.launch(addTo, { y: flat(sum), x: flat(gradient) }, { y: flat(sum) });
+    return sum;
+  }
+  const next = sum ? sum.add(gradient) : gradient;
+  next.buffer.retain();
+  sum?.buffer.release();
+  return next;
 }
 
 /** Gradients on their way, added up by what they belong to; holds a reference to their memory until they are dropped. */
@@ -16,11 +33,7 @@ class Sums<K> {
   private readonly sums = new Map<K, Tensor>();
 
   add(key: K, gradient: Tensor): void {
-    const former = this.sums.get(key);
-    const sum = former ? former.add(gradient) : gradient;
-    sum.buffer.retain();
-    former?.buffer.release();
-    this.sums.set(key, sum);
+    this.sums.set(key, addUp(this.sums.get(key), gradient));
   }
 
   get(key: K): Tensor | undefined {
@@ -38,8 +51,8 @@ class Sums<K> {
 }
 
 /** Hands the gradients of an entry's inputs on, given that of its output. */
-function pull(entry: TapeEntry, dy: Tensor, receive: (input: Tensor, gradient: Tensor) => void): void {
-  const pullback = entry.pullback(dy);
+function pull(entry: TapeEntry, dy: Tensor, receive: Receive): void {
+  const pullback = entry.pullback(dy, receive);
   for (const [name, input] of Object.entries(entry.inputs)) {
     if (!input.tracked) continue;
     const gradient = pullback[name]?.();
@@ -54,7 +67,7 @@ function pull(entry: TapeEntry, dy: Tensor, receive: (input: Tensor, gradient: T
  * Computes the gradients of `loss` times `seed` for every leaf it depends on and hands each contribution to `sink`.
  * The tape is spent: what was kept for the gradient is freed as it is used.
  */
-function propagate(loss: Tensor, seed: Tensor, sink: (leaf: Tensor, gradient: Tensor) => void): void {
+export function propagate(loss: Tensor, seed: Tensor, sink: Receive): void {
   if (loss.requiresGrad) sink(loss, seed);
   if (!loss.record) {
     if (!loss.requiresGrad)
@@ -99,10 +112,7 @@ export function backward(loss: Tensor, weight = 1): void {
   noGrad(() =>
     scope(() =>
       propagate(loss, seedOf(loss, weight), (leaf, gradient) => {
-        const sum = leaf.grad ? leaf.grad.add(gradient) : gradient;
-        sum.buffer.retain();
-        leaf.grad?.buffer.release();
-        leaf.grad = sum;
+        leaf.grad = addUp(leaf.grad, gradient);
       }),
     ),
   );

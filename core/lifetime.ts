@@ -15,7 +15,7 @@ export class Buffer {
 
   private constructor(readonly storage: Storage) {}
 
-  /** Allocates in the given scope (default the innermost). Contents are zero, or `data`. */
+  /** Allocates in the given scope (default the innermost). Contents are `data`, then zeros; without, anything. */
   static allocate(backend: Backend, cells: number, data?: ArrayLike<number>, scope = current): Buffer {
     const buffer = new Buffer(backend.alloc(cells, data));
     buffer.adopt(scope);
@@ -24,6 +24,11 @@ export class Buffer {
 
   get alive(): boolean {
     return !this.freed;
+  }
+
+  /** Whether nobody but the caller, who holds it, can reach it: then it may be written to. */
+  get exclusive(): boolean {
+    return this.references === 1 && this.owner !== undefined;
   }
 
   retain(): void {

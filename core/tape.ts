@@ -5,6 +5,9 @@ import type { Tensor } from './tensor.js';
 /** Gradients of an operation's inputs, each computed only if it is wanted. */
 export type Pullback<I extends string = string> = Partial<Record<I, () => Tensor>>;
 
+/** Takes a part of the gradient of a tensor: of one that was made with `requiresGrad`, or one that is on the tape. */
+export type Receive = (tensor: Tensor, gradient: Tensor) => void;
+
 let recording = true;
 let count = 0;
 
@@ -12,15 +15,23 @@ let count = 0;
  * Runs `work` without recording: nothing in it can be differentiated, and nothing is kept for that. It ends when `work`
  * returns, so what an asynchronous function does after its first `await` is recorded.
  */
-export function noGrad<T>(work: () => T): T {
+export const noGrad = <T>(work: () => T): T => withRecording(false, work);
+
+/** Runs `work` with the tape switched on or off. */
+export function withRecording<T>(on: boolean, work: () => T): T {
   const former = recording;
-  recording = false;
+  recording = on;
   try {
     return work();
   } finally {
     recording = former;
   }
 }
+
+export const isRecording = (): boolean => recording;
+
+/** The `order` of the next entry. */
+export const tapeLength = (): number => count;
 
 /** Whether an operation on these inputs goes on the tape. */
 export const records = (inputs: Iterable<Tensor>): boolean => recording && [...inputs].some((input) => input.tracked);
@@ -34,8 +45,8 @@ export class TapeEntry implements Recorded {
     readonly name: string,
     readonly inputs: Readonly<Record<string, Tensor>>,
     kept: readonly Tensor[],
-    /** The gradients of the inputs, given that of the output. */
-    readonly pullback: (dy: Tensor) => Pullback,
+    /** The gradients of the inputs, given that of the output; those that it hands to `receive` itself are left out. */
+    readonly pullback: (dy: Tensor, receive: Receive) => Pullback,
   ) {
     this.kept = kept;
     for (const { buffer } of kept) buffer.retain();

@@ -245,7 +245,11 @@ export function full(shape: Shape, value: number, options: TensorOptions = {}): 
   return tensor(new Float32Array(sizeOf(shape)).fill(value), shape, options);
 }
 
-export const zeros = (shape: Shape, options: TensorOptions = {}): Tensor => full(shape, 0, options);
+/** Zeros, made on the backend: the moments of an optimizer are too large for arrays on the host beside them. */
+export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
+  const buffer = Buffer.allocate(options.backend ?? getBackend(), sizeOf(shape), []);
+  return new Tensor(buffer, shape, rowMajor(shape), undefined, options.requiresGrad ?? false);
+}
 
 export const ones = (shape: Shape, options: TensorOptions = {}): Tensor => full(shape, 1, options);
 

@@ -26,6 +26,8 @@ export interface MemoryStats {
   liveStorages: number;
   /** Most bytes that were ever live at once. */
   peakBytes: number;
+  /** Where a backend has a heap of its own: how far it ever reached, with working memory and the holes between blocks. */
+  heapBytes?: number;
 }
 
 export interface Backend {

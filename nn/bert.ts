@@ -1,5 +1,5 @@
 // BERT (Devlin et al., 2019), post-norm, over packed sequences. Field names are Hugging Face's: a path is a name there.
-import { scope, Sequences, Ids, type HostArray, type Random, type Tensor } from '../core/index.js';
+import { recompute, scope, Sequences, Ids, type HostArray, type Random, type Tensor } from '../core/index.js';
 import { ops, zeros } from '../core/index.js';
 import type { BertConfig } from './config.js';
 import { Dropout, Embedding, LayerNorm, Linear } from './layers.js';
@@ -127,6 +127,8 @@ export class BertModel {
   constructor(
     readonly config: BertConfig,
     random: Random,
+    /** Whether the backward pass computes each layer's activations again instead of keeping them: the same gradients. */
+    readonly recompute = false,
   ) {
     this.embeddings = new BertEmbeddings(config, random);
     this.encoder = { layer: Array.from({ length: config.num_hidden_layers }, () => new BertLayer(config, random)) };
@@ -144,12 +146,17 @@ export class BertModel {
       );
     const all: Pass = { queries: sequences, keys: sequences, random };
     const last = this.encoder.layer.length - 1;
-    let x = this.embeddings.forward(ids, sequences, random);
-    this.encoder.layer.forEach((layer, i) => {
-      if (i === last && needed) x = layer.forward(x.gather(needed.rows), x, { ...all, queries: needed.sequences });
-      else x = layer.forward(x, x, all);
+    return scope(() => {
+      let x = this.embeddings.forward(ids, sequences, random);
+      this.encoder.layer.forEach((layer, i) => {
+        const some = i === last ? needed : undefined;
+        const pass = some ? { ...all, queries: some.sequences } : all;
+        const run = (rows: Tensor, context: Tensor) => layer.forward(rows, context, pass);
+        const rows = some ? x.gather(some.rows) : x;
+        x = this.recompute ? recompute(run, [rows, x], random) : run(rows, x);
+      });
+      return x;
     });
-    return x;
   }
 }
 
@@ -181,8 +188,10 @@ export class BertHead {
       return { loss: none, accuracy: none.detach() };
     }
     const { bias } = this.predictions;
-    const { y, hit } = ops.linearCrossEntropy.applyAll({ x: transformed, table: table.weight, bias }, { labels });
-    return { loss: y, accuracy: hit.mean() };
+    return scope(() => {
+      const { y, hit } = ops.linearCrossEntropy.applyAll({ x: transformed, table: table.weight, bias }, { labels });
+      return { loss: y, accuracy: hit.mean() };
+    });
   }
 
   /** Logits over the vocabulary, [R, V]. */
@@ -198,8 +207,9 @@ export class BertForMaskedLM {
   constructor(
     readonly config: BertConfig,
     random: Random,
+    recompute = false,
   ) {
-    this.bert = new BertModel(config, random);
+    this.bert = new BertModel(config, random, recompute);
     this.cls = new BertHead(config, random);
   }
 

@@ -19,13 +19,15 @@ export interface RetroMaeOptions {
   query: 'A' | 'B';
   /** Weight of DupMAE's bag-of-words term. */
   bowWeight: number;
+  /** Whether the encoder's activations are computed again in the backward pass: less memory, more time, the same bits. */
+  recompute: boolean;
 }
 
 /** The authors' choices: query A for RetroMAE, B for DupMAE, bag of words weighted 0.1. */
 export function retroMaeOptions(given: Partial<RetroMaeOptions> = {}): RetroMaeOptions {
   const objective = given.objective ?? 'retromae';
   const query = objective === 'dupmae' ? 'B' : 'A';
-  return { objective, decoder: 'enhanced', decoderLayers: 1, query, bowWeight: 0.1, ...given };
+  return { objective, decoder: 'enhanced', decoderLayers: 1, query, bowWeight: 0.1, recompute: false, ...given };
 }
 
 /** Rows of the packed batch that carry a label, and these labels. */
@@ -52,7 +54,7 @@ export class RetroMae extends BertForMaskedLM {
 
   /** @throws if the decoder's options contradict each other */
   constructor(config: BertConfig, random: Random, options: Partial<RetroMaeOptions> = {}) {
-    super(config, random);
+    super(config, random, options.recompute);
     this.options = retroMaeOptions(options);
     const { objective, decoder, decoderLayers } = this.options;
     if (!Number.isInteger(decoderLayers) || decoderLayers < 1 || decoderLayers > 3)

@@ -46,6 +46,8 @@ export interface PretrainSettings {
   objective: Objective;
   decoder: 'enhanced' | 'basic';
   decoderLayers: number;
+  /** Keep less for the backward pass and compute it again: for models and batches that need too much memory. */
+  recompute: boolean;
   backend: string;
   /** Threads of the wasm backend; undefined for all cores. */
   threads: number | undefined;
@@ -89,6 +91,7 @@ export const pretrainDefaults: PretrainSettings = {
   objective: 'retromae',
   decoder: 'enhanced',
   decoderLayers: 1,
+  recompute: false,
   backend: 'auto',
   threads: undefined,
   seed: 42,
@@ -167,6 +170,7 @@ const rules: Record<keyof PretrainSettings, Rule> = {
   objective: oneOf(choices.objective),
   decoder: oneOf(choices.decoder),
   decoderLayers: integer(1, 3),
+  recompute: { wanted: 'true or false', holds: (value) => typeof value === 'boolean' },
   backend: oneOf(choices.backend),
   threads: optional(integer(1)),
   seed: integer(0),
@@ -191,9 +195,9 @@ export function pretrainSettings(given: Partial<PretrainSettings> = {}): Pretrai
   return settings;
 }
 
-/** What of the settings concerns the model's objective. */
-export const objectiveOf = ({ objective, decoder, decoderLayers }: PretrainSettings): RetroMaeOptions =>
-  retroMaeOptions({ objective, decoder, decoderLayers });
+/** What of the settings concerns the model's objective and how it is computed. */
+export const objectiveOf = ({ objective, decoder, decoderLayers, recompute }: PretrainSettings): RetroMaeOptions =>
+  retroMaeOptions({ objective, decoder, decoderLayers, recompute });
 
 /** Which decoder targets the collator must make. */
 export const targetsOf = ({ objective, decoder }: Pick<PretrainSettings, 'objective' | 'decoder'>): DecoderTargets =>

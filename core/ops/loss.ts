@@ -1,9 +1,9 @@
 // Losses over a vocabulary whose output table is the input embedding (tied), without keeping logits where avoidable.
 import * as kernels from '../../kernels/library/index.js';
-import { contiguous, defineOp, launch, mismatch } from '../op.js';
+import { contiguous, defineOp, flat, launch, mismatch } from '../op.js';
 import { Ids, Sequences } from '../host.js';
 import { sizeOf, type Shape } from '../shape.js';
-import { tensor } from '../tensor.js';
+import { tensor, type Tensor } from '../tensor.js';
 import { together } from './rows.js';
 
 const checkHead = (name: string, shapes: Readonly<Record<'x' | 'table' | 'bias', Shape>>) => {
@@ -11,6 +11,12 @@ const checkHead = (name: string, shapes: Readonly<Record<'x' | 'table' | 'bias',
   if (x.length !== 2 || table.length !== 2 || x[1] !== table[1] || sizeOf(bias) !== table[0])
     throw mismatch(name, { x, table, bias }, 'Wanted x [R, H], table [V, H], bias [V].');
 };
+
+/** Multiplies what only the tape holds by one number, in its place: a gradient of the table is too large for copies. */
+function scaled(y: Tensor, factor: Tensor): Tensor {
+  y.backend.launch(kernels.scaleBy, { y: flat(y), factor: factor.view([1]) }, { y: flat(y) });
+  return y;
+}
 
 /**
  * Mean cross-entropy of logits x table^T + bias against labels, one a row: y is a number, `hit` [R] is 1 where the label
@@ -47,9 +53,9 @@ export const linearCrossEntropy = defineOp({
   },
   saves: ['dx', 'dtable', 'dbias'],
   vjp: ({ dx, dtable, dbias, dy }) => ({
-    x: () => dx.mul(dy),
-    table: () => dtable.mul(dy),
-    bias: () => dbias.mul(dy),
+    x: () => scaled(dx, dy),
+    table: () => scaled(dtable, dy),
+    bias: () => scaled(dbias, dy),
   }),
   composition: ({ x, table, bias }, { labels }) => {
     const logits = x.matmul(table.transpose()).add(bias);

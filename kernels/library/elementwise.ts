@@ -87,6 +87,38 @@ export const maximum = binary('maximum', function (a, b) {
   return Math.max(a[this.thread.x], b[this.thread.x]);
 });
 
+/** y = y + x, in place. */
+export const addTo = defineKernel({
+  name: 'addTo',
+  inputs: { y: 1, x: 1 },
+  outputs: { y: 1 },
+  stages: [
+    {
+      out: 'y',
+      reads: ['y', 'x'],
+      cell: function (y: number[], x: number[]) {
+        return y[this.thread.x] + x[this.thread.x];
+      },
+    },
+  ],
+});
+
+/** y = factor[0] y, in place. */
+export const scaleBy = defineKernel({
+  name: 'scaleBy',
+  inputs: { y: 1, factor: 1 },
+  outputs: { y: 1 },
+  stages: [
+    {
+      out: 'y',
+      reads: ['y', 'factor'],
+      cell: function (y: number[], factor: number[]) {
+        return factor[0] * y[this.thread.x];
+      },
+    },
+  ],
+});
+
 /** 1 where a >= b, else 0. */
 export const greaterEqual = binary('greaterEqual', function (a, b) {
   if (a[this.thread.x] >= b[this.thread.x]) return 1.0;

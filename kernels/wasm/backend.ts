@@ -86,7 +86,7 @@ export class WasmBackend implements Backend {
 
   memory(): MemoryStats {
     const { liveBytes, liveStorages, peakBytes } = this.#counter;
-    return { liveBytes, liveStorages, peakBytes };
+    return { liveBytes, liveStorages, peakBytes, heapBytes: this.#engine?.heap.reachedBytes };
   }
 
   async close(): Promise<void> {

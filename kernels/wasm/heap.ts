@@ -31,6 +31,7 @@ export class Heap {
   readonly #byEnd = new Map<number, Free>();
   #liveBytes = 0;
   #peakBytes = 0;
+  #reachedBytes = BASE;
 
   constructor({ maximumPages = 65536 }: HeapOptions = {}) {
     this.memory = new WebAssembly.Memory({ initial: 1, maximum: maximumPages, shared: true });
@@ -51,6 +52,11 @@ export class Heap {
   /** The largest liveBytes so far. */
   get peakBytes(): number {
     return this.#peakBytes;
+  }
+
+  /** Where the highest block so far ended: what the machine has given us pages for, live or not. */
+  get reachedBytes(): number {
+    return this.#reachedBytes;
   }
 
   /**
@@ -135,6 +141,7 @@ export class Heap {
       }
     }
     this.#top = end;
+    this.#reachedBytes = Math.max(this.#reachedBytes, end);
     return start;
   }
 

@@ -136,6 +136,25 @@ void t.test('what cannot be differentiated says so', async (t) => {
   t.throws(() => backward(leaked[0].add(y)), /after its scope had ended/);
 });
 
+void t.test('gradients are added up in the place of nobody else', async (t) => {
+  const own = new ReferenceBackend('float64');
+  const options = { backend: own };
+  const x = tensor([1, 2], undefined, { ...options, requiresGrad: true });
+  const seed = tensor([1, 10], undefined, options);
+  const [gradient] = scope(() => vjp(x.add(x.mul(2)).add(x.mul(3)), seed, [x]));
+  t.same([...(await gradient!.read())], [6, 60]);
+  t.same([...(await seed.read())], [1, 10], 'the seed is as it was');
+  scope(() => {
+    const shared = x.exp();
+    // Both inputs of add get the very same gradient, which then grows for one of them alone.
+    backward(shared.add(x).add(x.mul(5)).add(shared.mul(7)).sum());
+  });
+  t.same(
+    [...(await x.grad!.read())],
+    [1, 2].map((value) => 8 * Math.exp(value) + 6),
+  );
+});
+
 void t.test('memory falls as the gradient goes back', async (t) => {
   const own = new ReferenceBackend('float64');
   const cells = 1000;

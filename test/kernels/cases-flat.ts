@@ -63,6 +63,14 @@ export const flatRecipes: readonly Recipe[] = [
   binary(kernels.sub, 1e-6),
   binary(kernels.mul, 1e-6),
   binary(kernels.div, 1e-6, (random) => random.between(0.5, 2) * (random.next() < 0.5 ? -1 : 1)),
+  sized(kernels.addTo, 1e-6, [500], flat, (random, n) => ({
+    inputs: { y: random.array([n]), x: random.array([n]) },
+    outputs: { y: [n] },
+  })),
+  sized(kernels.scaleBy, 1e-6, [500], flat, (random, n) => ({
+    inputs: { y: random.array([n]), factor: vector([n === 64 ? 1 : random.normal()]) },
+    outputs: { y: [n] },
+  })),
   whole(kernels.maximum),
   whole(kernels.greaterEqual),
   sized(kernels.affine, 1e-6, [500], flat, (random, n) => ({

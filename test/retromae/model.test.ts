@@ -45,6 +45,7 @@ void t.test("options are the authors' where nothing is said", async (t) => {
     decoderLayers: 1,
     query: 'A',
     bowWeight: 0.1,
+    recompute: false,
   });
   t.match(retroMaeOptions({ objective: 'dupmae' }), { query: 'B', decoder: 'enhanced' });
   t.match(retroMaeOptions({ objective: 'dupmae', query: 'A' }), { query: 'A' });

@@ -22,6 +22,16 @@ const table = (names: readonly string[], native: (name: string) => Native): Nati
 export const elementwiseNatives: Natives = {
   ...table(['copy', 'exp', 'log', 'sqrt', 'tanh', 'erf', 'gelu'], unary),
   ...table(['geluGradient', 'add', 'sub', 'mul', 'div', 'maximum', 'greaterEqual'], binary),
+  addTo: (engine, call) => {
+    const n = call.cells('y');
+    spread(engine, 'add', Math.ceil(n / BLOCK), n, [call.at('y'), call.at('x'), call.at('y'), n]);
+  },
+  scaleBy: (engine, call) => {
+    const n = call.cells('y');
+    const [factor] = engine.heap.f32(call.at('factor'), 1);
+    // Gradients of losses are mostly scaled by 1: then there is nothing to read and write.
+    if (factor !== 1) spread(engine, 'affine', Math.ceil(n / BLOCK), n, [call.at('y'), call.at('y'), factor, 0, n]);
+  },
   affine: (engine, call) => {
     const n = call.cells('y');
     const args = [call.at('x'), call.at('y'), call.number('scale'), call.number('shift'), n];
