@@ -22,22 +22,26 @@ export function randomBatch(vocab: number, sequences: number, seq: number, work:
   return collate(tokenizer, examples, seq, work, 0);
 }
 
-/**
- * Batches of the texts of a corpus, one text an example, cut off at `seq` tokens. The texts are taken at even distances.
- * @throws if the corpus has too few
- */
-export async function textBatches(
-  file: string,
-  tokenizer: WordPiece,
-  shape: { batch: number; seq: number; count: number },
-  work: Work,
-): Promise<Batch[]> {
-  const { batch, seq, count } = shape;
+/** The texts of a corpus, all in memory. */
+export async function readTexts(file: string): Promise<string[]> {
   const texts: string[] = [];
   for await (const { text } of documents(file)) texts.push(text);
+  return texts;
+}
+
+/**
+ * `count` batches of texts, one text an example, cut off at `seq` tokens. The texts are taken at even distances.
+ * @throws if there are too few
+ */
+export function textBatches(
+  texts: readonly string[],
+  tokenizer: WordPiece,
+  { batch, seq, count }: { batch: number; seq: number; count: number },
+  work: Work,
+): Batch[] {
   const wanted = batch * count;
   if (texts.length < wanted)
-    throw new Error(`bench step: ${file} has ${texts.length} texts, ${wanted} are needed. Measure fewer rounds.`);
+    throw new Error(`bench step: the corpus has ${texts.length} texts, ${wanted} are needed. Measure fewer rounds.`);
   const examples = Array.from({ length: wanted }, (_, i) =>
     tokenizer.encode(texts[Math.floor((i * texts.length) / wanted)]),
   );

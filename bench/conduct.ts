@@ -18,7 +18,7 @@ export interface Course {
 }
 
 /** Steps before the rounds: the first, at the start, and one more. */
-const WARM_UP = 2;
+export const WARM_UP = 2;
 
 /** Before each turn: the threads of whoever was last have gone to sleep by then. */
 const PAUSE_MS = 100;

@@ -7,8 +7,10 @@ import type { Launches } from './protocol.js';
 type Operands = Readonly<Record<string, View | number>>;
 
 /** Bytes of the arrays that a launch reads and writes, each counted once a direction, at 4 a cell. */
-export function bytesOf(inputs: Operands, outputs: Operands): number {
-  const views = [...Object.values(inputs), ...Object.values(outputs)].filter((operand) => typeof operand !== 'number');
+export function bytesOf(kernel: string, inputs: Operands, outputs: Operands): number {
+  // Of a table, gather reads the rows that it copies.
+  const read = kernel === 'gather' ? { ...inputs, table: outputs.y } : inputs;
+  const views = [...Object.values(read), ...Object.values(outputs)].filter((operand) => typeof operand !== 'number');
   return views.reduce((sum, { dims }) => sum + 4 * cellsOf(dims), 0);
 }
 
@@ -22,7 +24,13 @@ export function countLaunches(backend: Backend): { begin(offsets: Int32Array): v
     launch(kernel, inputs, outputs);
     const ms = performance.now() - start;
     const { name } = kernel;
-    const one = { name, calls: 1, ms, flops: flopsOf(name, inputs, outputs, keys), bytes: bytesOf(inputs, outputs) };
+    const one = {
+      name,
+      calls: 1,
+      ms,
+      flops: flopsOf(name, inputs, outputs, keys),
+      bytes: bytesOf(name, inputs, outputs),
+    };
     const sum = counts.get(name);
     counts.set(name, sum ? addLaunches(sum, one) : one);
   };

@@ -78,7 +78,9 @@ export class Peer {
   }
 
   private end(what: string): void {
-    const last = this.#stderr.trim().split('\n').at(-1);
+    const lines = this.#stderr.trim().split('\n');
+    // After an error, Node goes on about its stack and its version.
+    const last = lines.findLast((line) => /Error\b/.test(line)) ?? lines.at(-1);
     this.#ended ??= this.failure(last ? `${what}: ${last}` : what);
     this.#waiting?.reject(this.#ended);
   }

@@ -1,6 +1,6 @@
 // From the answers of the contenders to the rows of the table.
 import type { Course } from './conduct.js';
-import { quantile } from './peak.js';
+import { median } from './peak.js';
 import type { Answer } from './protocol.js';
 
 /** One line of the table; `--json` prints an array of these. */
@@ -54,8 +54,6 @@ export function rowsOf([ours, ...others]: readonly Course[], setting: Setting): 
   const rows = [ours, ...others.filter(({ failure }) => !failure)].map((course) => row(course, ours.answers, setting));
   return { rows, absent };
 }
-
-const median = (values: readonly number[]): number => quantile(values, 0.5);
 
 function row({ about, answers, startMs, name: contender, variant }: Course, ours: Answer[], setting: Setting): Row {
   const { name, shape, tokens, peaks } = setting;
