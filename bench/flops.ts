@@ -6,7 +6,7 @@ type Operands = Readonly<Record<string, View | number>>;
 
 const dims = (operands: Operands, name: string): Dims => (operands[name] as View).dims;
 
-/** Query-key pairs of packed attention: the sum over sequences of queries times keys, read from the offsets' extents. */
+/** Query-key pairs of packed attention: the sum over sequences of queries times keys. */
 type Pairs = (operands: Operands) => number;
 
 /** Floating-point operations by kernel name; kernels without a matrix product are not listed. */
@@ -26,7 +26,7 @@ const work: Record<string, (inputs: Operands, outputs: Operands, pairs: Pairs) =
 
 const product = (extents: Dims): number => extents.reduce((total, extent) => total * extent, 1);
 
-/** Useful operations of one launch. Sequences are taken to be of one length, as they are in the benchmark. */
-export function flopsOf(kernel: string, inputs: Operands, outputs: Operands): number {
-  return work[kernel]?.(inputs, outputs, (x) => dims(x, 'q')[0] * Number(x.keys)) ?? 0;
+/** Useful operations of one launch, where a query of attention has so many keys on average. */
+export function flopsOf(kernel: string, inputs: Operands, outputs: Operands, keys: number): number {
+  return work[kernel]?.(inputs, outputs, (x) => dims(x, 'q')[0] * keys) ?? 0;
 }

@@ -1,12 +1,16 @@
 // `npm run bench -- NAME`: the benchmarks by name.
 import { gemm } from './gemm.js';
+import { growth } from './growth.js';
+import { ours } from './ours.js';
 import { step } from './step.js';
 import { tokenize } from './tokenize.js';
 
 /** Add a benchmark: its function, which takes the rest of the command line, and one line of help. */
 const benchmarks: Record<string, { run: (args: string[]) => Promise<void>; help: string }> = {
   gemm: { run: gemm, help: 'matrix multiply on the wasm backend, as a share of the SIMD peak' },
-  step: { run: step, help: 'whole RetroMAE training steps: tokens a second, share of the SIMD peak' },
+  growth: { run: growth, help: 'how the cost of our step grows with length, batch, width, vocabulary and threads' },
+  step: { run: step, help: 'whole RetroMAE training steps, beside PyTorch and other peers where they are installed' },
+  ours: { run: ours, help: 'our step as a program that `step` starts (bench/peers/README.md)' },
   tokenize: { run: tokenize, help: 'WordPiece: tokens a second, beside @huggingface/tokenizers' },
 };
 

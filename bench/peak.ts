@@ -1,4 +1,4 @@
-// The limit that the other benchmarks are measured against: 128-bit multiplies and adds, as many as the threads can do.
+// The limits that the other benchmarks are measured against: 128-bit multiplies and adds, and copying.
 import type { Engine } from '../kernels/wasm/engine.js';
 
 /** Floating-point operations of one round of the kernel `peak`: 2048 steps of 64. */
@@ -20,6 +20,20 @@ export function measurePeak(engine: Engine): number {
   return (tasks * ROUNDS * ROUND) / ms / 1e6;
 }
 
+/** Cells of each of the two arrays that are copied: 64 MB, beyond any cache. */
+const COPIED = 1 << 24;
+
+/** Bytes that all threads of the engine move a second when they copy, read and written ones counted, in units of 10^9. */
+export function measureCopy(engine: Engine): number {
+  const [from, to] = [0, 1].map(() => engine.heap.alloc(4 * COPIED));
+  const blocks = COPIED / 4096;
+  // The first pass over new memory asks the system for its pages.
+  const times = [0, 1, 2].map(() => elapsed(() => engine.run('copy', blocks, [from, to, COPIED])));
+  engine.heap.free(from);
+  engine.heap.free(to);
+  return (8 * COPIED) / Math.min(...times) / 1e6;
+}
+
 /** Milliseconds that `action` takes. */
 export function elapsed(action: () => void): number {
   const start = performance.now();
@@ -32,3 +46,5 @@ export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
 }
+
+export const median = (values: readonly number[]): number => quantile(values, 0.5);

@@ -1,0 +1,61 @@
+// Counts and times the launches of a backend: what a step's work is, and where its time goes.
+import type { Backend, View } from '../kernels/backend.js';
+import { cellsOf } from '../kernels/kernel.js';
+import { flopsOf } from './flops.js';
+import type { Launches } from './protocol.js';
+
+type Operands = Readonly<Record<string, View | number>>;
+
+/** Bytes of the arrays that a launch reads and writes, each counted once a direction, at 4 a cell. */
+export function bytesOf(kernel: string, inputs: Operands, outputs: Operands): number {
+  // Of a table, gather reads the rows that it copies.
+  const read = kernel === 'gather' ? { ...inputs, table: outputs.y } : inputs;
+  const views = [...Object.values(read), ...Object.values(outputs)].filter((operand) => typeof operand !== 'number');
+  return views.reduce((sum, { dims }) => sum + 4 * cellsOf(dims), 0);
+}
+
+/** From now on counts every launch; `begin` starts anew with a batch, `list` says what there was since. */
+export function countLaunches(backend: Backend): { begin(offsets: Int32Array): void; list(): Launches[] } {
+  const counts = new Map<string, Launches>();
+  let keys = 0;
+  const launch = backend.launch.bind(backend);
+  backend.launch = (kernel, inputs, outputs) => {
+    const start = performance.now();
+    launch(kernel, inputs, outputs);
+    const ms = performance.now() - start;
+    const { name } = kernel;
+    const one = {
+      name,
+      calls: 1,
+      ms,
+      flops: flopsOf(name, inputs, outputs, keys),
+      bytes: bytesOf(name, inputs, outputs),
+    };
+    const sum = counts.get(name);
+    counts.set(name, sum ? addLaunches(sum, one) : one);
+  };
+  return {
+    begin: (offsets) => {
+      counts.clear();
+      keys = meanKeys(offsets);
+    },
+    list: () => [...counts.values()],
+  };
+}
+
+/** Keys that a query sees, on average over all tokens of the batch. */
+function meanKeys(offsets: Int32Array): number {
+  const lengths = Array.from(offsets.subarray(1), (end, b) => end - offsets[b]);
+  return lengths.reduce((sum, length) => sum + length ** 2, 0) / offsets[offsets.length - 1];
+}
+
+/** The sum of two counts of one kernel. */
+export function addLaunches(a: Launches, b: Launches): Launches {
+  return {
+    name: a.name,
+    calls: a.calls + b.calls,
+    ms: a.ms + b.ms,
+    flops: a.flops + b.flops,
+    bytes: a.bytes + b.bytes,
+  };
+}
