@@ -18,6 +18,8 @@ export interface Pass {
   readonly keys: Sequences;
   readonly visible?: HostArray;
   readonly random?: Random;
+  /** The projected queries [R, H], where the caller has a shorter way to them. */
+  readonly projected?: Tensor;
 }
 
 /** Word + position + type 0, layer norm, dropout. */
@@ -70,10 +72,14 @@ class SelfAttention {
   }
 
   /** Queries from x [R, H], keys and values from context [S, H] -> [R, H]. */
-  forward(x: Tensor, context: Tensor, { queries, keys, visible, random }: Pass): Tensor {
+  forward(x: Tensor, context: Tensor, { queries, keys, visible, random, projected }: Pass): Tensor {
     const { num_attention_heads: heads, attention_probs_dropout_prob } = this.config;
     const drop = new Dropout(attention_probs_dropout_prob, random).draw();
-    const streams = { q: this.query.forward(x), k: this.key.forward(context), v: this.value.forward(context) };
+    const streams = {
+      q: projected ?? this.query.forward(x),
+      k: this.key.forward(context),
+      v: this.value.forward(context),
+    };
     return ops.attention.apply(streams, { heads, queries, keys, visible, ...drop });
   }
 }

@@ -130,10 +130,10 @@ export class RetroMae extends BertForMaskedLM {
       const sentences = pick(sequences.ofRow.values, rows);
       const positions = pick(sequences.positions.values, rows);
       const { embeddings } = this.bert;
-      const queries =
+      const { queries, projected } =
         this.options.query === 'A'
-          ? h.gather(sentences).add(embeddings.position_embeddings.forward(positions))
-          : embeddings.place(h, sentences, positions, random);
+          ? this.plainQueries(h, sequences.longest, sentences, positions, layer)
+          : { queries: embeddings.place(h, sentences, positions, random), projected: undefined };
       const seen = new Uint16Array(rows.length * words);
       rows.forEach((row, i) => seen.set(bits.subarray(row * words, (row + 1) * words), i * words));
       const pass = {
@@ -141,9 +141,24 @@ export class RetroMae extends BertForMaskedLM {
         keys: sequences,
         visible: new HostArray(seen, [rows.length, words]),
         random,
+        projected,
       };
       return { rows: layer.forward(queries, this.context(batch.ids, sequences, h, random), pass), labels };
     });
+  }
+
+  /**
+   * Queries h + p, one a row. W (h + p) + b is (W h + b) + W p: the projection is of the sentences and of the positions, which
+   * are few, and not of their sums.
+   */
+  private plainQueries(h: Tensor, longest: number, sentences: Ids, positions: Ids, { attention }: BertLayer) {
+    const { query } = attention.self;
+    const all = new Ids(Array.from({ length: longest }, (_, position) => position));
+    const places = this.bert.embeddings.position_embeddings.forward(all);
+    return {
+      queries: h.gather(sentences).add(places.gather(positions)),
+      projected: query.forward(h).gather(sentences).add(places.linear(query.weight).gather(positions)),
+    };
   }
 
   /** Basic decoding: the text masked again, behind h, through 1 to 3 ordinary layers. */

@@ -92,7 +92,13 @@ export function gemm(engine: Engine, problem: Gemm): void {
  * where a task costs a quarter of a row of tiles by itself, and a thread may be a quarter of a task late; columns are cut
  * only where rows are too few for all threads.
  */
-function cut(batch: number, m: number, strips: number, threads: number, tile: number): { rows: number; across: number } {
+function cut(
+  batch: number,
+  m: number,
+  strips: number,
+  threads: number,
+  tile: number,
+): { rows: number; across: number } {
   const high = Math.ceil(m / tile);
   let best = { tiles: 1, time: Infinity };
   for (let tiles = 1; tiles <= Math.min(high, Math.floor(MAX_ROWS / tile)); tiles++) {
@@ -101,6 +107,7 @@ function cut(batch: number, m: number, strips: number, threads: number, tile: nu
     if (time < best.time) best = { tiles, time };
   }
   const rowBlocks = Math.ceil(high / best.tiles);
-  const columnBlocks = threads === 1 ? 1 : Math.min(Math.ceil((2 * threads) / (batch * rowBlocks)), Math.ceil(strips / 8));
+  const columnBlocks =
+    threads === 1 ? 1 : Math.min(Math.ceil((2 * threads) / (batch * rowBlocks)), Math.ceil(strips / 8));
   return { rows: tile * best.tiles, across: Math.ceil(strips / columnBlocks) };
 }

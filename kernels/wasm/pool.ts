@@ -158,7 +158,7 @@ export class Pool {
     if (this.#lost) throw this.#lost;
     const { index, call } = this.#find(name);
     const cells = this.#cells;
-    const chunk = Math.max(1, Math.floor(tasks / (this.threads * 16)));
+    const chunk = Math.max(1, Math.floor(tasks / (this.threads * 64)));
     if (args.length > layout.maxArgs)
       throw new Error(`pool: ${name} has ${args.length} arguments, at most ${layout.maxArgs}`);
     this.#args.set(args);
