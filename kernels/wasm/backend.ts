@@ -29,7 +29,8 @@ export class WasmBackend implements Backend {
   private constructor(engine: Engine) {
     this.#engine = engine;
     this.threads = engine.threads;
-    this.description = `WebAssembly, 128-bit SIMD, ${this.threads} ${this.threads === 1 ? 'thread' : 'threads'}`;
+    const simd = engine.relaxed ? 'relaxed SIMD (fused multiply-add)' : '128-bit SIMD';
+    this.description = `WebAssembly, ${simd}, ${this.threads} ${this.threads === 1 ? 'thread' : 'threads'}`;
   }
 
   /**

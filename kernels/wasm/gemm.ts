@@ -89,7 +89,7 @@ export function gemm(engine: Engine, problem: Gemm): void {
 
 /**
  * Rows (whole tiles) and strips of a task. Of all heights that the caches allow, the one whose slowest thread is done first,
- * where a task costs a quarter of a row of tiles by itself, and a thread may be a quarter of a task late; columns are cut
+ * where a task costs a quarter of a row of tiles by itself, and a thread may be half a task late; columns are cut
  * only where rows are too few for all threads.
  */
 function cut(
@@ -103,7 +103,7 @@ function cut(
   let best = { tiles: 1, time: Infinity };
   for (let tiles = 1; tiles <= Math.min(high, Math.floor(MAX_ROWS / tile)); tiles++) {
     const tasks = (batch * Math.ceil(high / tiles)) / threads;
-    const time = threads === 1 ? tasks : Math.ceil(tasks) * (tiles + 1 / 4) + tiles / 4;
+    const time = threads === 1 ? tasks : Math.ceil(tasks) * (tiles + 1 / 4) + tiles / 2;
     if (time < best.time) best = { tiles, time };
   }
   const rowBlocks = Math.ceil(high / best.tiles);

@@ -22,7 +22,7 @@ async function agree(t: Test, backend: Backend, item: Case, expected: Results, p
 }
 
 /** The whole table, then `random` shapes of every kernel; storages are longer than their arrays every other time. */
-async function parity(t: Test, backend: Backend, random = 3): Promise<void> {
+export async function parity(t: Test, backend: Backend, random = 3): Promise<void> {
   const cases = allCases();
   for (const [i, item] of cases.entries()) await agree(t, backend, item, await runCase(truth, item), 3 * (i % 2));
   t.pass(`${cases.length} cases of ${recipes.length} kernels`);
