@@ -1,7 +1,6 @@
 // Elementary functions on four float32 lanes, each good to a few units in the last place (docs/design/wasm.md).
 //
-// Coefficients are our own minimax fits (Remez), rounded to float32. There is no fused multiply-add, so that results
-// are the same bits on every machine.
+// Coefficients are our own minimax fits (Remez), rounded to float32.
 import { Lanes } from './lanes';
 import { Normal } from './normal';
 
