@@ -71,7 +71,7 @@ export async function step(args: string[]): Promise<void> {
       const found = await measure({ name, shape, work, config, batches, threads, rounds, entries });
       rows.push(...found.rows);
       if (!values.json) print(found, values.profile);
-      for (const { contender, reason } of found.absent) console.error(`not taking part: ${contender}: ${reason}`);
+      for (const { reason } of found.absent) console.error(`not taking part: ${reason}`);
     }
   if (values.json) console.log(JSON.stringify(rows, null, 2));
 }
