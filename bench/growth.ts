@@ -29,6 +29,7 @@ const titles: Record<keyof Point, string> = {
 };
 
 const help = `npm run bench -- growth [options]
+  --axis LIST  of ${axes.map(({ axis }) => axis).join(', ')} (default all)
   --rounds N   steps measured for each point (default 3)
   --json       print an array of rows and nothing else`;
 
@@ -37,12 +38,17 @@ export async function growth(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
+      axis: { type: 'string' },
       rounds: { type: 'string', default: '3' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return console.log(help);
+  const wanted = values.axis?.split(',') ?? axes.map(({ axis }) => axis);
+  const chosen = axes.filter(({ axis }) => wanted.includes(axis));
+  if (chosen.length < wanted.length)
+    throw new Error(`bench growth: --axis ${values.axis}: use some of ${axes.map(({ axis }) => axis).join(', ')}`);
   const { seq, batch, hidden, vocab, threads } = middle;
   if (!values.json)
     console.log(
@@ -50,7 +56,7 @@ export async function growth(args: string[]): Promise<void> {
         `one thing varied at a time`,
     );
   const measured = new Map<string, Row & Point>();
-  for (const { axis, values: steps } of axes) {
+  for (const { axis, values: steps } of chosen) {
     const rows: (Row & Point)[] = [];
     for (const value of steps) {
       const point = { ...middle, [axis]: value };

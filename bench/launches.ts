@@ -50,12 +50,26 @@ function meanKeys(offsets: Int32Array): number {
 }
 
 /** The sum of two counts of one kernel. */
-export function addLaunches(a: Launches, b: Launches): Launches {
-  return {
-    name: a.name,
-    calls: a.calls + b.calls,
-    ms: a.ms + b.ms,
-    flops: a.flops + b.flops,
-    bytes: a.bytes + b.bytes,
-  };
+function addLaunches(a: Launches, b: Launches): Launches {
+  const { name } = a;
+  return { name, calls: a.calls + b.calls, ms: a.ms + b.ms, flops: a.flops + b.flops, bytes: a.bytes + b.bytes };
+}
+
+/** The launches of a mean step, by kernel, those that take longest first. */
+export function meanLaunches(steps: readonly (readonly Launches[])[]): Launches[] {
+  const sums = new Map<string, Launches>();
+  for (const kernel of steps.flat()) {
+    const sum = sums.get(kernel.name);
+    sums.set(kernel.name, sum ? addLaunches(sum, kernel) : kernel);
+  }
+  const share = 1 / steps.length;
+  return [...sums.values()]
+    .map(({ name, calls, ms, flops, bytes }) => ({
+      name,
+      calls: calls * share,
+      ms: ms * share,
+      flops: flops * share,
+      bytes: bytes * share,
+    }))
+    .sort((a, b) => b.ms - a.ms);
 }

@@ -1,6 +1,6 @@
 // One measurement: a model, a number of threads, some batches, and the contenders in turns.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Random, setBackend } from '../core/index.js';
 import { openBackend } from '../kernels/open.js';
@@ -9,9 +9,9 @@ import { configToHuggingFace, hostTensors, parameters, writeSafetensors, type Be
 import { RetroMae, type Batch } from '../retromae/index.js';
 import { packed } from './batches.js';
 import { conduct, WARM_UP } from './conduct.js';
-import { measureCopy, measurePeak, median } from './peak.js';
+import { measureCopy, measurePeak } from './peak.js';
 import type { Entry } from './peers.js';
-import type { Answer, Job, Work } from './protocol.js';
+import type { Job, Work } from './protocol.js';
 import { rowsOf, type Absence, type Row } from './rows.js';
 
 export interface Setup {
@@ -32,11 +32,10 @@ export interface Setup {
 export interface Measurement {
   rows: Row[];
   absent: Absence[];
-  /** What our step answered, by round. */
-  ours: readonly Answer[];
-  /** GB/s that as many threads copy, reading and writing counted. */
-  copyGigabytes: number;
 }
+
+/** The processors and our runtime, for people. */
+export const machine = (): string => `Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}`;
 
 /** Runs all contenders. @throws if our own step fails */
 export async function measure(setup: Setup): Promise<Measurement> {
@@ -52,8 +51,7 @@ export async function measure(setup: Setup): Promise<Measurement> {
       copies.push(measureCopy(gauge));
     });
     const tokens = Array.from({ length: rounds }, (_, n) => batches[(n + WARM_UP) % batches.length].ids.length);
-    const setting = { name: `${work} ${name}`, shape, tokens, peaks };
-    return { ...rowsOf(courses, setting), ours: courses[0].answers, copyGigabytes: median(copies) };
+    return rowsOf(courses, { name: `${work} ${name}`, shape, tokens, peaks, copies, machine: machine() });
   } finally {
     await gauge.close();
     await rm(dir, { recursive: true });

@@ -19,7 +19,7 @@ const peers: Record<
     program: ({ python, threads }) => ({
       command: python,
       args: ['bench/peers/pytorch.py'],
-      // Passive: as fast on a quiet machine, where medians differ by less than 3 %, and not 10 times slower on a busy one.
+      // Passive: as fast on a quiet machine (minima within 3 %), and no steps of many seconds on a busy one.
       env: { OMP_NUM_THREADS: String(threads), MKL_NUM_THREADS: String(threads), OMP_WAIT_POLICY: 'passive' },
     }),
     variants: {

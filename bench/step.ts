@@ -1,10 +1,9 @@
 // `npm run bench -- step`: whole training steps, ours and the peers' in turns, on the same batches.
-import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { loadTokenizer, trainWordPiece } from '../data/index.js';
 import type { Batch } from '../retromae/index.js';
 import { randomBatch, readTexts, textBatches } from './batches.js';
-import { measure, type Measurement } from './measure.js';
+import { machine, measure, type Measurement } from './measure.js';
 import { configOf, sizes } from './models.js';
 import { ours, peersFor } from './peers.js';
 import { profile } from './profile.js';
@@ -26,7 +25,7 @@ const help = `npm run bench -- step [options]
   --rounds N          steps measured (default 7)
   --dropout P         default 0.1; with 0 all start from the same weights, and their losses must agree
   --profile           where our time goes, by kernel
-  --json              print an array of rows and nothing else`;
+  --json              print an array of rows, our profile with ours, and nothing else`;
 
 const options = {
   model: { type: 'string', default: 'tiny,mini,small' },
@@ -58,7 +57,7 @@ export async function step(args: string[]): Promise<void> {
   if (unknown !== undefined)
     throw new Error(`bench step: --model ${unknown}: there is none; use ${Object.keys(sizes).join(', ')}`);
   if (!values.json) {
-    console.log(`Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}; dropout ${values.dropout}`);
+    console.log(`${machine()}; dropout ${values.dropout}`);
     console.log(`medians of ${values.rounds} rounds (min-max), in turns; ratio = our time / theirs, median of rounds`);
   }
   const { batches, vocab, shape } = await batchesFor(values);
@@ -72,6 +71,7 @@ export async function step(args: string[]): Promise<void> {
       const found = await measure({ name, shape, work, config, batches, threads, rounds, entries });
       rows.push(...found.rows);
       if (!values.json) print(found, values.profile);
+      for (const { reason } of found.absent) console.error(`not taking part: ${reason}`);
     }
   if (values.json) console.log(JSON.stringify(rows, null, 2));
 }
@@ -93,8 +93,8 @@ async function batchesFor(values: Values): Promise<{ batches: Batch[]; vocab: nu
   return { batches, vocab: tokenizer.size, shape };
 }
 
-function print({ rows, absent, ours: answers, copyGigabytes }: Measurement, withProfile: boolean): void {
-  const [{ name, shape, peakGflops }] = rows;
+function print({ rows }: Measurement, withProfile: boolean): void {
+  const [{ name, shape, peakGflops, copyGigabytes }] = rows;
   const head = ['', 'threads', 'ms (min-max)', 'ratio', 'tokens/s', 'GFLOP/s', 'of peak', 'peak MB', 'start s', 'loss'];
   const lines = rows.map((row) => [
     `${row.contender} ${row.version}`,
@@ -110,8 +110,7 @@ function print({ rows, absent, ours: answers, copyGigabytes }: Measurement, with
   ]);
   console.log(`\n${name}, ${shape}; SIMD peak ${digits(peakGflops)} GFLOP/s`);
   console.log(table(head, lines));
-  for (const { contender, reason } of absent) console.log(`not taking part: ${contender}: ${reason}`);
   if (!withProfile) return;
   console.log(`\nof our step; copying moves ${digits(copyGigabytes)} GB/s`);
-  console.log(profile(answers, { peakGflops, copyGigabytes }));
+  console.log(profile(rows[0]));
 }

@@ -24,7 +24,7 @@ const course = (name: string, times: number[], rest: Partial<Course> = {}): Cour
   ...rest,
 });
 
-const setting = { name: 'mlm tiny', shape: '', tokens: [10, 20, 30], peaks: [4, 8, 6] };
+const setting = { name: 'mlm tiny', shape: '', tokens: [10, 20, 30], peaks: [4, 8, 6], copies: [16], machine: '' };
 
 void t.test('rows compare round by round', (t) => {
   const courses = [course('ours', [2, 4, 6]), course('peer', [4, 4, 24]), course('gone', [], { failure: 'no' })];
@@ -62,8 +62,9 @@ void t.test('tables line up', (t) => {
 });
 
 void t.test('a profile holds each kernel against its own limit', (t) => {
-  const { answers } = course('ours', [3, 3]);
-  const lines = profile(answers, { peakGflops: 8, copyGigabytes: 16 }).split('\n');
+  const { rows } = rowsOf([course('ours', [2, 4, 3]), course('peer', [1, 1, 1])], { ...setting, peaks: [8] });
+  t.equal(rows[1].kernels, undefined);
+  const lines = profile(rows[0]).split('\n');
   t.match(lines[1], /^linear +2\.00 +1\.00 +4\.00 +50 %$/);
   t.match(lines[2], /^add +1\.00 +1\.00 +8\.00 +50 %$/);
   t.match(lines[3], /^outside kernels +1\.00$/);
