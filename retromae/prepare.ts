@@ -18,7 +18,7 @@ import { Collator } from './collator.js';
 import { configOf, initialise } from './folder.js';
 import { RetroMae } from './model.js';
 import { formatCount } from './run/format.js';
-import { flagOf, objectiveOf, pretrainSettings, targetsOf, type PretrainSettings } from './settings.js';
+import { BUILT_IN, flagOf, objectiveOf, pretrainSettings, targetsOf, type PretrainSettings } from './settings.js';
 import { TokenFile } from './token-file.js';
 
 /** The stream of random numbers for initial weights, apart from those of the batches. */
@@ -64,7 +64,7 @@ export async function* corpusDocuments(
   { corpus, field }: Pick<PretrainSettings, 'corpus' | 'field'>,
   { message, signal }: Observer = {},
 ): AsyncGenerator<Document> {
-  const source = corpus === 'sotu' ? await sotu() : documents(corpus, { field, onWarning: message });
+  const source = corpus === BUILT_IN ? await sotu() : documents(corpus, { field, onWarning: message });
   let looked = performance.now();
   for await (const document of source) {
     yield document;
