@@ -14,6 +14,7 @@ import {
   type BertConfig,
   type Schedule,
 } from '../nn/index.js';
+import type { BatchRecipe } from './batch-recipe.js';
 import { Collator } from './collator.js';
 import { configOf, initialise } from './folder.js';
 import { RetroMae } from './model.js';
@@ -91,7 +92,8 @@ export async function givenVocabulary(settings: PretrainSettings): Promise<WordP
   const path = vocab ?? init;
   if (!path) return undefined;
   const tokenizer = await loadTokenizer(path);
-  newCollator(settings, tokenizer);
+  // It knows what a vocabulary must have.
+  new Collator({ tokenizer, ...recipeOf(settings).collator });
   const size = init ? (await configOf(init)).vocab_size : tokenizer.size;
   if (tokenizer.size !== size)
     throw new Error(
@@ -138,14 +140,18 @@ async function* idsOf(blocks: AsyncIterable<{ ids: Int32Array }>): AsyncGenerato
   for await (const { ids } of blocks) if (ids.length > 0) yield ids;
 }
 
-export const newCollator = (settings: PretrainSettings, tokenizer: WordPiece): Collator =>
-  new Collator({
-    tokenizer,
+/** What the batches of a run are made of. */
+export const recipeOf = (settings: PretrainSettings): BatchRecipe => ({
+  tokens: tokensDir(settings),
+  collator: {
     maxLength: settings.seq,
     encoderMask: settings.encoderMask,
     decoderMask: settings.decoderMask,
     decoder: targetsOf(settings),
-  });
+  },
+  size: settings.batch,
+  seed: settings.seed,
+});
 
 /**
  * A model with the dimensions of the settings, or with those and the weights of the folder to start from.

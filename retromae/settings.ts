@@ -49,6 +49,8 @@ export interface PretrainSettings {
   backend: string;
   /** Threads of the wasm backend; undefined for all cores. */
   threads: number | undefined;
+  /** Worker threads that make batches ahead; 0 makes them between steps. */
+  workers: number;
   seed: number;
   /** BEIR folder of the retrieval probe; without it, sentences cut from passages of the corpus. */
   eval: string | undefined;
@@ -94,6 +96,7 @@ export const pretrainDefaults: PretrainSettings = {
   decoderLayers: 1,
   backend: 'auto',
   threads: undefined,
+  workers: 1,
   seed: 42,
   eval: undefined,
   evalEvery: 200,
@@ -175,6 +178,7 @@ const rules: Record<keyof PretrainSettings, Rule> = {
   decoderLayers: integer(1, 3),
   backend: oneOf(choices.backend),
   threads: optional(integer(1)),
+  workers: integer(0, 64),
   seed: integer(0),
   eval: optional(text),
   evalEvery: integer(0),

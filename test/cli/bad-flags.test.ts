@@ -48,6 +48,8 @@ void t.test('what is typed wrong', async (t) => {
     [['--batch', '1.5'], /--batch is 1\.5/],
     [['--batch', '1e9'], /--batch is 1000000000; it must be at most 349525, .* 16777216 tokens and --seq is 48/],
     [['--accumulate', '1e6'], /--accumulate is 1000000; it must be at most 87381, .* a micro-batch 4 x 48/],
+    [['--workers', '-1'], /--workers is -1; it must be an integer of 0 to 64/],
+    [['--workers', '65'], /--workers is 65; it must be an integer of 0 to 64/],
     [['--eval-every', '0.5'], /--eval-every is 0\.5/],
     [['--seed', '-1'], /--seed is -1/],
     [['--lr', '-1'], /--lr is "-1"; it must be a number of at least 0/],
