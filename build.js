@@ -61,7 +61,9 @@ await build({
   ...node,
   outdir: 'dist',
   entryPoints: Object.fromEntries([
-    ...Object.entries({ ...packages, cli: 'cli/main.ts' }).map(([out, file]) => [`node/${out}`, file]),
+    ...Object.entries({ ...packages, cli: 'cli/main.ts', 'batch-worker': 'retromae/batch-worker.ts' }).map(
+      ([out, file]) => [`node/${out}`, file],
+    ),
     ['tools/golden', 'test/golden/main.ts'],
     ['tools/bench', 'bench/main.ts'],
     ...(tests ? Object.entries(testFiles) : []),

@@ -7,7 +7,9 @@ import { corpusDocuments } from '../retromae/prepare.js';
 import { pretrain, resume, type PretrainHooks, type PretrainResult } from '../retromae/pretrain.js';
 import { readPlan } from '../retromae/run-folder.js';
 import { RunLog } from '../retromae/run/log.js';
+import { formatShare } from '../retromae/run/format.js';
 import { Progress } from '../retromae/run/progress.js';
+import { dataWait } from '../retromae/run/records.js';
 import { writeReport } from '../retromae/run/report.js';
 import { choices, flagOf, pretrainDefaults, pretrainSettings, type PretrainSettings } from '../retromae/settings.js';
 import { backendFlags, say, shellLine, withBackend } from './common.js';
@@ -71,6 +73,7 @@ const flags = {
   'decoder-layers': { type: 'number', preset: d.decoderLayers, help: 'layers of the basic decoder, 1 to 3' },
   recompute: { type: 'boolean', help: 'keep fewer activations, compute them again: less memory, more time' },
   ...backendFlags,
+  workers: { type: 'number', preset: d.workers, help: 'threads that make batches ahead; 0: none' },
   seed: { type: 'number', preset: d.seed, help: 'of everything that is random' },
   eval: {
     type: 'string',
@@ -132,11 +135,12 @@ async function askedFor(own: Partial<PretrainSettings>, config?: string): Promis
 }
 
 /** Settings of the run in a folder. @throws UsageError for flags that would change what it computes */
-async function resumed({ backend, threads, ...own }: Partial<PretrainSettings>, config?: string) {
+async function resumed({ backend, threads, workers, ...own }: Partial<PretrainSettings>, config?: string) {
   const { out = pretrainDefaults.out, ...others } = own;
   const [other = config && 'config'] = Object.keys(others);
   if (other) throw new UsageError(`--resume goes on with the settings of the run. Leave ${flagOf(other)} out.`);
-  const { settings } = await readPlan(out);
+  const plan = await readPlan(out);
+  const settings = { ...plan.settings, workers: workers ?? plan.settings.workers };
   return backend ? { ...settings, backend, threads } : { ...settings, threads: threads ?? settings.threads };
 }
 
@@ -159,9 +163,9 @@ export async function pretrainCommand(args: string[]): Promise<void> {
     untilSignal(async (signal) => {
       const probe = settings.evalEvery > 0 ? await probeSet(settings) : undefined;
       const { done, ...watching } = watch(settings, probe, json, signal);
-      const { out, backend, threads } = settings;
+      const { out, backend, threads, workers } = settings;
       const hooks = { ...watching, command };
-      const run = resuming ? resume(out, { backend, threads }, hooks) : pretrain(asked, hooks);
+      const run = resuming ? resume(out, { backend, threads, workers }, hooks) : pretrain(asked, hooks);
       const result = await run.finally(done);
       await conclude(out, result, probe);
       return !result.interrupted;
@@ -259,6 +263,8 @@ async function conclude(out: string, result: PretrainResult, probe?: RetrievalSe
     baselines: probe && { BM25: evaluateBm25(probe).mean['ndcg@10'] },
     commands,
   });
+  const wait = dataWait(steps);
+  if (wait !== undefined) say(`Data wait: ${formatShare(wait)} of the time in steps.`);
   const next = shellLine(['retromae', 'eval', '--model', out, '--data', 'BEIRDIR', '--baseline', 'bm25']);
   say(`Model in ${out}, report in ${join(out, 'report.html')}. Try: ${next}`);
 }

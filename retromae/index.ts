@@ -5,6 +5,8 @@ export { maskCount, roundHalfEven, WordMasker, type MaskingVocabulary } from './
 export { PythonRandom, TorchGenerator } from './mt19937.js';
 export { RetroMae, retroMaeOptions, type Objective, type RetroMaeOptions } from './model.js';
 export { Batches, type Examples } from './batches.js';
+export { batchesOf, type BatchRecipe } from './batch-recipe.js';
+export { Prefetch, type PrefetchRange } from './prefetch.js';
 export { Checkpoints, type CheckpointState } from './checkpoint.js';
 export { configOf, initialise, loadModel, saveModel, type LoadedModel } from './folder.js';
 export { modelFiles } from './model-files.js';

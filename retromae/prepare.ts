@@ -14,11 +14,12 @@ import {
   type BertConfig,
   type Schedule,
 } from '../nn/index.js';
+import type { BatchRecipe } from './batch-recipe.js';
 import { Collator } from './collator.js';
 import { configOf, initialise } from './folder.js';
 import { RetroMae } from './model.js';
 import { formatCount } from './run/format.js';
-import { flagOf, objectiveOf, pretrainSettings, targetsOf, type PretrainSettings } from './settings.js';
+import { BUILT_IN, flagOf, objectiveOf, pretrainSettings, targetsOf, type PretrainSettings } from './settings.js';
 import { TokenFile } from './token-file.js';
 
 /** The stream of random numbers for initial weights, apart from those of the batches. */
@@ -64,7 +65,7 @@ export async function* corpusDocuments(
   { corpus, field }: Pick<PretrainSettings, 'corpus' | 'field'>,
   { message, signal }: Observer = {},
 ): AsyncGenerator<Document> {
-  const source = corpus === 'sotu' ? await sotu() : documents(corpus, { field, onWarning: message });
+  const source = corpus === BUILT_IN ? await sotu() : documents(corpus, { field, onWarning: message });
   let looked = performance.now();
   for await (const document of source) {
     yield document;
@@ -91,7 +92,8 @@ export async function givenVocabulary(settings: PretrainSettings): Promise<WordP
   const path = vocab ?? init;
   if (!path) return undefined;
   const tokenizer = await loadTokenizer(path);
-  newCollator(settings, tokenizer);
+  // It knows what a vocabulary must have.
+  new Collator({ tokenizer, ...recipeOf(settings).collator });
   const size = init ? (await configOf(init)).vocab_size : tokenizer.size;
   if (tokenizer.size !== size)
     throw new Error(
@@ -138,14 +140,18 @@ async function* idsOf(blocks: AsyncIterable<{ ids: Int32Array }>): AsyncGenerato
   for await (const { ids } of blocks) if (ids.length > 0) yield ids;
 }
 
-export const newCollator = (settings: PretrainSettings, tokenizer: WordPiece): Collator =>
-  new Collator({
-    tokenizer,
+/** What the batches of a run are made of. */
+export const recipeOf = (settings: PretrainSettings): BatchRecipe => ({
+  tokens: tokensDir(settings),
+  collator: {
     maxLength: settings.seq,
     encoderMask: settings.encoderMask,
     decoderMask: settings.decoderMask,
     decoder: targetsOf(settings),
-  });
+  },
+  size: settings.batch,
+  seed: settings.seed,
+});
 
 /**
  * A model with the dimensions of the settings, or with those and the weights of the folder to start from.

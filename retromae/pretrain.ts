@@ -3,19 +3,21 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { WordPiece } from '../data/index.js';
 import { AdamW, parameterCount, type Losses } from '../nn/index.js';
-import { Batches } from './batches.js';
+import { batchesOf, type BatchRecipe } from './batch-recipe.js';
 import type { Batch } from './batch.js';
+import type { Batches } from './batches.js';
 import { Checkpoints, type FoundCheckpoint } from './checkpoint.js';
 import { saveModel } from './folder.js';
 import type { RetroMae } from './model.js';
 import { stepTime } from './plan.js';
+import { Prefetch } from './prefetch.js';
 import {
   corpusDocuments,
   givenVocabulary,
-  newCollator,
   newModel,
   newSettings,
   openTokens,
+  recipeOf,
   schedule,
   tokenise,
   vocabulary,
@@ -85,12 +87,12 @@ export async function pretrain(given: Partial<PretrainSettings>, hooks: Pretrain
 
 /**
  * Goes on with the run in a folder from its last good checkpoint, to the same bits as if it had never stopped. Only
- * what cannot change a bit may be given anew: backend and threads.
+ * what cannot change a bit may be given anew: backend, threads and workers.
  * @throws if there is no run, or none of its checkpoints is whole
  */
 export async function resume(
   out: string,
-  given: Partial<Pick<PretrainSettings, 'backend' | 'threads'>> = {},
+  given: Partial<Pick<PretrainSettings, 'backend' | 'threads' | 'workers'>> = {},
   hooks: PretrainHooks = {},
 ): Promise<PretrainResult> {
   const plan = await readPlan(out);
@@ -141,6 +143,7 @@ async function checkedStart(settings: PretrainSettings, hooks: PretrainHooks): P
 
 /** A prepared run: everything but how far it is. */
 class Run {
+  private readonly recipe: BatchRecipe;
   private readonly batches: Batches;
   private readonly tokenizer: WordPiece;
   private readonly checkpoints: Checkpoints;
@@ -152,9 +155,10 @@ class Run {
     private readonly model: RetroMae,
     private readonly hooks: PretrainHooks,
   ) {
-    const { out, keep, batch, seed } = settings;
+    const { out, keep } = settings;
     this.tokenizer = examples.tokenizer;
-    this.batches = new Batches(examples, newCollator(settings, this.tokenizer), batch, seed);
+    this.recipe = recipeOf(settings);
+    this.batches = batchesOf(examples, this.recipe);
     this.checkpoints = new Checkpoints(out, { keep, onWarning: hooks.message });
   }
 
@@ -176,7 +180,7 @@ class Run {
     const { steps, minutes, epochs, accumulate } = this.settings;
     if (steps) return steps;
     if (!minutes) return Math.max(1, Math.ceil((epochs * this.batches.perEpoch) / accumulate));
-    const each = await stepTime(this.model, (step) => this.losses(step));
+    const each = await stepTime(this.model, (step) => this.losses(step, this.microBatches(step)));
     const planned = Math.max(1, Math.floor((minutes * 60_000) / each));
     this.hooks.message?.(
       `A step takes ${formatQuantity(each)} ms: ${formatCount(planned)} steps in ${minutes} minutes.`,
@@ -205,8 +209,15 @@ class Run {
     return Array.from({ length: accumulate }, (_, i) => this.batches.at(step * accumulate + i));
   }
 
+  /** The batches of the steps `from` to `steps`, made ahead. */
+  private prefetch(from: number, steps: number): Prefetch {
+    const { accumulate, workers } = this.settings;
+    const range = { first: from * accumulate, end: steps * accumulate, together: accumulate, workers };
+    return new Prefetch(this.batches, this.recipe, range);
+  }
+
   /** The micro-batches of a step, ready to be computed. */
-  private losses(step: number, batches = this.microBatches(step)): (() => Losses)[] {
+  private losses(step: number, batches: readonly Batch[]): (() => Losses)[] {
     const first = step * this.settings.accumulate;
     return batches.map((batch, i) => () => this.model.losses(batch, this.batches.dropout(first + i)));
   }
@@ -215,7 +226,7 @@ class Run {
   async train(steps: number, checkpoint?: Saved): Promise<PretrainResult> {
     const from = checkpoint?.step ?? 0;
     const { settings, hooks, model, tokenizer, checkpoints } = this;
-    const { out, seq, evalEvery, saveEvery } = settings;
+    const { out, seq, accumulate, evalEvery, saveEvery } = settings;
     const optimizer = await this.optimizer(steps);
     const log = await RunLog.open(out, { resumeAt: from });
     const events = await EventWriter.open(out, { resumeAt: from });
@@ -240,18 +251,21 @@ class Run {
         if (!hooks.signal?.aborted) throw error;
       }
     };
+    const prefetch = this.prefetch(from, steps);
     try {
       await probe();
       while (step < steps && !hooks.signal?.aborted) {
         const lr = optimizer.lr;
         const before = performance.now();
-        const batches = this.microBatches(step);
+        const batches: Batch[] = [];
+        while (batches.length < accumulate) batches.push(await prefetch.take());
+        const dataSeconds = (performance.now() - before) / 1000;
         const numbers = await optimizer.step(...this.losses(step, batches));
         refuseDivergence(numbers, settings, step, saved);
         step++;
         const now = performance.now();
         const tokens = batches.reduce((sum, { ids }) => sum + ids.length, 0);
-        const times = { seconds: (now - before) / 1000, elapsed: (now - started) / 1000 };
+        const times = { seconds: (now - before) / 1000, dataSeconds, elapsed: (now - started) / 1000 };
         const record = stepRecord(numbers, { step, lr, tokens, ...times });
         log.step(record);
         events.step(record);
@@ -264,6 +278,7 @@ class Run {
       await save();
       if (step === steps) await saveModel(out, model, tokenizer, { maxLength: seq });
     } finally {
+      await prefetch.close();
       log.close();
       events.close();
       this.examples.close();

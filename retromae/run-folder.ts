@@ -3,7 +3,7 @@ import { readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { readJsonObject } from './open-file.js';
 import { ensureEmptyDir, writeFileAtomic } from './run/atomic.js';
-import { pretrainSettings, type PretrainSettings } from './settings.js';
+import { BUILT_IN, pretrainSettings, type PretrainSettings } from './settings.js';
 
 /** What is decided once at the start of a run and must be the same after a resume. */
 export interface Plan {
@@ -17,8 +17,20 @@ export interface Plan {
 const FORMAT = 'retromae-run-1';
 const planFile = (out: string): string => join(out, 'run.json');
 
-export const writePlan = (out: string, plan: Plan): Promise<void> =>
-  writeFileAtomic(planFile(out), `${JSON.stringify({ format: FORMAT, ...plan }, null, 2)}\n`);
+/** Writes the plan of a run, its paths absolute, so that it can be resumed from any folder. */
+export const writePlan = (out: string, { settings, ...plan }: Plan): Promise<void> =>
+  writeFileAtomic(
+    planFile(out),
+    `${JSON.stringify({ format: FORMAT, settings: withAbsolutePaths(settings), ...plan }, null, 2)}\n`,
+  );
+
+/** What was relative to the folder that the command was given in is found from any other. */
+function withAbsolutePaths(settings: PretrainSettings): PretrainSettings {
+  const { corpus, out, init, vocab, eval: probe } = settings;
+  const given = { corpus: corpus === BUILT_IN ? undefined : corpus, out, init, vocab, eval: probe };
+  const paths = Object.entries(given).flatMap(([name, path]) => (path === undefined ? [] : [[name, resolve(path)]]));
+  return { ...settings, ...(Object.fromEntries(paths) as Partial<PretrainSettings>) };
+}
 
 /** The plan of a run's folder. @throws if there is none, or it is not whole */
 export async function readPlan(out: string): Promise<Plan> {

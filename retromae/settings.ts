@@ -51,6 +51,8 @@ export interface PretrainSettings {
   backend: string;
   /** Threads of the wasm backend; undefined for all cores. */
   threads: number | undefined;
+  /** Worker threads that make batches ahead; 0 makes them between steps. */
+  workers: number;
   seed: number;
   /** BEIR folder of the retrieval probe; without it, sentences cut from passages of the corpus. */
   eval: string | undefined;
@@ -62,8 +64,11 @@ export interface PretrainSettings {
   keep: number;
 }
 
+/** The corpus that is no path. */
+export const BUILT_IN = 'sotu';
+
 export const pretrainDefaults: PretrainSettings = {
-  corpus: 'sotu',
+  corpus: BUILT_IN,
   field: 'text',
   out: 'runs/retromae',
   init: undefined,
@@ -94,6 +99,7 @@ export const pretrainDefaults: PretrainSettings = {
   recompute: false,
   backend: 'auto',
   threads: undefined,
+  workers: 1,
   seed: 42,
   eval: undefined,
   evalEvery: 200,
@@ -108,6 +114,9 @@ export const choices = {
   decoder: ['enhanced', 'basic'],
   backend: ['auto', ...backendNames],
 } as const;
+
+/** Most tokens of a step. The largest batches of BERT that are known hold so many: 32,768 x 512 (You et al. 2020, LAMB). */
+const MOST_TOKENS = 2 ** 24;
 
 /** A setting as its flag: `encoderMask` is --encoder-mask. */
 export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -173,6 +182,7 @@ const rules: Record<keyof PretrainSettings, Rule> = {
   recompute: { wanted: 'true or false', holds: (value) => typeof value === 'boolean' },
   backend: oneOf(choices.backend),
   threads: optional(integer(1)),
+  workers: integer(0, 64),
   seed: integer(0),
   eval: optional(text),
   evalEvery: integer(0),
@@ -188,6 +198,12 @@ export function pretrainSettings(given: Partial<PretrainSettings> = {}): Pretrai
   for (const [name, { wanted, holds }] of Object.entries(rules) as [keyof PretrainSettings, Rule][])
     if (!holds(settings[name])) throw wrong(name, wanted);
   if (settings.hidden % settings.heads !== 0) throw wrong('hidden', `divisible by --heads ${settings.heads}`);
+  const { batch, accumulate, seq } = settings;
+  const bound = (others: number) =>
+    `at most ${Math.max(1, Math.floor(MOST_TOKENS / others))}, as a step has at most ${MOST_TOKENS} tokens`;
+  if (batch * seq > MOST_TOKENS) throw wrong('batch', `${bound(seq)} and --seq is ${seq}`);
+  if (accumulate * batch * seq > MOST_TOKENS)
+    throw wrong('accumulate', `${bound(batch * seq)} and a micro-batch ${batch} x ${seq}`);
   if (settings.decoderLayers > 1 && settings.decoder === 'enhanced')
     throw wrong('decoderLayers', '1, as enhanced decoding has one layer; choose --decoder basic for more');
   if (settings.objective === 'dupmae' && settings.decoder !== 'enhanced')

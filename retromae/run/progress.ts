@@ -1,15 +1,15 @@
 // What a person sees while a run goes on: the line of a training run, and that of any work with a count.
 import { formatCount, formatDuration, formatLoss, formatQuantity, formatShare } from './format.js';
-import type { StepRecord } from './records.js';
+import { dataWait, type StepRecord } from './records.js';
 import { Smooth } from './series.js';
 import { StatusLine, type StatusLineOptions, type TextStream } from './status-line.js';
 
-/** Steps that the losses, the accuracy and the rate are averaged over. */
+/** Steps that the losses, the accuracy, the rate and the wait are averaged over. */
 const HORIZON = 20;
 
 /**
  * Training, in one line:
- * `step  120/2000   6 %  encoder 6.812  decoder 7.401  accuracy 12.3 %  gradient 1.84  15.2k tokens/s  12:34 left`
+ * `step  120/2000   6 %  encoder 6.812  decoder 7.401  accuracy 12.3 %  gradient 1.84  15.2k tokens/s  data wait 0.0 %  12:34 left`
  */
 export class Progress {
   private readonly line: StatusLine;
@@ -34,6 +34,7 @@ export class Progress {
     const pace = (elapsed - this.start.elapsed) / (step - this.start.step);
     const loss = (name: 'encoder' | 'decoder' | 'bow'): string[] =>
       record[name] === undefined ? [] : [`${name} ${formatLoss(this.average(name, record[name]))}`];
+    const wait = dataWait([record]);
     const cells = [
       `step ${String(step).padStart(String(total).length)}/${total}`,
       percent(step / total),
@@ -43,6 +44,7 @@ export class Progress {
       `accuracy ${formatShare(this.average('accuracy', record.accuracy))}`,
       `gradient ${formatLoss(record.gradientNorm)}`,
       `${formatQuantity(this.average('rate', record.tokensPerSecond))} tokens/s`,
+      ...(wait === undefined ? [] : [`data wait ${formatShare(this.average('wait', wait))}`]),
       left(pace * (total - step)),
     ];
     this.line.show(cells.join('  '), step / total);

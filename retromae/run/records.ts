@@ -20,6 +20,8 @@ export interface StepRecord {
   tokens: number;
   /** Wall time of this step. */
   seconds: number;
+  /** How much of it went by before the step had its batches. */
+  dataSeconds?: number;
   tokensPerSecond: number;
   /** Wall time since the run, or its continuation, began, in seconds. */
   elapsed: number;
@@ -50,6 +52,7 @@ const fields = {
     lr: true,
     tokens: true,
     seconds: true,
+    dataSeconds: false,
     tokensPerSecond: true,
     elapsed: true,
   } satisfies Record<keyof StepRecord, boolean>,
@@ -92,9 +95,16 @@ function number(value: unknown): number | undefined {
 /** What `AdamW.step` returned for `RetroMae.losses`, as a record. */
 export function stepRecord(
   numbers: Record<string, number>,
-  { tokens, seconds, ...rest }: Pick<StepRecord, 'step' | 'lr' | 'tokens' | 'seconds' | 'elapsed'>,
+  { tokens, seconds, ...rest }: Pick<StepRecord, 'step' | 'lr' | 'tokens' | 'seconds' | 'dataSeconds' | 'elapsed'>,
 ): StepRecord {
   const { loss, encoder, accuracy, gradientNorm, decoder, decoderAccuracy, bow } = numbers;
   const parts = { loss, encoder, accuracy, gradientNorm, decoder, decoderAccuracy, bow };
   return { ...parts, ...rest, tokens, seconds, tokensPerSecond: tokens / seconds };
+}
+
+/** Share of the time in steps, 0 .. 1, that training waited for its batches; undefined if nobody measured. */
+export function dataWait(steps: readonly StepRecord[]): number | undefined {
+  const measured = steps.filter(({ dataSeconds }) => dataSeconds !== undefined);
+  const sum = (field: (record: StepRecord) => number): number => measured.reduce((all, one) => all + field(one), 0);
+  return measured.length === 0 ? undefined : sum((one) => one.dataSeconds!) / sum((one) => one.seconds);
 }

@@ -5,7 +5,7 @@ import { writeError, writeFileAtomic } from './atomic.js';
 import { accuracyChart, lossChart, optimizerChart, probeChart } from './charts.js';
 import { formatCount, formatDuration, formatLoss, formatQuantity, formatShare } from './format.js';
 import { escapeMarkup } from './markup.js';
-import type { ProbeRecord, StepRecord } from './records.js';
+import { dataWait, type ProbeRecord, type StepRecord } from './records.js';
 import { smoothed, valuesOf } from './series.js';
 
 /** A mean with its 95 % confidence interval. */
@@ -147,6 +147,7 @@ function summary(steps: readonly StepRecord[], probes: readonly ProbeRecord[]): 
     ['Tokens', tokens, formatQuantity],
     ['Time in steps', seconds, formatDuration],
     ['Tokens per second', tokens / seconds, formatQuantity],
+    ['Data wait', dataWait(steps), formatShare],
   ];
   if (steps.length === 0) return [];
   return facts.flatMap(([name, value, format]): Pair[] => (value === undefined ? [] : [[name, format(value)]]));

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { writeError } from './atomic.js';
-import type { ProbeRecord, StepRecord } from './records.js';
+import { dataWait, type ProbeRecord, type StepRecord } from './records.js';
 
 /** Appends scalars to an event file of its own; a folder may hold several, which TensorBoard shows as one run. */
 export class EventWriter {
@@ -63,6 +63,7 @@ export class EventWriter {
         gradient_norm: record.gradientNorm,
         lr: record.lr,
         tokens_per_second: record.tokensPerSecond,
+        data_wait: dataWait([record]),
       },
       record.step,
     );

@@ -83,6 +83,7 @@ void t.test('a run leaves a model folder, checkpoints, a log and a report, and i
     'lr',
     'tokens',
     'seconds',
+    'dataSeconds',
     'tokensPerSecond',
     'elapsed',
   ])

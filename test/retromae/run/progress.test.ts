@@ -94,6 +94,9 @@ void t.test('training: what the line says', (t) => {
     'step  120/2000    6 %  encoder 6.812  decoder 7.401  accuracy 12.3 %  gradient 1.840  15.2k tokens/s  15:40 left\n',
   );
   t.notMatch(stream.text, 'bow');
+  const waiting = new Recorder();
+  new Progress(waiting, { total: 9, isTTY: false }).update(record(9, { dataSeconds: 0.0026 }));
+  t.match(waiting.text, '  15.2k tokens/s  data wait 0.5 %  0:00 left');
   const mlm = new Recorder();
   new Progress(mlm, { total: 9, isTTY: false }).update(record(9, { decoder: undefined, bow: 5.5, encoder: NaN }));
   t.match(mlm.text, /^step 9\/9 {2}100 % {2}encoder NaN {2}bow 5\.500 {2}acc/);

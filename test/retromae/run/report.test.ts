@@ -44,6 +44,7 @@ void t.test('a whole report', async (t) => {
     Steps: '200',
     'Probe nDCG@10': content.probes[4]['ndcg@10'].toFixed(3),
     'Time in steps': `1:${String(Math.round(seconds) - 60).padStart(2, '0')}`,
+    'Data wait': '1.0 %',
     corpus: 'sotu',
     layers: '4',
     resume: 'false',
@@ -59,6 +60,12 @@ void t.test('a whole report', async (t) => {
   );
   t.match(textOf(html, 'span'), ['[0.490, 0.551]', '[0.050, 0.110]']);
   t.equal(all.filter(({ name, attributes }) => name === 'tr' && attributes.class === 'best').length, 1);
+});
+
+void t.test('of a log that tells of no waiting, neither does the report', async (t) => {
+  const steps = content.steps.map((step) => ({ ...step, dataSeconds: undefined }));
+  const page = await writeReport(t.testdir({}), { ...content, steps });
+  t.notMatch(await readFile(page, 'utf8'), 'Data wait');
 });
 
 void t.test('any text is text', async (t) => {

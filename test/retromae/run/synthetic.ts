@@ -46,6 +46,7 @@ export function syntheticSteps({
       lr: 5e-4 * Math.min(step / (0.1 * steps), (steps - step) / (0.9 * steps)),
       tokens,
       seconds,
+      dataSeconds: 0.01 * seconds,
       tokensPerSecond: tokens / seconds,
       elapsed,
     };

@@ -120,6 +120,7 @@ void t.test('a run as TensorBoard reads it', async (t) => {
     gradient_norm: f(record.gradientNorm),
     lr: f(record.lr),
     tokens_per_second: f(record.tokensPerSecond),
+    data_wait: f(record.dataSeconds! / record.seconds),
   });
   t.equal(read[1].step, 1);
   t.same(read[2].values, {

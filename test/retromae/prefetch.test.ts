@@ -1,0 +1,166 @@
+// Batches from workers: the bits of those made inline, in order, a bounded number ahead, with errors that arrive.
+import { truncateSync } from 'node:fs';
+import { getPriority } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { batchesOf, type BatchRecipe } from '../../retromae/batch-recipe.js';
+import type { Batch } from '../../retromae/batch.js';
+import type { Batches } from '../../retromae/batches.js';
+import type { DecoderTargets } from '../../retromae/collator.js';
+import { Prefetch } from '../../retromae/prefetch.js';
+import { TokenFile } from '../../retromae/token-file.js';
+import { Random } from '../../core/index.js';
+import { tokenizer } from './tiny.js';
+
+const SIZE = 4;
+
+/** A folder of `count` blocks of up to 14 tokens. */
+async function tokensIn(dir: string, count = 30): Promise<string> {
+  const random = new Random(3);
+  const block = () => Int32Array.from({ length: 1 + random.below(14) }, () => 5 + random.below(30));
+  const path = join(dir, 'tokens');
+  await TokenFile.write(path, tokenizer, Array.from({ length: count }, block));
+  return path;
+}
+
+const recipeFor = (tokens: string, decoder: DecoderTargets = 'enhanced'): BatchRecipe => ({
+  tokens,
+  collator: { maxLength: 16, encoderMask: 0.3, decoderMask: 0.5, decoder },
+  size: SIZE,
+  seed: 11,
+});
+
+interface Opened extends Disposable {
+  /** Makes the same batches in this thread. */
+  inline: Batches;
+  /** The same, and counts them. */
+  own: { made: number; at(index: number): Batch };
+  recipe: BatchRecipe;
+}
+
+async function open(t: Test, decoder?: DecoderTargets): Promise<Opened> {
+  const recipe = recipeFor(await tokensIn(t.testdir({})), decoder);
+  const file = await TokenFile.open(recipe.tokens);
+  const inline = batchesOf(file, recipe);
+  const own = {
+    made: 0,
+    at(index: number) {
+      this.made++;
+      return inline.at(index);
+    },
+  };
+  return { inline, own, recipe, [Symbol.dispose]: () => file.close() };
+}
+
+let alive = 0;
+process.on('worker', (worker) => {
+  alive++;
+  worker.once('exit', () => alive--);
+});
+
+for (const decoder of ['enhanced', 'basic', 'none'] as const)
+  void t.test(`decoder ${decoder}: the same bits as inline, from any batch on, with 0 to 3 workers`, async (t) => {
+    using opened = await open(t, decoder);
+    for (const workers of [0, 1, 3])
+      for (const first of [0, 17]) {
+        opened.own.made = 0;
+        const [end, together] = [first + 40, 2];
+        const prefetch = new Prefetch(opened.own, opened.recipe, { first, end, together, workers });
+        for (let index = first; index < end; index += together) {
+          for (let i = 0; i < together; i++)
+            t.strictSame(await prefetch.take(), opened.inline.at(index + i), `${workers} workers, batch ${index + i}`);
+          // As a training step would: until the workers are there, and once in a while.
+          if (index === first && workers > 0) while (prefetch.isStarting) await sleep(1);
+        }
+        t.equal(opened.own.made, workers === 0 ? 40 : 4, 'two steps were made here, all others by the workers');
+        await prefetch.close();
+      }
+  });
+
+void t.test('no more than asked for is made ahead, and none is waited for at the end', async (t) => {
+  using opened = await open(t);
+  const prefetch = new Prefetch(opened.own, opened.recipe, { first: 0, end: 100, workers: 1 });
+  await prefetch.take();
+  while (prefetch.isStarting) await sleep(1);
+  for (let i = 0; i < 10; i++) {
+    await sleep(10);
+    t.ok(prefetch.held <= 4, `${prefetch.held} batches are held`);
+    await prefetch.take();
+  }
+  await sleep(50);
+  t.equal(prefetch.held, 4, 'so many are ready when they are not taken');
+  await prefetch.close();
+});
+
+void t.test('the first batch does not wait for the workers', async (t) => {
+  using opened = await open(t);
+  const prefetch = new Prefetch(opened.own, opened.recipe, { first: 0, end: 9, workers: 1 });
+  await prefetch.take();
+  t.ok(prefetch.isStarting && opened.own.made === 1);
+  await prefetch.close();
+});
+
+void t.test("a worker's error comes with its own message, after the batches before it", async (t) => {
+  using opened = await open(t);
+  const prefetch = new Prefetch(opened.own, opened.recipe, { first: 0, end: 100, workers: 1 });
+  await prefetch.take();
+  while (prefetch.isStarting) await sleep(1);
+  await prefetch.take();
+  while (prefetch.held < 3) await sleep(1);
+  const held = prefetch.held;
+  truncateSync(join(opened.recipe.tokens, 'tokens.bin'), 4);
+  for (let i = 0; i < held; i++) t.ok((await prefetch.take()).ids.length > 0, 'made before');
+  await t.rejects(async () => {
+    for (let i = 0; i < 4; i++) await prefetch.take();
+  }, /tokens\.bin: became shorter while it was read\. Start the run again/);
+  await prefetch.close();
+});
+
+void t.test('a worker that cannot begin says why, and none stays behind', async (t) => {
+  using opened = await open(t);
+  const recipe = { ...opened.recipe, tokens: join(opened.recipe.tokens, 'nowhere') };
+  const prefetch = new Prefetch(opened.own, recipe, { first: 0, end: 100, workers: 2 });
+  await t.rejects(async () => {
+    for (let i = 0; i < 100; i++) {
+      await prefetch.take();
+      await sleep(50);
+    }
+  }, /nowhere\/about\.json: is not there/);
+  await prefetch.close();
+  t.equal(alive, 0);
+});
+
+void t.test('closing ends the workers, and whoever waits for them', async (t) => {
+  using opened = await open(t);
+  const prefetch = new Prefetch(opened.own, opened.recipe, { first: 0, end: 1e6, workers: 2 });
+  await sleep(1);
+  t.equal(alive, 2);
+  while (prefetch.isStarting) await sleep(1);
+  const endless = (async () => {
+    for (let i = 0; i < 1e6; i++) await prefetch.take();
+  })();
+  const ended = t.rejects(endless, /prefetch: it was closed/);
+  await sleep(20);
+  await prefetch.close();
+  await ended;
+  t.equal(alive, 0);
+});
+
+void t.test('where nothing is left, no worker is started', async (t) => {
+  using opened = await open(t);
+  const prefetch = new Prefetch(opened.own, opened.recipe, { first: 9, end: 9, workers: 2 });
+  await sleep(1);
+  t.equal(alive, 0);
+  await t.rejects(prefetch.take(), /prefetch: batch 9 was taken, expected those up to 8/);
+  await prefetch.close();
+});
+
+void t.test('the priority of this thread stays as it was', async (t) => {
+  using opened = await open(t);
+  const before = getPriority();
+  const prefetch = new Prefetch(opened.own, opened.recipe, { first: 0, end: 100, workers: 1 });
+  while (prefetch.isStarting) await sleep(1);
+  t.equal(getPriority(), before);
+  await prefetch.close();
+});
