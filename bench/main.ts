@@ -1,6 +1,7 @@
 // `npm run bench -- NAME`: the benchmarks by name.
 import { gemm } from './gemm.js';
 import { growth } from './growth.js';
+import { memory } from './memory.js';
 import { ours } from './ours.js';
 import { step } from './step.js';
 import { tokenize } from './tokenize.js';
@@ -9,6 +10,7 @@ import { tokenize } from './tokenize.js';
 const benchmarks: Record<string, { run: (args: string[]) => Promise<void>; help: string }> = {
   gemm: { run: gemm, help: 'matrix multiply on the wasm backend, as a share of the SIMD peak' },
   growth: { run: growth, help: 'how the cost of our step grows with length, batch, width, vocabulary and threads' },
+  memory: { run: memory, help: 'peak memory of RetroMAE training steps, with and without recomputation' },
   step: { run: step, help: 'whole RetroMAE training steps, beside PyTorch and other peers where they are installed' },
   ours: { run: ours, help: 'our step as a program that `step` starts (bench/peers/README.md)' },
   tokenize: { run: tokenize, help: 'WordPiece: tokens a second, beside @huggingface/tokenizers' },

@@ -7,4 +7,5 @@ export { AdamW, type AdamWOptions, type Losses, type OptimizerState } from './op
 export { constant, cosineDecay, linearDecay, type Schedule } from './schedule.js';
 export { expressionSchedule } from './expression.js';
 export { assign, hostTensors, loadWeights, type LoadReport } from './weights.js';
-export { readSafetensors, writeSafetensors, SafetensorsFile, type ByteSource, type HostTensor } from './safetensors.js';
+export { readSafetensors, safetensorsHeader, writeSafetensors, SafetensorsFile } from './safetensors.js';
+export type { ByteSource, HostTensor } from './safetensors.js';

@@ -110,23 +110,39 @@ export function writeSafetensors(
 ): Uint8Array[] {
   const entries = [...tensors];
   entries.sort(([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
-  const header = new Map<string, unknown>([[METADATA, { format: 'pt', ...metadata }]]);
-  let end = 0;
-  for (const [name, { shape, data }] of entries) {
-    if (header.has(name))
-      throw new Error(`safetensors: "${name}" is reserved or comes twice; give every tensor its name.`);
-    if (product(shape) !== data.length) {
+  for (const [name, { shape, data }] of entries)
+    if (product(shape) !== data.length)
       throw new Error(
         `safetensors: "${name}" has shape [${shape.join(', ')}] but ${data.length} elements; pass its own data.`,
       );
-    }
-    header.set(name, { dtype: dtypeOf(data), shape, data_offsets: [end, (end += data.byteLength)] });
+  const head = safetensorsHeader(
+    entries.map(([name, { shape, data }]) => [name, { shape, dtype: dtypeOf(data) }]),
+    metadata,
+  );
+  return [head, ...entries.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength))];
+}
+
+/**
+ * What stands before the numbers of these tensors, which follow in this order: for files whose tensors are not all in
+ * memory together.
+ * @throws if a name comes twice or is reserved
+ */
+export function safetensorsHeader(
+  tensors: Iterable<readonly [string, Pick<TensorInfo, 'dtype' | 'shape'>]>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const header = new Map<string, unknown>([[METADATA, { format: 'pt', ...metadata }]]);
+  let end = 0;
+  for (const [name, { dtype, shape }] of tensors) {
+    if (header.has(name))
+      throw new Error(`safetensors: "${name}" is reserved or comes twice; give every tensor its name.`);
+    header.set(name, { dtype, shape, data_offsets: [end, (end += product(shape) * WIDTHS[dtype])] });
   }
   const json = new TextEncoder().encode(stringifyEntries(header));
   const head = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
   new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
   head.set(json, 8);
-  return [head, ...entries.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength))];
+  return head;
 }
 
 /** JSON by hand on the top level only: an object would move keys that look like numbers, and lose "__proto__". */

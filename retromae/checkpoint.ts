@@ -7,11 +7,11 @@ import type { Tensor } from '../core/index.js';
 import type { WordPiece } from '../data/wordpiece.js';
 import { assign, loadWeights, parameters, type AdamW, type SafetensorsFile } from '../nn/index.js';
 import { DECODER, decoderOf, writeFiles } from './folder.js';
-import { asJson, encoderOf, modelFiles, names, safetensorsOf, type Files } from './model-files.js';
+import { asJson, encoderOf, modelFiles, names, streamSafetensors } from './model-files.js';
 import type { ModelFilesOptions } from './model-files.js';
 import type { RetroMae } from './model.js';
 import { readError, readJsonObject, withSafetensors } from './open-file.js';
-import { recoverDir, removePartials, writeDirAtomic, writeError } from './run/atomic.js';
+import { chunksOf, recoverDir, removePartials, writeDirAtomic, writeError, type FileData } from './run/atomic.js';
 
 /** Anything that JSON can hold: what the run itself needs to go on. */
 export type RunState = Record<string, unknown>;
@@ -75,20 +75,16 @@ export class Checkpoints {
    */
   async save({ step, model, optimizer, tokenizer, run, ...options }: CheckpointState): Promise<string> {
     const path = join(this.dir, `step-${String(step).padStart(8, '0')}`);
-    const files = await modelFiles(model, tokenizer, options);
-    files.set(DECODER, await safetensorsOf(parameters(decoderOf(model))));
-    files.set(OPTIMIZER, await safetensorsOf(momentsOf(optimizer)));
-    const state: StateFile = {
-      version: VERSION,
-      step,
-      optimizer: { step: optimizer.state.step },
-      run,
-      files: fingerprints(files),
-    };
-    files.set(STATE, asJson(state));
+    const files = new Map<string, FileData>(await modelFiles(model, tokenizer, options));
+    files.set(DECODER, streamSafetensors(parameters(decoderOf(model))));
+    files.set(OPTIMIZER, streamSafetensors(momentsOf(optimizer)));
+    const state: StateFile = { version: VERSION, step, optimizer: { step: optimizer.state.step }, run, files: {} };
     try {
       await mkdir(this.dir, { recursive: true });
-      await writeDirAtomic(path, (folder) => writeFiles(folder, files, writeFile));
+      await writeDirAtomic(path, async (folder) => {
+        await writeFiles(folder, fingerprinted(files, state.files), writeFile);
+        await writeFile(join(folder, STATE), asJson(state));
+      });
     } catch (error) {
       throw writeError(path, error);
     }
@@ -174,20 +170,20 @@ function checkNames(wanted: ReadonlyMap<string, Tensor>, { file, tensors }: Safe
   }
 }
 
-function fingerprints(files: Files): StateFile['files'] {
-  const encoder = new TextEncoder();
-  const result: StateFile['files'] = {};
-  for (const [path, content] of files) {
-    if (path.endsWith('/')) continue;
+/** The same files, of which each leaves its size and checksum in `found` when it has been written. */
+function fingerprinted(files: ReadonlyMap<string, FileData>, found: StateFile['files']): Map<string, FileData> {
+  async function* watched(path: string, content: FileData) {
     const hash = createHash('sha256');
     let bytes = 0;
-    for (const chunk of typeof content === 'string' ? [encoder.encode(content)] : content) {
-      hash.update(chunk);
-      bytes += chunk.length;
+    for await (const chunk of chunksOf(content)) {
+      const part = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
+      hash.update(part);
+      bytes += part.length;
+      yield part;
     }
-    result[path] = { bytes, sha256: hash.digest('hex') };
+    found[path] = { bytes, sha256: hash.digest('hex') };
   }
-  return result;
+  return new Map([...files].map(([path, content]) => [path, path.endsWith('/') ? content : watched(path, content)]));
 }
 
 /** Reads state.json and compares every other file with what it says. @throws naming the first file that differs */

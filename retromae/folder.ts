@@ -7,7 +7,7 @@ import type { WordPiece } from '../data/wordpiece.js';
 import { BertForMaskedLM, BertHead, configFromHuggingFace, loadWeights, parameters } from '../nn/index.js';
 import type { BertConfig, LoadReport, SafetensorsFile } from '../nn/index.js';
 import type { Similarity } from './model-card.js';
-import { encoderOf, modelFiles, names, type Files, type ModelFilesOptions } from './model-files.js';
+import { encoderOf, modelFiles, names, type ModelFilesOptions } from './model-files.js';
 import type { RetroMae } from './model.js';
 import { readJsonObject, withSafetensors } from './open-file.js';
 import { writeDirAtomic, writeError, writeFileAtomic } from './run/atomic.js';
@@ -38,10 +38,10 @@ export async function saveModel(
 }
 
 /** Writes every file below `folder`, with the folders on the way, in the order given. */
-export async function writeFiles(
+export async function writeFiles<T>(
   folder: string,
-  files: Files,
-  write: (path: string, data: string | readonly Uint8Array[]) => Promise<void>,
+  files: ReadonlyMap<string, T>,
+  write: (path: string, data: T) => Promise<void>,
 ): Promise<void> {
   for (const [path, content] of files) {
     const full = join(folder, path);

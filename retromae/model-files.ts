@@ -2,8 +2,7 @@
 import type { Tensor } from '../core/index.js';
 import { toTokenizerConfig, toTokenizerJson } from '../data/tokenizer-json.js';
 import type { WordPiece } from '../data/wordpiece.js';
-import { configToHuggingFace, hostTensors, parameters, writeSafetensors } from '../nn/index.js';
-import type { BertForMaskedLM, HostTensor } from '../nn/index.js';
+import { configToHuggingFace, parameters, safetensorsHeader, type BertForMaskedLM } from '../nn/index.js';
 import { modelCard, type ModelCard, type Similarity } from './model-card.js';
 
 export interface ModelFilesOptions {
@@ -32,13 +31,24 @@ export const asJson = (value: unknown): string => JSON.stringify(value, null, 2)
 /** The part of a model that a folder keeps: the encoder and the MLM head. A RetroMae's decoder is left out. */
 export const encoderOf = ({ bert, cls }: BertForMaskedLM): object => ({ bert, cls });
 
-/** safetensors chunks of these tensors, in float32 (which the reference backend's float64 is rounded to). */
+/**
+ * A safetensors file of these tensors, in float32 (which the reference backend's float64 is rounded to), each read when
+ * its turn comes: the moments of an optimizer are twice the model.
+ */
+export async function* streamSafetensors(tensors: ReadonlyMap<string, Tensor>): AsyncGenerator<Uint8Array> {
+  yield safetensorsHeader([...tensors].map(([name, { shape }]) => [name, { shape, dtype: 'F32' }]));
+  for (const x of tensors.values()) {
+    const data = await x.read();
+    const { buffer, byteOffset, byteLength } = data instanceof Float64Array ? Float32Array.from(data) : data;
+    yield new Uint8Array(buffer, byteOffset, byteLength);
+  }
+}
+
+/** The same file in memory. */
 export async function safetensorsOf(tensors: ReadonlyMap<string, Tensor>): Promise<Uint8Array[]> {
-  const rounded = ({ shape, data }: HostTensor): HostTensor => ({
-    shape,
-    data: data instanceof Float64Array ? Float32Array.from(data) : data,
-  });
-  return writeSafetensors([...(await hostTensors(tensors))].map(([name, x]) => [name, rounded(x)] as const));
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of streamSafetensors(tensors)) chunks.push(chunk);
+  return chunks;
 }
 
 /**

@@ -162,7 +162,8 @@ function previousOf(path: string): string {
   return join(dirname(full), `.${basename(full)}.previous`);
 }
 
-const chunksOf = (data: FileData): Iterable<string | Uint8Array> | AsyncIterable<Uint8Array> =>
+/** The pieces of what is to be written. */
+export const chunksOf = (data: FileData): Iterable<string | Uint8Array> | AsyncIterable<Uint8Array> =>
   typeof data === 'string' || data instanceof Uint8Array ? [data] : data;
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -15,6 +15,7 @@ import t from 'tap';
 import { parameters } from '../../nn/index.js';
 import { Checkpoints } from '../../retromae/checkpoint.js';
 import { initialise, loadModel } from '../../retromae/folder.js';
+import { safetensorsOf, streamSafetensors } from '../../retromae/model-files.js';
 import type { RetroMae, RetroMaeOptions } from '../../retromae/model.js';
 import { bitsOf, everyBit, newModel, newOptimizer, smallDisk, tokenizer, trainStep } from './tiny.js';
 
@@ -48,6 +49,23 @@ for (const [name, options] of Object.entries(variants)) {
     t.same(await everyBit(second, secondOptimizer), await everyBit(unbroken, optimizer), 'what came of it');
   });
 }
+
+void t.test(
+  'a file of tensors is read from the backend as it is written, and is the one that holds them all',
+  async (t) => {
+    const weights = parameters(newModel(1));
+    const wanted = Buffer.concat(await safetensorsOf(weights));
+    const { backend } = [...weights.values()][0];
+    const { read } = backend;
+    t.teardown(() => (backend.read = read));
+    let reads = 0;
+    backend.read = (...args) => (reads++, read.apply(backend, args));
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of streamSafetensors(weights)) t.equal(reads, chunks.push(chunk) - 1);
+    t.equal(reads, weights.size);
+    t.ok(wanted.equals(Buffer.concat(chunks)));
+  },
+);
 
 /** A run's folder, and how to save a checkpoint there. */
 function newRun(out: string, { keep = 2 }: { keep?: number } = {}) {
