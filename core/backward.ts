@@ -1,6 +1,6 @@
 // Reverse-mode differentiation: iterative, freeing as it goes, adding up where a tensor was used more than once.
 import { scope } from './lifetime.js';
-import { noGrad, type TapeEntry } from './tape.js';
+import { noGrad, type Rule, type TapeEntry } from './tape.js';
 import { ones, type Tensor } from './tensor.js';
 import { sameShape, show } from './shape.js';
 
@@ -11,16 +11,23 @@ function inReverse(root: TapeEntry): TapeEntry[] {
   return [...found].sort((a, b) => b.order - a.order);
 }
 
+/** Adds what a rule gives to the sum so far, which was retained; the result is retained in its place. */
+function accumulate(former: Tensor | undefined, rule: Rule): Tensor {
+  const open = former?.isContiguous && former.buffer.exclusive ? former : undefined;
+  const gradient = rule(open);
+  if (gradient === open) return gradient;
+  const sum = former ? former.add(gradient) : gradient;
+  sum.buffer.retain();
+  former?.buffer.release();
+  return sum;
+}
+
 /** Gradients on their way, added up by what they belong to; holds a reference to their memory until they are dropped. */
 class Sums<K> {
   private readonly sums = new Map<K, Tensor>();
 
-  add(key: K, gradient: Tensor): void {
-    const former = this.sums.get(key);
-    const sum = former ? former.add(gradient) : gradient;
-    sum.buffer.retain();
-    former?.buffer.release();
-    this.sums.set(key, sum);
+  add(key: K, rule: Rule): void {
+    this.sums.set(key, accumulate(this.sums.get(key), rule));
   }
 
   get(key: K): Tensor | undefined {
@@ -37,25 +44,27 @@ class Sums<K> {
   }
 }
 
-/** Hands the gradients of an entry's inputs on, given that of its output. */
-function pull(entry: TapeEntry, dy: Tensor, receive: (input: Tensor, gradient: Tensor) => void): void {
+/** Hands on how to compute the gradients of an entry's inputs, given that of its output. */
+function pull(entry: TapeEntry, dy: Tensor, receive: (input: Tensor, rule: Rule) => void): void {
   const pullback = entry.pullback(dy);
   for (const [name, input] of Object.entries(entry.inputs)) {
-    if (!input.tracked) continue;
-    const gradient = pullback[name]?.();
-    if (!gradient) continue;
-    if (!sameShape(gradient.shape, input.shape))
-      throw new Error(`${entry.name}: the gradient of ${name} is ${show(gradient.shape)}, not ${show(input.shape)}.`);
-    receive(input, gradient);
+    const rule = pullback[name];
+    if (!input.tracked || !rule) continue;
+    receive(input, (sum) => {
+      const gradient = rule(sum);
+      if (!sameShape(gradient.shape, input.shape))
+        throw new Error(`${entry.name}: the gradient of ${name} is ${show(gradient.shape)}, not ${show(input.shape)}.`);
+      return gradient;
+    });
   }
 }
 
 /**
- * Computes the gradients of `loss` times `seed` for every leaf it depends on and hands each contribution to `sink`.
+ * Computes the gradients of `loss` times `seed` for every leaf it depends on and hands the rule of each contribution to `sink`.
  * The tape is spent: what was kept for the gradient is freed as it is used.
  */
-function propagate(loss: Tensor, seed: Tensor, sink: (leaf: Tensor, gradient: Tensor) => void): void {
-  if (loss.requiresGrad) sink(loss, seed);
+function propagate(loss: Tensor, seed: Tensor, sink: (leaf: Tensor, rule: Rule) => void): void {
+  if (loss.requiresGrad) sink(loss, () => seed);
   if (!loss.record) {
     if (!loss.requiresGrad)
       throw new Error('backward: the tensor depends on nothing that requires a gradient. Was it detached?');
@@ -63,7 +72,7 @@ function propagate(loss: Tensor, seed: Tensor, sink: (leaf: Tensor, gradient: Te
   }
   const pending = new Sums<TapeEntry>();
   try {
-    pending.add(loss.record, seed);
+    pending.add(loss.record, () => seed);
     for (const entry of inReverse(loss.record)) {
       if (entry.spent)
         throw new Error(
@@ -72,9 +81,9 @@ function propagate(loss: Tensor, seed: Tensor, sink: (leaf: Tensor, gradient: Te
       const dy = pending.get(entry);
       if (dy)
         scope(() =>
-          pull(entry, dy, (input, gradient) => {
-            if (input.requiresGrad) sink(input, gradient);
-            if (input.record) pending.add(input.record, gradient);
+          pull(entry, dy, (input, rule) => {
+            if (input.record) pending.add(input.record, rule);
+            else sink(input, rule);
           }),
         );
       pending.drop(entry);
@@ -93,16 +102,13 @@ const seedOf = (loss: Tensor, weight: number): Tensor => {
 
 /**
  * Adds the gradient of `weight` times `loss` (one number) to `grad` of every leaf made with `requiresGrad`.
- * Gradients belong to whoever takes them from there: see `takeGradient`.
+ * What is there already may be added to in place. Gradients belong to whoever takes them from there: see `takeGradient`.
  */
 export function backward(loss: Tensor, weight = 1): void {
   noGrad(() =>
     scope(() =>
-      propagate(loss, seedOf(loss, weight), (leaf, gradient) => {
-        const sum = leaf.grad ? leaf.grad.add(gradient) : gradient;
-        sum.buffer.retain();
-        leaf.grad?.buffer.release();
-        leaf.grad = sum;
+      propagate(loss, seedOf(loss, weight), (leaf, rule) => {
+        leaf.grad = accumulate(leaf.grad, rule);
       }),
     ),
   );
@@ -127,7 +133,7 @@ export function vjp(y: Tensor, seed: Tensor, leaves: readonly Tensor[]): (Tensor
     scope(() => {
       const sums = new Sums<Tensor>();
       try {
-        propagate(y, seed, (leaf, gradient) => sums.add(leaf, gradient));
+        propagate(y, seed, (leaf, rule) => sums.add(leaf, rule));
         return leaves.map((leaf) => sums.get(leaf)?.add(0));
       } finally {
         sums.dropAll();

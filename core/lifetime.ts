@@ -26,6 +26,11 @@ export class Buffer {
     return !this.freed;
   }
 
+  /** Whether a single holder is left, who may then write to it. Memory from outside of scopes belongs to users: never. */
+  get exclusive(): boolean {
+    return this.references === 1 && this.owner !== undefined;
+  }
+
   retain(): void {
     this.references++;
   }

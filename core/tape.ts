@@ -2,8 +2,14 @@
 import { record, type Recorded } from './lifetime.js';
 import type { Tensor } from './tensor.js';
 
+/**
+ * Computes the gradient of an input. Where others came before and nobody else holds their sum, it is given that sum: a rule
+ * that can add to it in place does so and returns it; all others return the gradient alone and are added up.
+ */
+export type Rule = (sum?: Tensor) => Tensor;
+
 /** Gradients of an operation's inputs, each computed only if it is wanted. */
-export type Pullback<I extends string = string> = Partial<Record<I, () => Tensor>>;
+export type Pullback<I extends string = string> = Partial<Record<I, Rule>>;
 
 let recording = true;
 let count = 0;

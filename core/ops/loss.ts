@@ -1,9 +1,10 @@
 // Losses over a vocabulary whose output table is the input embedding (tied), without keeping logits where avoidable.
 import * as kernels from '../../kernels/library/index.js';
-import { contiguous, defineOp, launch, mismatch } from '../op.js';
+import { contiguous, defineOp, flat, launch, mismatch, update } from '../op.js';
 import { Ids, Sequences } from '../host.js';
 import { sizeOf, type Shape } from '../shape.js';
-import { tensor } from '../tensor.js';
+import type { Rule } from '../tape.js';
+import { tensor, type Tensor } from '../tensor.js';
 import { together } from './rows.js';
 
 const checkHead = (name: string, shapes: Readonly<Record<'x' | 'table' | 'bias', Shape>>) => {
@@ -11,6 +12,15 @@ const checkHead = (name: string, shapes: Readonly<Record<'x' | 'table' | 'bias',
   if (x.length !== 2 || table.length !== 2 || x[1] !== table[1] || sizeOf(bias) !== table[0])
     throw mismatch(name, { x, table, bias }, 'Wanted x [R, H], table [V, H], bias [V].');
 };
+
+/** The rule of a gradient that is known up to the factor dy []. */
+const scaled =
+  (gradient: Tensor, dy: Tensor): Rule =>
+  (sum) => {
+    const operands = { x: flat(gradient), factor: dy.view([1]) };
+    if (sum) return update(kernels.addScaled, sum, operands, [sum.size]);
+    return launch(kernels.scale, operands, { y: gradient.shape }).y;
+  };
 
 /**
  * Mean cross-entropy of logits x table^T + bias against labels, one a row: y is a number, `hit` [R] is 1 where the label
@@ -46,11 +56,7 @@ export const linearCrossEntropy = defineOp({
     return { ...results, y: results.nll.mean() };
   },
   saves: ['dx', 'dtable', 'dbias'],
-  vjp: ({ dx, dtable, dbias, dy }) => ({
-    x: () => dx.mul(dy),
-    table: () => dtable.mul(dy),
-    bias: () => dbias.mul(dy),
-  }),
+  vjp: ({ dx, dtable, dbias, dy }) => ({ x: scaled(dx, dy), table: scaled(dtable, dy), bias: scaled(dbias, dy) }),
   composition: ({ x, table, bias }, { labels }) => {
     const logits = x.matmul(table.transpose()).add(bias);
     const shifted = logits.sub(logits.detach().max(-1, true));

@@ -108,3 +108,35 @@ export const affine = defineKernel({
     },
   ],
 });
+
+/** y = factor[0] x, with a number that only the device knows. */
+export const scale = defineKernel({
+  name: 'scale',
+  inputs: { x: 1, factor: 1 },
+  outputs: { y: 1 },
+  stages: [
+    {
+      out: 'y',
+      reads: ['x', 'factor'],
+      cell: function (x: number[], factor: number[]) {
+        return factor[0] * x[this.thread.x];
+      },
+    },
+  ],
+});
+
+/** y += factor[0] x, in place. */
+export const addScaled = defineKernel({
+  name: 'addScaled',
+  inputs: { y: 1, x: 1, factor: 1 },
+  outputs: { y: 1 },
+  stages: [
+    {
+      out: 'y',
+      reads: ['y', 'x', 'factor'],
+      cell: function (y: number[], x: number[], factor: number[]) {
+        return y[this.thread.x] + factor[0] * x[this.thread.x];
+      },
+    },
+  ],
+});

@@ -27,4 +27,13 @@ export const elementwiseNatives: Natives = {
     const args = [call.at('x'), call.at('y'), call.number('scale'), call.number('shift'), n];
     spread(engine, 'affine', Math.ceil(n / BLOCK), n, args);
   },
+  scale: (engine, call) => {
+    const n = call.cells('y');
+    const [factor] = engine.heap.f32(call.at('factor'), 1);
+    spread(engine, 'affine', Math.ceil(n / BLOCK), n, [call.at('x'), call.at('y'), factor, 0, n]);
+  },
+  addScaled: (engine, call) => {
+    const n = call.cells('y');
+    spread(engine, 'addScaled', Math.ceil(n / BLOCK), n, [call.at('y'), call.at('x'), call.at('factor'), n]);
+  },
 };
