@@ -15,6 +15,8 @@ const work: Record<string, (inputs: Operands, outputs: Operands, pairs: Pairs) =
   matmulNN: (x, y) => 2 * product(dims(y, 'y')) * Number(x.n),
   matmulNT: (x, y) => 2 * product(dims(y, 'y')) * Number(x.n),
   matmulTN: (x, y) => 2 * product(dims(y, 'y')) * Number(x.n),
+  addMatmulNN: (x, y) => 2 * product(dims(y, 'y')) * Number(x.n),
+  addMatmulTN: (x, y) => 2 * product(dims(y, 'y')) * Number(x.n),
   matmulTT: (x, y) => 2 * product(dims(y, 'y')) * Number(x.n),
   // Scores and their product with the values; the gradient has four products, and the scores again count as nothing.
   attention: (x, _, pairs) => 4 * pairs(x) * dims(x, 'q')[1],

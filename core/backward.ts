@@ -1,8 +1,8 @@
 // Reverse-mode differentiation: iterative, freeing as it goes, adding up where a tensor was used more than once.
 import { scope } from './lifetime.js';
 import { addTo } from '../kernels/library/index.js';
-import { flat } from './op.js';
-import { noGrad, type Receive, type TapeEntry } from './tape.js';
+import { flat, update } from './op.js';
+import { noGrad, type Receive, type Rule, type TapeEntry } from './tape.js';
 import { ones, type Tensor } from './tensor.js';
 import { sameShape, show } from './shape.js';
 
@@ -13,27 +13,24 @@ export function inReverse(root: TapeEntry): TapeEntry[] {
   return [...found].sort((a, b) => b.order - a.order);
 }
 
-/**
- * A sum that the caller holds, with another gradient added: in its place where nobody else holds it. What comes back is
- * held by the caller instead.
- */
-function addUp(sum: Tensor | undefined, gradient: Tensor): Tensor {
-  if (sum?.buffer.exclusive && sum.isContiguous && gradient.isContiguous) {
-    sum.backend.launch(addTo, { y: flat(sum), x: flat(gradient) }, { y: flat(sum) });
-    return sum;
-  }
-  const next = sum ? sum.add(gradient) : gradient;
-  next.buffer.retain();
-  sum?.buffer.release();
-  return next;
+/** Adds what a rule gives to the sum so far, which was retained; the result is retained in its place. */
+function accumulate(former: Tensor | undefined, rule: Rule): Tensor {
+  const open = former?.isContiguous && former.buffer.exclusive ? former : undefined;
+  const gradient = rule(open);
+  if (gradient === open) return gradient;
+  if (open && gradient.isContiguous) return update(addTo, open, { x: flat(gradient) });
+  const sum = former ? former.add(gradient) : gradient;
+  sum.buffer.retain();
+  former?.buffer.release();
+  return sum;
 }
 
 /** Gradients on their way, added up by what they belong to; holds a reference to their memory until they are dropped. */
 class Sums<K> {
   private readonly sums = new Map<K, Tensor>();
 
-  add(key: K, gradient: Tensor): void {
-    this.sums.set(key, addUp(this.sums.get(key), gradient));
+  add(key: K, rule: Rule): void {
+    this.sums.set(key, accumulate(this.sums.get(key), rule));
   }
 
   get(key: K): Tensor | undefined {
@@ -50,25 +47,27 @@ class Sums<K> {
   }
 }
 
-/** Hands the gradients of an entry's inputs on, given that of its output. */
+/** Hands on how to compute the gradients of an entry's inputs, given that of its output. */
 function pull(entry: TapeEntry, dy: Tensor, receive: Receive): void {
   const pullback = entry.pullback(dy, receive);
   for (const [name, input] of Object.entries(entry.inputs)) {
-    if (!input.tracked) continue;
-    const gradient = pullback[name]?.();
-    if (!gradient) continue;
-    if (!sameShape(gradient.shape, input.shape))
-      throw new Error(`${entry.name}: the gradient of ${name} is ${show(gradient.shape)}, not ${show(input.shape)}.`);
-    receive(input, gradient);
+    const rule = pullback[name];
+    if (!input.tracked || !rule) continue;
+    receive(input, (sum) => {
+      const gradient = rule(sum);
+      if (!sameShape(gradient.shape, input.shape))
+        throw new Error(`${entry.name}: the gradient of ${name} is ${show(gradient.shape)}, not ${show(input.shape)}.`);
+      return gradient;
+    });
   }
 }
 
 /**
- * Computes the gradients of `loss` times `seed` for every leaf it depends on and hands each contribution to `sink`.
+ * Computes the gradients of `loss` times `seed` for every leaf it depends on and hands the rule of each contribution to `sink`.
  * The tape is spent: what was kept for the gradient is freed as it is used.
  */
 export function propagate(loss: Tensor, seed: Tensor, sink: Receive): void {
-  if (loss.requiresGrad) sink(loss, seed);
+  if (loss.requiresGrad) sink(loss, () => seed);
   if (!loss.record) {
     if (!loss.requiresGrad)
       throw new Error('backward: the tensor depends on nothing that requires a gradient. Was it detached?');
@@ -76,7 +75,7 @@ export function propagate(loss: Tensor, seed: Tensor, sink: Receive): void {
   }
   const pending = new Sums<TapeEntry>();
   try {
-    pending.add(loss.record, seed);
+    pending.add(loss.record, () => seed);
     for (const entry of inReverse(loss.record)) {
       if (entry.spent)
         throw new Error(
@@ -85,9 +84,9 @@ export function propagate(loss: Tensor, seed: Tensor, sink: Receive): void {
       const dy = pending.get(entry);
       if (dy)
         scope(() =>
-          pull(entry, dy, (input, gradient) => {
-            if (input.requiresGrad) sink(input, gradient);
-            if (input.record) pending.add(input.record, gradient);
+          pull(entry, dy, (input, rule) => {
+            if (input.record) pending.add(input.record, rule);
+            else sink(input, rule);
           }),
         );
       pending.drop(entry);
@@ -106,13 +105,13 @@ const seedOf = (loss: Tensor, weight: number): Tensor => {
 
 /**
  * Adds the gradient of `weight` times `loss` (one number) to `grad` of every leaf made with `requiresGrad`.
- * Gradients belong to whoever takes them from there: see `takeGradient`.
+ * What is there already may be added to in place. Gradients belong to whoever takes them from there: see `takeGradient`.
  */
 export function backward(loss: Tensor, weight = 1): void {
   noGrad(() =>
     scope(() =>
-      propagate(loss, seedOf(loss, weight), (leaf, gradient) => {
-        leaf.grad = addUp(leaf.grad, gradient);
+      propagate(loss, seedOf(loss, weight), (leaf, rule) => {
+        leaf.grad = accumulate(leaf.grad, rule);
       }),
     ),
   );
@@ -137,7 +136,7 @@ export function vjp(y: Tensor, seed: Tensor, leaves: readonly Tensor[]): (Tensor
     scope(() => {
       const sums = new Sums<Tensor>();
       try {
-        propagate(y, seed, (leaf, gradient) => sums.add(leaf, gradient));
+        propagate(y, seed, (leaf, rule) => sums.add(leaf, rule));
         return leaves.map((leaf) => sums.get(leaf)?.add(0));
       } finally {
         sums.dropAll();

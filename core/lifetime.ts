@@ -26,7 +26,7 @@ export class Buffer {
     return !this.freed;
   }
 
-  /** Whether nobody but the caller, who holds it, can reach it: then it may be written to. */
+  /** Whether a single holder is left, who may then write to it. Memory from outside of scopes belongs to users: never. */
   get exclusive(): boolean {
     return this.references === 1 && this.owner !== undefined;
   }

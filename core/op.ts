@@ -114,6 +114,18 @@ export function launch<I extends string, O extends string>(
   return results;
 }
 
+/** Launches a kernel that updates its operand `y` in place, seen with the given extents, and returns y. */
+export function update<I extends string>(
+  kernel: Kernel<I, 'y'>,
+  y: Tensor,
+  inputs: Readonly<Record<Exclude<I, 'y'>, View | number>>,
+  dims = withRank(y.shape, kernel.outputs.y),
+): Tensor {
+  const target = y.view(dims);
+  y.backend.launch(kernel as Kernel, { ...inputs, y: target }, { y: target });
+  return y;
+}
+
 /** Extents of the wanted rank: leading axes merged, or extents of 1 put in front. */
 export function withRank(shape: Shape, rank: Rank): Shape {
   if (shape.length === rank) return shape;

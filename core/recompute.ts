@@ -57,5 +57,5 @@ function again(
     throw new Error(
       `recompute: the function uses a result of ${foreign.name} that is not among its inputs. Pass it as one.`,
     );
-  if (y.tracked) propagate(y, dy, (leaf, gradient) => receive(originals.get(leaf) ?? leaf, gradient));
+  if (y.tracked) propagate(y, dy, (leaf, rule) => receive(originals.get(leaf) ?? leaf, rule));
 }

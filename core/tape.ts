@@ -2,11 +2,17 @@
 import { record, type Recorded } from './lifetime.js';
 import type { Tensor } from './tensor.js';
 
-/** Gradients of an operation's inputs, each computed only if it is wanted. */
-export type Pullback<I extends string = string> = Partial<Record<I, () => Tensor>>;
+/**
+ * Computes the gradient of an input. Where others came before and nobody else holds their sum, it is given that sum: a rule
+ * that can add to it in place does so and returns it; all others return the gradient alone and are added up.
+ */
+export type Rule = (sum?: Tensor) => Tensor;
 
-/** Takes a part of the gradient of a tensor: of one that was made with `requiresGrad`, or one that is on the tape. */
-export type Receive = (tensor: Tensor, gradient: Tensor) => void;
+/** Gradients of an operation's inputs, each computed only if it is wanted. */
+export type Pullback<I extends string = string> = Partial<Record<I, Rule>>;
+
+/** Takes the rule of a part of the gradient of a tensor: one made with `requiresGrad`, or one that is on the tape. */
+export type Receive = (tensor: Tensor, rule: Rule) => void;
 
 let recording = true;
 let count = 0;

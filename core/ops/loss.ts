@@ -1,8 +1,9 @@
 // Losses over a vocabulary whose output table is the input embedding (tied), without keeping logits where avoidable.
 import * as kernels from '../../kernels/library/index.js';
-import { contiguous, defineOp, flat, launch, mismatch } from '../op.js';
+import { contiguous, defineOp, flat, launch, mismatch, update } from '../op.js';
 import { Ids, Sequences } from '../host.js';
 import { sizeOf, type Shape } from '../shape.js';
+import type { Rule } from '../tape.js';
 import { tensor, type Tensor } from '../tensor.js';
 import { together } from './rows.js';
 
@@ -12,11 +13,14 @@ const checkHead = (name: string, shapes: Readonly<Record<'x' | 'table' | 'bias',
     throw mismatch(name, { x, table, bias }, 'Wanted x [R, H], table [V, H], bias [V].');
 };
 
-/** Multiplies what only the tape holds by one number, in its place: a gradient of the table is too large for copies. */
-function scaled(y: Tensor, factor: Tensor): Tensor {
-  y.backend.launch(kernels.scaleBy, { y: flat(y), factor: factor.view([1]) }, { y: flat(y) });
-  return y;
-}
+/** The rule of a gradient that only the tape holds and that is known up to the factor dy []: no copy of a whole table. */
+const scaled =
+  (gradient: Tensor, dy: Tensor): Rule =>
+  (sum) => {
+    const factor = dy.view([1]);
+    if (sum) return update(kernels.addScaled, sum, { x: flat(gradient), factor }, [sum.size]);
+    return update(kernels.scaleBy, gradient, { factor }, [gradient.size]);
+  };
 
 /**
  * Mean cross-entropy of logits x table^T + bias against labels, one a row: y is a number, `hit` [R] is 1 where the label
@@ -52,11 +56,7 @@ export const linearCrossEntropy = defineOp({
     return { ...results, y: results.nll.mean() };
   },
   saves: ['dx', 'dtable', 'dbias'],
-  vjp: ({ dx, dtable, dbias, dy }) => ({
-    x: () => scaled(dx, dy),
-    table: () => scaled(dtable, dy),
-    bias: () => scaled(dbias, dy),
-  }),
+  vjp: ({ dx, dtable, dbias, dy }) => ({ x: scaled(dx, dy), table: scaled(dtable, dy), bias: scaled(dbias, dy) }),
   composition: ({ x, table, bias }, { labels }) => {
     const logits = x.matmul(table.transpose()).add(bias);
     const shifted = logits.sub(logits.detach().max(-1, true));

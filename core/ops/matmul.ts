@@ -1,8 +1,9 @@
 // Matrix products.
 import * as kernels from '../../kernels/library/index.js';
 import { sumTo } from './movement.js';
-import { contiguous, defineOp, launch, mismatch, rows, withRank } from '../op.js';
+import { contiguous, defineOp, launch, mismatch, rows, update, withRank } from '../op.js';
 import { broadcast, isRowMajor, show, sizeOf } from '../shape.js';
+import type { Pullback } from '../tape.js';
 import type { Tensor } from '../tensor.js';
 
 /** Whether a matrix (or batch of them) lies in memory as its transpose: read it as it lies, and say so to the kernel. */
@@ -67,19 +68,21 @@ export const matmul = defineOp({
 });
 
 /** Gradients of x w^T: dx = dy w, dw = dy^T x. */
-function productGradients({ x, w, dy }: Readonly<Record<'x' | 'w' | 'dy', Tensor>>) {
+function productGradients(saved: Readonly<Record<'x' | 'w' | 'dy', Tensor>>): Required<Pullback<'x' | 'w'>> {
+  const { w } = saved;
   const [outputs, inputs] = w.shape;
-  const slope = contiguous(dy);
-  const n = sizeOf(slope.shape) / outputs;
+  const dy = contiguous(saved.dy);
+  const n = sizeOf(dy.shape) / outputs;
+  const [x, a] = [contiguous(saved.x).view([1, n, inputs]), dy.view([1, n, outputs])];
   return {
-    x: () => {
-      const c = w.view([1, outputs, inputs]);
-      const { y } = launch(kernels.matmulNN, { a: slope.view([1, n, outputs]), c, n: outputs }, { y: [1, n, inputs] });
-      return y.reshape(x.shape);
+    x: (sum) => {
+      const operands = { a, c: w.view([1, outputs, inputs]), n: outputs };
+      if (sum) return update(kernels.addMatmulNN, sum, operands, [1, n, inputs]);
+      return launch(kernels.matmulNN, operands, { y: [1, n, inputs] }).y.reshape(saved.x.shape);
     },
-    w: () => {
-      const input = contiguous(x).view([1, n, inputs]);
-      return launch(kernels.matmulTN, { a: slope.view([1, n, outputs]), c: input, n }, { y: w.shape }).y;
+    w: (sum) => {
+      const operands = { a, c: x, n };
+      return sum ? update(kernels.addMatmulTN, sum, operands) : launch(kernels.matmulTN, operands, { y: w.shape }).y;
     },
   };
 }

@@ -1,6 +1,6 @@
 // Ops that move numbers: reshape, permute and expand are views; gather reads rows of a table by id.
 import * as kernels from '../../kernels/library/index.js';
-import { contiguous, defineOp, launch, mismatch, rows } from '../op.js';
+import { contiguous, defineOp, launch, mismatch, rows, update } from '../op.js';
 import { Ids } from '../host.js';
 import { isShape, sameShape, show, sizeOf, type Shape } from '../shape.js';
 import { Tensor } from '../tensor.js';
@@ -86,12 +86,12 @@ export const expand = defineOp({
   ],
 });
 
-/** The transpose of gathering: rows of x added up by id, as many as `table` has. */
-export function scatter(x: Tensor, ids: Ids, table: Shape): Tensor {
+/** The transpose of gathering: rows of x added up by id, to `sum` in place or as many as `table` has. */
+export function scatter(x: Tensor, ids: Ids, table: Shape, sum?: Tensor): Tensor {
   const { order, starts } = ids.inverse(table[0]);
   const { backend } = x;
   const operands = { x: rows(contiguous(x)), order: order.view(backend), starts: starts.view(backend) };
-  return launch(kernels.scatter, operands, { y: table }).y;
+  return sum ? update(kernels.addScatter, sum, operands) : launch(kernels.scatter, operands, { y: table }).y;
 }
 
 /** y[n] = table[ids[n]]. table [V, H], y [N, H]. Its derivative adds the rows of dy up by id. */
@@ -105,7 +105,7 @@ export const gather = defineOp({
   },
   run: ({ table }, { ids }, shape) => launch(kernels.gather, { table, ids: ids.view(table.backend) }, { y: shape }),
   saves: [],
-  vjp: ({ dy }, { ids }, { table }) => ({ table: () => scatter(dy, ids, table) }),
+  vjp: ({ dy }, { ids }, { table }) => ({ table: (sum) => scatter(dy, ids, table, sum) }),
   samples: [
     { shapes: { table: [5, 3] }, attributes: { ids: new Ids([1, 4, 1, 0]) } },
     { shapes: { table: [2, 1] }, attributes: { ids: new Ids([1]) } },

@@ -145,8 +145,8 @@ export const embedNorm = defineOp({
     const shapes = { dx: total.shape, dtypes: types, dgain: gain.shape, dbias: gain.shape };
     const gradient = together(() => launch(kernels.embedNormGradient, { ...operands(saved), total, p, key }, shapes));
     return {
-      words: () => scatter(gradient('dx')(), ids, words),
-      positions: () => scatter(gradient('dx')(), places, positions),
+      words: (sum) => scatter(gradient('dx')(), ids, words, sum),
+      positions: (sum) => scatter(gradient('dx')(), places, positions, sum),
       types: gradient('dtypes'),
       gain: gradient('dgain'),
       bias: gradient('dbias'),

@@ -140,3 +140,19 @@ export const affine = defineKernel({
     },
   ],
 });
+
+/** y += factor[0] x, in place. */
+export const addScaled = defineKernel({
+  name: 'addScaled',
+  inputs: { y: 1, x: 1, factor: 1 },
+  outputs: { y: 1 },
+  stages: [
+    {
+      out: 'y',
+      reads: ['y', 'x', 'factor'],
+      cell: function (y: number[], x: number[], factor: number[]) {
+        return y[this.thread.x] + factor[0] * x[this.thread.x];
+      },
+    },
+  ],
+});

@@ -73,6 +73,42 @@ export const matmulTT = defineKernel({
   ],
 });
 
+/** y[b] += a[b] c[b], in place: gradients that meet are added up by the product that makes the second. */
+export const addMatmulNN = defineKernel({
+  name: 'addMatmulNN',
+  inputs: { y: 3, a: 3, c: 3, n: 0 },
+  outputs: { y: 3 },
+  stages: [
+    {
+      out: 'y',
+      reads: ['y', 'a', 'c', 'n'],
+      cell: function (y: number[][][], a: number[][][], c: number[][][], n: number) {
+        let sum = 0.0;
+        for (let k = 0; k < n; k++) sum += a[this.thread.z][this.thread.y][k] * c[this.thread.z][k][this.thread.x];
+        return y[this.thread.z][this.thread.y][this.thread.x] + sum;
+      },
+    },
+  ],
+});
+
+/** y[b] += a[b]^T c[b], in place. */
+export const addMatmulTN = defineKernel({
+  name: 'addMatmulTN',
+  inputs: { y: 3, a: 3, c: 3, n: 0 },
+  outputs: { y: 3 },
+  stages: [
+    {
+      out: 'y',
+      reads: ['y', 'a', 'c', 'n'],
+      cell: function (y: number[][][], a: number[][][], c: number[][][], n: number) {
+        let sum = 0.0;
+        for (let k = 0; k < n; k++) sum += a[this.thread.z][k][this.thread.y] * c[this.thread.z][k][this.thread.x];
+        return y[this.thread.z][this.thread.y][this.thread.x] + sum;
+      },
+    },
+  ],
+});
+
 /** y = x w^T + bias. x [N, K], w [M, K] (as PyTorch and Hugging Face store it), bias [M], y [N, M]. */
 export const linear = defineKernel({
   name: 'linear',

@@ -96,3 +96,22 @@ export const scatter = defineKernel({
     },
   ],
 });
+
+/** y[v] += what `scatter` gives; rows of ids that do not occur stay as they are, and a backend need not touch them. */
+export const addScatter = defineKernel({
+  name: 'addScatter',
+  inputs: { y: 2, x: 2, order: 1, starts: 1 },
+  outputs: { y: 2 },
+  stages: [
+    {
+      out: 'y',
+      reads: ['y', 'x', 'order', 'starts'],
+      cell: function (y: number[][], x: number[][], order: number[], starts: number[]) {
+        let sum = y[this.thread.y][this.thread.x];
+        const end = starts[this.thread.y + 1];
+        for (let i = starts[this.thread.y]; i < end; i += 1.0) sum += x[order[i]][this.thread.x];
+        return sum;
+      },
+    },
+  ],
+});

@@ -75,6 +75,53 @@ void t.test('an inner tensor that is used later than its user is added up before
   t.ok(Math.abs(gradient - (20 * Math.exp(4) + 4)) < 1e-10);
 });
 
+void t.test('what is added to in place belongs to nobody else', async (t) => {
+  const [a, b, w] = [[[1, 2]], [[5, 6]], [[1, 2], [3, 4]]].map((rows) => tensor(rows, undefined, { requiresGrad: true })); // prettier-ignore
+  // Going back, `add` hands one tensor to inner and to b; then the product could add its own gradient to that of inner.
+  scope(() => {
+    const inner = a.mul(2);
+    const product = inner.linear(w);
+    backward(inner.add(b).mul(1).sum().add(product.sum()));
+  });
+  t.same([await gradientOf(a), await gradientOf(b)], [[10, 14], [1, 1]]); // prettier-ignore
+  // Here it is the user's seed that `sub` hands to inner, and to inner alone.
+  const seed = tensor([[1, 1]]);
+  const [gradient] = scope(() => {
+    const inner = a.mul(2);
+    return vjp(inner.sub(inner.linear(w)), seed, [a]);
+  });
+  t.same([...(await gradient!.read())], [-6, -10]);
+  t.same([...(await seed.read())], [1, 1]);
+});
+
+void t.test('gradients of micro-batches are added up where they are', async (t) => {
+  const [w, table] = [
+    tensor([[3, 4]], undefined, { requiresGrad: true }),
+    tensor([[1], [2], [3]], undefined, { requiresGrad: true }),
+  ];
+  const once = () =>
+    scope(() =>
+      backward(
+        tensor([[1, 2]])
+          .linear(w)
+          .add(table.gather([2, 0, 2]).sum())
+          .sum(),
+      ),
+    );
+  once();
+  const [{ buffer }, { buffer: rows }] = [w.grad!, table.grad!];
+  once();
+  t.equal(w.grad!.buffer, buffer);
+  t.equal(table.grad!.buffer, rows);
+  t.same(
+    [await gradientOf(w), await gradientOf(table)],
+    [
+      [2, 4],
+      [2, 0, 4],
+    ].map((x) => x),
+  );
+});
+
 void t.test('a leaf may be the loss itself', async (t) => {
   const x = leaf(2);
   backward(x);

@@ -77,6 +77,10 @@ export const flatRecipes: readonly Recipe[] = [
     inputs: { x: random.array([n]), scale: random.normal(), shift: random.normal() },
     outputs: { y: [n] },
   })),
+  sized(kernels.addScaled, 1e-6, [500], flat, (random, n) => ({
+    inputs: { y: random.array([n]), x: random.array([n]), factor: vector([random.normal()]) },
+    outputs: { y: [n] },
+  })),
   sized(
     kernels.sumOfSquares,
     1e-6,

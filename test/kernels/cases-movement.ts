@@ -47,6 +47,19 @@ function turnRound(ids: Float32Array, words: number): { order: Operand; starts: 
   return { order: vector(order), starts: vector(starts) };
 }
 
+/** Rows of the table, columns, rows to add up. */
+const scattered = [
+  [5, 3, 0],
+  [1, 1, 1],
+  [9, 5, 70],
+  [300, 33, 65],
+];
+
+const scatterInputs = (random: Random, words: number, width: number, n: number) => ({
+  x: random.array([n, width]),
+  ...turnRound(random.array([n], () => random.integer(words)).data, words),
+});
+
 export const movementRecipes: readonly Recipe[] = [
   recipe(
     kernels.arrange,
@@ -94,22 +107,12 @@ export const movementRecipes: readonly Recipe[] = [
       outputs: { y: [n, width] },
     }),
   ),
-  sized(
-    kernels.scatter,
-    1e-6,
-    [40, 20, 20],
-    [
-      [5, 3, 0],
-      [1, 1, 1],
-      [9, 5, 70],
-      [300, 33, 65],
-    ],
-    (random, words, width, n) => ({
-      inputs: {
-        x: random.array([n, width]),
-        ...turnRound(random.array([n], () => random.integer(words)).data, words),
-      },
-      outputs: { y: [words, width] },
-    }),
-  ),
+  sized(kernels.scatter, 1e-6, [40, 20, 20], scattered, (random, words, width, n) => ({
+    inputs: scatterInputs(random, words, width, n),
+    outputs: { y: [words, width] },
+  })),
+  sized(kernels.addScatter, 1e-6, [40, 20, 20], scattered, (random, words, width, n) => ({
+    inputs: { ...scatterInputs(random, words, width, n), y: random.array([words, width]) },
+    outputs: { y: [words, width] },
+  })),
 ];

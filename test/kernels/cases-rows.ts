@@ -1,8 +1,8 @@
 // The test table of reductions, matrix products and row-wise kernels.
 import * as kernels from '../../kernels/library/index.js';
 import type { Dims, Kernel } from '../../kernels/kernel.js';
-import type { Random } from '../support/random.js';
-import { forward, sized, type Operands, type Recipe } from './case.js';
+import { Random } from '../support/random.js';
+import { forward, sized, type Case, type Operands, type Recipe } from './case.js';
 
 const products = [
   [1, 1, 1, 1],
@@ -29,6 +29,31 @@ const product = (
     inputs: { a: random.array(aDims(b, m, k)), c: random.array(cDims(b, n, k)), n: k },
     outputs: { y: [b, m, n] },
   }));
+
+/** The same product, added to what y is. */
+const added = (kernel: Kernel, plain: Recipe): Recipe => {
+  const add = (random: Random, item: Case): Case => {
+    const inputs = { ...item.inputs, y: random.array(item.outputs.y) };
+    return { ...item, kernel, inputs };
+  };
+  return {
+    kernel,
+    table: (seed) => plain.table(seed).map((item, i) => add(new Random(seed * 1000 + i), item)),
+    draw: (random) => add(random, plain.draw(random)),
+  };
+};
+
+const productNN = product(
+  kernels.matmulNN,
+  (b, m, k) => [b, m, k],
+  (b, n, k) => [b, k, n],
+  [[manyPlanes, 1, 2, 1]],
+);
+const productTN = product(
+  kernels.matmulTN,
+  (b, m, k) => [b, k, m],
+  (b, n, k) => [b, k, n],
+);
 
 export const rows = [
   [0, 5],
@@ -88,22 +113,15 @@ export const rowRecipes: readonly Recipe[] = [
       outputs: { y: [outer, inner] },
     }),
   ),
-  product(
-    kernels.matmulNN,
-    (b, m, k) => [b, m, k],
-    (b, n, k) => [b, k, n],
-    [[manyPlanes, 1, 2, 1]],
-  ),
+  productNN,
+  added(kernels.addMatmulNN, productNN),
   product(
     kernels.matmulNT,
     (b, m, k) => [b, m, k],
     (b, n, k) => [b, n, k],
   ),
-  product(
-    kernels.matmulTN,
-    (b, m, k) => [b, k, m],
-    (b, n, k) => [b, k, n],
-  ),
+  productTN,
+  added(kernels.addMatmulTN, productTN),
   product(
     kernels.matmulTT,
     (b, m, k) => [b, k, m],

@@ -32,6 +32,7 @@ const n = 70001;
 const [rows, width] = [301, 131];
 const flat = () => random.array([n]);
 const table = () => random.array([rows, width]);
+const block = () => random.array([1, width, width]);
 const line = () => random.array([width]);
 const column = () => random.array([rows], () => random.between(0.5, 1.5));
 const transposition = { i0: 0, i1: 0, i2: 0, i3: 0, j0: 0, j1: 0, j2: 0, j3: 1, k0: 0, k1: 0, k2: 1, k3: 0 };
@@ -53,6 +54,8 @@ const launches: [Kernel, Inputs, Record<string, Dims>][] = [
     kernels.greaterEqual,
     kernels.geluGradient,
   ].map((kernel): [Kernel, Inputs, Record<string, Dims>] => [kernel, { a: flat(), b: flat() }, { y: [n] }]),
+  [kernels.scaleBy, { y: flat(), factor: vector([0.3]) }, { y: [n] }],
+  [kernels.addScaled, { y: flat(), x: flat(), factor: vector([0.3]) }, { y: [n] }],
   [kernels.affine, { x: flat(), scale: 1.5, shift: -2 }, { y: [n] }],
   [kernels.arrange, { x: random.array([1, rows, width]), depth: 1, ...transposition }, { y: [1, width, rows] }],
   [kernels.arrange, { x: random.array([rows, 7, width]), depth: 7, ...turned }, { y: [7, rows, width] }],
@@ -63,6 +66,18 @@ const launches: [Kernel, Inputs, Record<string, Dims>][] = [
     { x: table(), order: vector(starts.slice(0, rows).map((_, i) => rows - 1 - i)), starts: vector(starts) },
     { y: [rows, width] },
   ],
+  [
+    kernels.addScatter,
+    {
+      ...{ y: table(), x: table(), starts: vector(starts) },
+      order: vector(starts.slice(0, rows).map((_, i) => rows - 1 - i)),
+    },
+    { y: [rows, width] },
+  ],
+  ...[kernels.addMatmulNN, kernels.addMatmulTN].map((kernel): [Kernel, Inputs, Record<string, Dims>] => [
+    kernel,
+    ...([{ y: block(), a: block(), c: block(), n: width }, { y: [1, width, width] }] as const),
+  ]),
   [kernels.sum, { x: random.array([3, 500, 31]), n: 500 }, { y: [3, 31] }],
   [kernels.sum, { x: random.array([1, 5000, 5]), n: 5000 }, { y: [1, 5] }],
   [kernels.sum, { x: random.array([33, 1100, 1]), n: 1100 }, { y: [33, 1] }],
@@ -235,9 +250,9 @@ void t.test('dropout draws what the library says, cell by cell', async (t) => {
 void t.test('memory', async (t) => {
   const backend = await WasmBackend.open({ threads: 1 });
   const dirty = backend.alloc(1000, new Float32Array(1000).fill(7));
-  t.same(backend.memory(), { liveBytes: 4000, liveStorages: 1, peakBytes: 4000 });
+  t.hasStrict(backend.memory(), { liveBytes: 4000, liveStorages: 1, peakBytes: 4000 });
   backend.free(dirty);
-  t.same(backend.memory(), { liveBytes: 0, liveStorages: 0, peakBytes: 4000 });
+  t.hasStrict(backend.memory(), { liveBytes: 0, liveStorages: 0, peakBytes: 4000 });
   const clean = backend.alloc(900, []);
   t.ok(
     (await backend.read(clean)).every((cell) => cell === 0),

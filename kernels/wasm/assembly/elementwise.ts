@@ -231,3 +231,14 @@ export function affine(x: usize, y: usize, scale: f32, shift: f32, n: i32, begin
     Lanes.store(y + at, Lanes.madd(Lanes.load(x + at, last - i), factor, term), last - i);
   }
 }
+
+/** y += factor[0] x. */
+export function addScaled(y: usize, x: usize, factor: usize, n: i32, begin: i32, end: i32): void {
+  const scale = v128.load32_splat(factor);
+  const last = min(n, end * BLOCK);
+  for (let i = begin * BLOCK; i < last; i += 4) {
+    const at = (<usize>i) << 2;
+    const count = last - i;
+    Lanes.store(y + at, Lanes.madd(Lanes.load(x + at, count), scale, Lanes.load(y + at, count)), count);
+  }
+}

@@ -110,3 +110,13 @@ export function scatter(x: usize, order: usize, starts: usize, y: usize, width: 
     for (let i = first + 4; i < last; i += 4) addRow(x + <usize>load<f32>(i) * ld, target, width);
   }
 }
+
+/** y[v] += the same sum; rows without one are not touched. A task is a row v. */
+export function addScatter(x: usize, order: usize, starts: usize, y: usize, width: i32, begin: i32, end: i32): void {
+  const ld = (<usize>width) << 2;
+  for (let v = begin; v < end; v++) {
+    const first = order + ((<usize>load<f32>(starts + ((<usize>v) << 2))) << 2);
+    const last = order + ((<usize>load<f32>(starts + ((<usize>v) << 2), 4)) << 2);
+    for (let i = first; i < last; i += 4) addRow(x + <usize>load<f32>(i) * ld, y + <usize>v * ld, width);
+  }
+}

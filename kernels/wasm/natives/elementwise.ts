@@ -37,4 +37,8 @@ export const elementwiseNatives: Natives = {
     const args = [call.at('x'), call.at('y'), call.number('scale'), call.number('shift'), n];
     spread(engine, 'affine', Math.ceil(n / BLOCK), n, args);
   },
+  addScaled: (engine, call) => {
+    const n = call.cells('y');
+    spread(engine, 'addScaled', Math.ceil(n / BLOCK), n, [call.at('y'), call.at('x'), call.at('factor'), n]);
+  },
 };

@@ -2,11 +2,11 @@
 import type { Native, Natives } from '../native.js';
 
 const product =
-  (transA: boolean, transB: boolean): Native =>
+  (transA: boolean, transB: boolean, accumulate = false): Native =>
   (engine, call) => {
     const [batch, m, n] = call.dims('y');
     const k = call.number('n');
-    engine.gemm({ a: call.at('a'), b: call.at('c'), c: call.at('y'), m, n, k, transA, transB, batch });
+    engine.gemm({ a: call.at('a'), b: call.at('c'), c: call.at('y'), m, n, k, transA, transB, batch, accumulate });
   };
 
 export const matmulNatives: Natives = {
@@ -14,6 +14,8 @@ export const matmulNatives: Natives = {
   matmulNT: product(false, true),
   matmulTN: product(true, false),
   matmulTT: product(true, true),
+  addMatmulNN: product(false, false, true),
+  addMatmulTN: product(true, false, true),
   linear: (engine, call) => {
     const [m, n] = call.dims('y');
     const pointers = { a: call.at('x'), b: call.at('w'), c: call.at('y'), bias: call.at('bias') };

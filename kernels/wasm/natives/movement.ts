@@ -1,4 +1,5 @@
 // The kernels of library/movement.ts on the engine: assembly/movement.ts.
+import type { Engine } from '../engine.js';
 import type { Call, Natives } from '../native.js';
 import { BLOCK, spread } from './grid.js';
 
@@ -11,6 +12,12 @@ function strides(call: Call): number[] {
   return [0, 1, 2, 3].map(
     (axis) => (call.number(`i${axis}`) * n2 + call.number(`j${axis}`)) * n3 + call.number(`k${axis}`),
   );
+}
+
+/** Rows of x by id, a task for each row of y; the work is about as much as there are `cells`. */
+function scatter(engine: Engine, call: Call, name: string, cells: number): void {
+  const [rows, width] = call.dims('y');
+  spread(engine, name, rows, cells, [call.at('x'), call.at('order'), call.at('starts'), call.at('y'), width]);
 }
 
 export const movementNatives: Natives = {
@@ -29,9 +36,6 @@ export const movementNatives: Natives = {
     const [rows, width] = call.dims('y');
     spread(engine, 'gather', rows, rows * width, [call.at('table'), call.at('ids'), call.at('y'), width]);
   },
-  scatter: (engine, call) => {
-    const [rows, width] = call.dims('y');
-    const args = [call.at('x'), call.at('order'), call.at('starts'), call.at('y'), width];
-    spread(engine, 'scatter', rows, rows * width, args);
-  },
+  scatter: (engine, call) => scatter(engine, call, 'scatter', call.cells('y')),
+  addScatter: (engine, call) => scatter(engine, call, 'addScatter', call.cells('x')),
 };
