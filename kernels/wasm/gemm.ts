@@ -3,7 +3,7 @@ import type { Engine } from './engine.js';
 
 /** Columns of the register tile, strips that one task packs, and the longest stretch of k, as in assembly/gemm.ts. */
 const STRIP = 8;
-const GROUP = 8;
+const GROUP = 32;
 const KC = 512;
 /** Most rows of a task: with 512 steps of k its packed block of A, 384 KiB, stays in the second-level cache. */
 const MAX_ROWS = 192;

@@ -16,7 +16,7 @@ export const tileRows: i32 = MR;
  */
 const KC: i32 = 512;
 /** Strips that a task packs. */
-const GROUP: i32 = 8;
+const GROUP: i32 = 32;
 /**
  * A cache line between two groups of rows of the packed block of A: with 512 steps of k a group is a multiple of 4 KiB
  * long, and the groups that packBlockTransposed writes side by side would all want the same few lines of the cache.
@@ -39,8 +39,8 @@ export function depth(k: i32): i32 {
 
 /**
  * Packs op(B) into strips of 8 columns: stretch by stretch of k, strip by strip, row by row; the columns that the last
- * strip lacks are zero. One task packs 8 strips of one matrix over one stretch: whole cache lines of B are read once, and
- * written once; tasks = batch * (stretches of k) * ceil(n / 64).
+ * strip lacks are zero. One task packs 32 strips of one matrix over one stretch, for memory is read fastest a kilobyte at a
+ * time; tasks = batch * (stretches of k) * ceil(n / 256).
  * b is K x N (or N x K if transposed) with rows ldb bytes apart, matrices strideB bytes apart.
  */
 export function gemmPack(
