@@ -32,7 +32,7 @@ const help = `npm run bench -- memory [options]
   --model NAME          ${Object.keys(sizes).join(', ')} (default mini and small with 8192 and 30522 words, and base)
   --vocab N             words, with --model (default 8192)
   --batch N --seq N     sequences and their length (default 16 x 128; base 8 x 128)
-  --steps N             steps of each, the first included (default 3)
+  --steps N             steps of each, the first included (default 2)
   --threads N           default 2
   --recompute           with recomputation alone; without the flag both are measured
   --json                print an array of rows and nothing else`;
@@ -45,7 +45,7 @@ export async function memory(args: string[]): Promise<void> {
       vocab: { type: 'string', default: '8192' },
       batch: { type: 'string' },
       seq: { type: 'string', default: '128' },
-      steps: { type: 'string', default: '3' },
+      steps: { type: 'string', default: '2' },
       threads: { type: 'string', default: '2' },
       recompute: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },

@@ -205,6 +205,22 @@ void t.test('objectives and decoders', async (t) => {
   t.match(decoder, 'c_head_more.0.', 'the second layer of the decoder is in the checkpoint');
 });
 
+void t.test('--recompute trains the same model', async (t) => {
+  const [kept, again] = await Promise.all(
+    [[], ['--recompute']].map(async (flags) => {
+      const out = join(dir, `recompute${flags.length}`);
+      await short(out, ...flags);
+      return {
+        weights: readFileSync(join(out, 'model.safetensors')),
+        plan: readFileSync(join(out, 'run.json'), 'utf8'),
+      };
+    }),
+  );
+  t.match(again.plan, '"recompute": true');
+  t.match(kept.plan, '"recompute": false');
+  t.ok(again.weights.equals(kept.weights));
+});
+
 void t.test('--init takes over dimensions, vocabulary and weights, the decoder of a checkpoint too', async (t) => {
   const out = join(dir, 'init');
   const flags = [
