@@ -1,6 +1,5 @@
 // Batches from workers: the bits of those made inline, in order, a bounded number ahead, with errors that arrive.
 import { truncateSync } from 'node:fs';
-import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -163,14 +162,5 @@ void t.test('where the batches end', async (t) => {
   using opened = await open(t);
   const prefetch = new Prefetch(opened.own, opened.recipe, { first: 9, end: 9, workers: 2 });
   await t.rejects(prefetch.take(), /prefetch: batch 9 was taken, expected those up to 8/);
-  await prefetch.close();
-});
-
-void t.test('the priority of this thread stays as it was', async (t) => {
-  using opened = await open(t);
-  const before = getPriority();
-  const prefetch = new Prefetch(opened.own, opened.recipe, { first: 0, end: 100, workers: 1 });
-  await started(prefetch);
-  t.equal(getPriority(), before);
   await prefetch.close();
 });
