@@ -1,5 +1,4 @@
 // The whole life of a worker thread that makes batches: it is sent a number and sends that batch back. See prefetch.ts.
-import { getPriority, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { batchesOf, type BatchRecipe } from './batch-recipe.js';
 import type { Batch } from './batch.js';
@@ -11,13 +10,6 @@ const buffersOf = ({ offsets, ids, encoderIds, encoderLabels, enhanced, basic }:
   const decoder = enhanced ? [enhanced.labels, enhanced.visible] : basic ? [basic.ids, basic.labels] : [];
   return [offsets, ids, encoderIds, encoderLabels, ...decoder].map(({ buffer }) => buffer as ArrayBuffer);
 };
-
-/** How far this thread stands back (POSIX nice). */
-const NICE = 10;
-
-// A thread that wakes up may push the one that woke it from its core: the training loop, where the kernels' threads take
-// all others. Only on Linux is a priority that of a thread; elsewhere it would be the whole process's.
-if (process.platform === 'linux') setPriority(Math.max(getPriority(), NICE));
 
 const recipe = workerData as BatchRecipe;
 const batches = batchesOf(await TokenFile.open(recipe.tokens), recipe);

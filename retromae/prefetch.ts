@@ -26,12 +26,14 @@ const WORKER = new URL('../node/batch-worker.js', import.meta.url);
 
 /**
  * Deals out batches in order. A worker makes only what it was asked for, and it is asked for one more whenever one is
- * taken, so the queue is bounded, and there is nothing to stop when the run does. Until the workers are up, batches are
- * made here, so that the first step does not wait for them.
+ * taken, so the queue is bounded, and there is nothing to stop when the run does. Workers are started when the first step is
+ * done, which they would slow down, and until they are up, batches are made here.
  */
 export class Prefetch {
-  private readonly workers: readonly Worker[];
+  private workers: readonly Worker[] = [];
   private readonly arrived = new Map<number, Exclude<Answer, 'ready'>>();
+  /** Where the second step begins. */
+  private readonly second: number;
   private readonly end: number;
   private readonly together: number;
   /** Number of the next batch that is taken, and of the next that a worker is asked for. */
@@ -44,23 +46,23 @@ export class Prefetch {
   private wake: (() => void) | undefined;
 
   /**
-   * Starts the workers and returns without waiting for them. To be closed: they keep the process alive.
+   * Starts nothing yet: the workers come with the second step. To be closed: they keep the process alive.
    * @param batches makes the batches that workers do not
    * @param recipe what `batches` was made of
    */
   constructor(
     private readonly batches: { at(index: number): Batch },
-    recipe: BatchRecipe,
+    private readonly recipe: BatchRecipe,
     { first, end, together = 1, workers }: PrefetchRange,
   ) {
     this.next = first;
+    this.second = first + together;
     this.end = end;
     this.together = together;
-    this.starting = first < end ? workers : 0;
-    this.workers = Array.from({ length: this.starting }, () => this.start(recipe));
+    this.starting = workers;
   }
 
-  /** Whether not all workers are up, so that batches are still made here. */
+  /** Whether not all workers are up yet, so that batches are made here. */
   get isStarting(): boolean {
     return this.starting > 0;
   }
@@ -78,6 +80,7 @@ export class Prefetch {
     const index = this.next++;
     if (index >= this.end)
       throw new Error(`prefetch: batch ${index} was taken, expected those up to ${this.end - 1}. Give a later end.`);
+    if (index === this.second) this.workers = Array.from({ length: this.starting }, () => this.start());
     if (index < this.from && !this.lost) return this.batches.at(index);
     this.ask();
     while (!this.arrived.has(index)) {
@@ -96,9 +99,9 @@ export class Prefetch {
     await Promise.all(this.workers.map((worker) => worker.terminate()));
   }
 
-  private start(recipe: BatchRecipe): Worker {
+  private start(): Worker {
     // Flags of this process, a profiler's for instance, are not meant for its workers.
-    const worker = new Worker(WORKER, { workerData: recipe, execArgv: [] });
+    const worker = new Worker(WORKER, { workerData: this.recipe, execArgv: [] });
     worker.on('message', (answer: Answer) => this.receive(answer));
     worker.on('error', (error) => this.lose(error));
     worker.on('exit', (code) =>
