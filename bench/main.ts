@@ -1,10 +1,12 @@
 // `npm run bench -- NAME`: the benchmarks by name.
+import { adamw } from './adamw.js';
 import { gemm } from './gemm.js';
 import { step } from './step.js';
 import { tokenize } from './tokenize.js';
 
 /** Add a benchmark: its function, which takes the rest of the command line, and one line of help. */
 const benchmarks: Record<string, { run: (args: string[]) => Promise<void>; help: string }> = {
+  adamw: { run: adamw, help: 'the optimizer step on the wasm backend, as a share of copy bandwidth' },
   gemm: { run: gemm, help: 'matrix multiply on the wasm backend, as a share of the SIMD peak' },
   step: { run: step, help: 'whole RetroMAE training steps: tokens a second, share of the SIMD peak' },
   tokenize: { run: tokenize, help: 'WordPiece: tokens a second, beside @huggingface/tokenizers' },

@@ -9,12 +9,7 @@ import { AdamW, bertConfig } from '../nn/index.js';
 import { Collator, RetroMae, type Batch, type Objective } from '../retromae/index.js';
 import { flopsOf } from './flops.js';
 import { measurePeak, quantile } from './peak.js';
-
-const sizes = {
-  tiny: { layers: 2, hidden: 128, heads: 2 },
-  mini: { layers: 4, hidden: 256, heads: 4 },
-  small: { layers: 4, hidden: 512, heads: 8 },
-};
+import { sizes } from './sizes.js';
 
 /** One line of the table; `--json` prints an array of these. */
 interface Row {
@@ -93,13 +88,18 @@ type Counts = Map<string, { calls: number; ms: number; flops: number }>;
 function count(backend: Backend): Counts {
   const counts: Counts = new Map();
   const launch = backend.launch.bind(backend);
-  backend.launch = (kernel, inputs, outputs) => {
+  const launchAll = backend.launchAll.bind(backend);
+  const add = (name: string, flops: number, run: () => void) => {
     const start = performance.now();
-    launch(kernel, inputs, outputs);
+    run();
     const ms = performance.now() - start;
-    const { calls, ms: sum, flops } = counts.get(kernel.name) ?? { calls: 0, ms: 0, flops: 0 };
-    counts.set(kernel.name, { calls: calls + 1, ms: sum + ms, flops: flops + flopsOf(kernel.name, inputs, outputs) });
+    const former = counts.get(name) ?? { calls: 0, ms: 0, flops: 0 };
+    counts.set(name, { calls: former.calls + 1, ms: former.ms + ms, flops: former.flops + flops });
   };
+  backend.launch = (kernel, inputs, outputs) =>
+    add(kernel.name, flopsOf(kernel.name, inputs, outputs), () => launch(kernel, inputs, outputs));
+  // No product is launched this way.
+  backend.launchAll = (kernel, launches) => add(kernel.name, 0, () => launchAll(kernel, launches));
   return counts;
 }
 
