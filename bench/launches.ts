@@ -1,5 +1,5 @@
 // Counts and times the launches of a backend: what a step's work is, and where its time goes.
-import type { Backend, View } from '../kernels/backend.js';
+import type { Backend, Launch, View } from '../kernels/backend.js';
 import { cellsOf } from '../kernels/kernel.js';
 import { flopsOf } from './flops.js';
 import type { Launches } from './protocol.js';
@@ -18,21 +18,26 @@ export function bytesOf(kernel: string, inputs: Operands, outputs: Operands): nu
 export function countLaunches(backend: Backend): { begin(offsets: Int32Array): void; list(): Launches[] } {
   const counts = new Map<string, Launches>();
   let keys = 0;
+  const add = (name: string, ms: number, launches: readonly Launch[]) => {
+    let sum = counts.get(name) ?? { name, calls: 0, ms: 0, flops: 0, bytes: 0 };
+    sum = addLaunches(sum, { name, calls: 1, ms, flops: 0, bytes: 0 });
+    for (const { inputs, outputs } of launches) {
+      const flops = flopsOf(name, inputs, outputs, keys);
+      sum = addLaunches(sum, { name, calls: 0, ms: 0, flops, bytes: bytesOf(name, inputs, outputs) });
+    }
+    counts.set(name, sum);
+  };
   const launch = backend.launch.bind(backend);
   backend.launch = (kernel, inputs, outputs) => {
     const start = performance.now();
     launch(kernel, inputs, outputs);
-    const ms = performance.now() - start;
-    const { name } = kernel;
-    const one = {
-      name,
-      calls: 1,
-      ms,
-      flops: flopsOf(name, inputs, outputs, keys),
-      bytes: bytesOf(name, inputs, outputs),
-    };
-    const sum = counts.get(name);
-    counts.set(name, sum ? addLaunches(sum, one) : one);
+    add(kernel.name, performance.now() - start, [{ inputs, outputs }]);
+  };
+  const launchAll = backend.launchAll.bind(backend);
+  backend.launchAll = (kernel, launches) => {
+    const start = performance.now();
+    launchAll(kernel, launches);
+    add(kernel.name, performance.now() - start, launches);
   };
   return {
     begin: (offsets) => {

@@ -1,4 +1,5 @@
 // `npm run bench -- NAME`: the benchmarks by name.
+import { adamw } from './adamw.js';
 import { gemm } from './gemm.js';
 import { growth } from './growth.js';
 import { memory } from './memory.js';
@@ -8,6 +9,7 @@ import { tokenize } from './tokenize.js';
 
 /** Add a benchmark: its function, which takes the rest of the command line, and one line of help. */
 const benchmarks: Record<string, { run: (args: string[]) => Promise<void>; help: string }> = {
+  adamw: { run: adamw, help: 'the optimizer step on the wasm backend, as a share of copy bandwidth' },
   gemm: { run: gemm, help: 'matrix multiply on the wasm backend, as a share of the SIMD peak' },
   growth: { run: growth, help: 'how the cost of our step grows with length, batch, width, vocabulary and threads' },
   memory: { run: memory, help: 'peak memory of RetroMAE training steps, with and without recomputation' },

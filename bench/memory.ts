@@ -4,7 +4,8 @@ import { parseArgs } from 'node:util';
 import { Random, setBackend } from '../core/index.js';
 import { openBackend } from '../kernels/open.js';
 import { AdamW } from '../nn/index.js';
-import { Collator, RetroMae, type Batch } from '../retromae/index.js';
+import { RetroMae } from '../retromae/index.js';
+import { randomBatch } from './batches.js';
 import { configOf, sizes } from './models.js';
 
 /** What one process measures. */
@@ -87,7 +88,7 @@ async function measure(run: Run): Promise<Row> {
   setBackend(backend);
   const model = new RetroMae(configOf(sizes[name], vocab, seq, 0.1), new Random(1), { recompute });
   const optimizer = new AdamW(model, { lr: 1e-4, clip: 1 });
-  const data = randomBatch(vocab, batch, seq);
+  const data = randomBatch(vocab, batch, seq, 'retromae');
   let ms = Infinity;
   for (let step = 0; step < steps; step++) {
     const start = performance.now();
@@ -98,22 +99,6 @@ async function measure(run: Run): Promise<Row> {
   const resident = process.resourceUsage().maxRSS * 1024;
   await backend.close();
   return { ...run, tensors: peakBytes / 1e6, heap: heapBytes / 1e6, resident: resident / 1e6, ms };
-}
-
-/** A batch of random words, all sequences of full length. */
-function randomBatch(vocab: number, sequences: number, seq: number): Batch {
-  const special = 5;
-  const random = new Random(5);
-  const tokenizer = {
-    ...{ size: vocab, cls: 2, sep: 3, mask: 4 },
-    isContinuation: () => false,
-    isSpecial: (id: number) => id < special,
-  };
-  const examples = Array.from({ length: sequences }, () =>
-    Int32Array.from({ length: seq - 2 }, () => special + random.below(vocab - special)),
-  );
-  const collator = new Collator({ tokenizer, maxLength: seq, decoder: 'enhanced' });
-  return collator.collate(examples, (i) => new Random(6, i));
 }
 
 function line({ model, vocab, batch, seq, recompute, tensors, heap, resident, ms }: Row): string {

@@ -20,6 +20,12 @@ export interface View {
   readonly dims: Dims;
 }
 
+/** The operands of one launch of a kernel. */
+export interface Launch<I extends string = string, O extends string = string> {
+  readonly inputs: Readonly<Record<I, View | number>>;
+  readonly outputs: Readonly<Record<O, View>>;
+}
+
 export interface MemoryStats {
   /** Bytes and number of storages that are allocated and not freed. */
   liveBytes: number;
@@ -50,6 +56,11 @@ export interface Backend {
     inputs: Readonly<Record<I, View | number>>,
     outputs: Readonly<Record<O, View>>,
   ): void;
+  /**
+   * Enqueues a kernel for each of several sets of operands, as if by `launch` in their order; a backend may do so at the
+   * price of one launch, and round what they add up in one place only once.
+   */
+  launchAll<I extends string, O extends string>(kernel: Kernel<I, O>, launches: readonly Launch<I, O>[]): void;
   /** A copy of the first `cells` numbers (default all), after everything enqueued so far has run. */
   read(storage: Storage, cells?: number): Promise<FloatArray>;
   memory(): MemoryStats;

@@ -1,6 +1,6 @@
 // Runs a kernel stage by stage: what every backend without a tuned routine does (reference, gpu.js).
 import { cellsOf, type Dims, type Kernel, type Stage } from './kernel.js';
-import type { Backend, BackendName, Dtype, FloatArray, MemoryStats, Storage, View } from './backend.js';
+import type { Backend, BackendName, Dtype, FloatArray, Launch, MemoryStats, Storage, View } from './backend.js';
 
 /** Counts what is allocated; shared by all backends. */
 export class MemoryCounter implements MemoryStats {
@@ -73,6 +73,10 @@ export abstract class StagedBackend implements Backend {
       operands[stage.out] = out;
     }
     for (const { storage } of temps) this.free(storage);
+  }
+
+  launchAll<I extends string, O extends string>(kernel: Kernel<I, O>, launches: readonly Launch<I, O>[]): void {
+    for (const { inputs, outputs } of launches) this.launch(kernel, inputs, outputs);
   }
 
   private temp(

@@ -1,5 +1,6 @@
 // AdamW with clipping by global norm and gradient accumulation, one call a step.
 import { backward, scope, takeGradient, tensor, zeros, type Tensor } from '../core/index.js';
+import type { Backend } from '../kernels/backend.js';
 import * as kernels from '../kernels/library/index.js';
 import { parameters } from './module.js';
 import type { Schedule } from './schedule.js';
@@ -77,54 +78,51 @@ export class AdamW {
   /** Applies the gradients that `backward` left on the parameters and takes them away. Returns their global norm. */
   update(): Tensor {
     const { betas, eps, weightDecay, clip } = this.options;
-    const lr = this.lr;
     const [beta1, beta2] = betas;
+    const { lr, backend } = this;
     const step = ++this.state.step;
     const { norm, factor } = this.clipping(clip);
-    for (const [name, p] of this.parameters) {
-      const flat = [p.size];
-      const { m, v } = this.state.moments.get(name)!;
-      const moved = { p: p.view(flat), m: m.view(flat), v: v.view(flat) };
-      takeGradient(p, (g) =>
-        p.backend.launch(
-          kernels.adamW,
-          {
-            ...moved,
-            g: g.view(flat),
-            factor: factor.view([1]),
-            lr,
-            beta1,
-            beta2,
-            eps,
-            decay: decays(name) ? weightDecay : 0,
-            correction1: 1 - beta1 ** step,
-            correction2: 1 - beta2 ** step,
-          },
-          moved,
-        ),
-      );
-    }
+    const rates = { lr, beta1, beta2, eps, correction1: 1 - beta1 ** step, correction2: 1 - beta2 ** step };
+    backend.launchAll(
+      kernels.adamW,
+      this.withGradients((name, parameter, grad) => {
+        const flat = [parameter.size];
+        const { m, v } = this.state.moments.get(name)!;
+        const outputs = { p: parameter.view(flat), m: m.view(flat), v: v.view(flat) };
+        const gradient = { g: grad.view(flat), factor: factor.view([1]) };
+        return { inputs: { ...outputs, ...gradient, ...rates, decay: decays(name) ? weightDecay : 0 }, outputs };
+      }),
+    );
+    for (const parameter of this.parameters.values()) takeGradient(parameter, () => undefined);
     return norm;
+  }
+
+  private get backend(): Backend {
+    const [{ backend }] = this.parameters.values();
+    return backend;
+  }
+
+  private withGradients<T>(use: (name: string, parameter: Tensor, grad: Tensor) => T): T[] {
+    return [...this.parameters].flatMap(([name, parameter]) =>
+      parameter.grad ? [use(name, parameter, parameter.grad)] : [],
+    );
   }
 
   /** The global norm of all gradients, and the factor by which clipping shrinks them. */
   private clipping(limit: number): { norm: Tensor; factor: Tensor } {
-    const [{ backend }] = this.parameters.values();
-    let total = zeros([1], { backend });
-    for (const { grad } of this.parameters.values()) {
-      if (!grad) continue;
-      const columns = grad.shape[grad.rank - 1] ?? 1;
-      const rows = grad.size / columns;
-      const next = zeros([1], { backend });
-      backend.launch(
-        kernels.sumOfSquares,
-        { x: grad.view([rows, columns]), before: total.view(), rows, columns },
-        { total: next.view() },
-      );
-      total = next;
-    }
+    const { backend } = this;
+    const total = zeros([1], { backend });
+    const outputs = { total: total.view() };
+    backend.launchAll(
+      kernels.sumOfSquares,
+      this.withGradients((_, __, grad) => {
+        const columns = grad.shape[grad.rank - 1] ?? 1;
+        const rows = grad.size / columns;
+        return { inputs: { ...outputs, x: grad.view([rows, columns]), rows, columns }, outputs };
+      }),
+    );
     const factor = tensor([1], [1], { backend });
-    if (limit > 0) backend.launch(kernels.clipFactor, { total: total.view(), limit }, { factor: factor.view() });
+    if (limit > 0) backend.launch(kernels.clipFactor, { ...outputs, limit }, { factor: factor.view() });
     return { norm: total.sqrt().reshape([]), factor };
   }
 }

@@ -1,10 +1,10 @@
 // What an optimizer step needs: the global norm of the gradients, the factor that clips it, and AdamW in place.
 import { defineKernel } from '../kernel.js';
 
-/** total = before + sum of x^2. x [R, C], before and total [1]; rows is R, columns is C. */
+/** total += sum of x^2, in place. x [R, C], total [1]; rows is R, columns is C. */
 export const sumOfSquares = defineKernel({
   name: 'sumOfSquares',
-  inputs: { x: 2, before: 1, rows: 0, columns: 0 },
+  inputs: { x: 2, total: 1, rows: 0, columns: 0 },
   outputs: { total: 1 },
   temps: { partial: ({ x }) => [x[0]] },
   stages: [
@@ -19,9 +19,9 @@ export const sumOfSquares = defineKernel({
     },
     {
       out: 'total',
-      reads: ['partial', 'before', 'rows'],
-      cell: function (partial: number[], before: number[], rows: number) {
-        let sum = before[this.thread.x];
+      reads: ['partial', 'total', 'rows'],
+      cell: function (partial: number[], total: number[], rows: number) {
+        let sum = total[this.thread.x];
         for (let i = 0; i < rows; i++) sum += partial[i];
         return sum;
       },

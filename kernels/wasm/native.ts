@@ -33,5 +33,8 @@ export class Call {
 
 export type Native = (engine: Engine, call: Call) => void;
 
+/** A routine that does several launches of its kernel at once, in their order. */
+export type Batch = (engine: Engine, calls: readonly Call[]) => void;
+
 /** Tuned routines by the name of their kernel. */
 export type Natives = Readonly<Record<string, Native>>;

@@ -93,7 +93,7 @@ export const flatRecipes: readonly Recipe[] = [
       [2, 3000],
     ],
     (random, n, width) => ({
-      inputs: { x: random.array([n, width]), before: vector([random.next()]), rows: n, columns: width },
+      inputs: { x: random.array([n, width]), total: vector([random.next()]), rows: n, columns: width },
       outputs: { total: [1] },
     }),
   ),

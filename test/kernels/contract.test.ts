@@ -1,7 +1,7 @@
 // What every backend owes its users besides right numbers: memory, order of launches, errors.
 import t, { type Test } from 'tap';
 import type { Backend, Storage } from '../../kernels/backend.js';
-import { adamW, affine, linear } from '../../kernels/library/index.js';
+import { adamW, affine, linear, sumOfSquares } from '../../kernels/library/index.js';
 import { testBackends } from '../support/backends.js';
 
 /** y = x + 1 over the first `cells`. */
@@ -59,6 +59,37 @@ const checks: Record<string, (t: Test, backend: Backend) => Promise<void>> = {
     t.equal((await backend.read(v))[3], 7);
     t.equal((await backend.read(p))[3], 9);
     for (const storage of [p, m, v, g, factor]) backend.free(storage);
+  },
+  async 'many launches of a kernel at once, each with its own numbers'(t, backend) {
+    const sizes = [3, 0, 9001];
+    const flat = (cells: number, value: number) => ({
+      storage: backend.alloc(cells, new Float32Array(cells).fill(value)),
+      dims: [cells],
+    });
+    const [total, other, factor] = [flat(1, 1), flat(1, 2), flat(1, 1)];
+    const tensors = sizes.map((n) => ({ p: flat(n, 4), m: flat(n, 0), v: flat(n, 0), g: flat(n, 2) }));
+    const rates = { lr: 0.25, beta1: 0.5, beta2: 0.5, eps: 0, correction1: 0.5, correction2: 0.5 };
+    backend.launchAll(
+      adamW,
+      tensors.map(({ g, ...outputs }, i) => ({ inputs: { ...outputs, g, factor, ...rates, decay: i }, outputs })),
+    );
+    backend.launchAll(
+      sumOfSquares,
+      [total, total, total, other].map((sum, i) => ({
+        inputs: { x: { ...tensors[i % 3].g, dims: [1, sizes[i % 3]] }, total: sum, rows: 1, columns: sizes[i % 3] },
+        outputs: { total: sum },
+      })),
+    );
+    for (const [i, { p }] of tensors.entries())
+      t.ok(
+        (await backend.read(p.storage)).every((x) => Math.abs(x - (4 * (1 - i / 4) - 0.25)) < 1e-6),
+        `p of ${p.dims[0]} cells`,
+      );
+    t.same([...(await backend.read(total.storage))], [1 + 4 * 9004]);
+    t.same([...(await backend.read(other.storage))], [2 + 4 * 3], 'and another sum beside it');
+    backend.launchAll(adamW, []);
+    for (const { storage } of [total, other, factor, ...tensors.flatMap((tensor) => Object.values(tensor))])
+      backend.free(storage);
   },
   async 'wrong operands are refused by name'(t, backend) {
     const x = backend.alloc(6);

@@ -124,7 +124,7 @@ const launches: [Kernel, Inputs, Record<string, Dims>][] = [
     { dx: [rows, width], dtypes: [2, width], dgain: [width], dbias: [width] },
   ],
   [kernels.linear, { x: table(), w: random.array([90, width]), bias: random.array([90]), n: width }, { y: [rows, 90] }],
-  [kernels.sumOfSquares, { x: table(), before: vector([2]), rows, columns: width }, { total: [1] }],
+  [kernels.sumOfSquares, { x: table(), total: vector([2]), rows, columns: width }, { total: [1] }],
   [
     kernels.adamW,
     {

@@ -2,22 +2,30 @@
 import { Lanes } from './lanes';
 import { squaresRow } from './row';
 
-/** Cells of a task, as in kernels/wasm/natives/optimizer.ts. */
-const BLOCK: i32 = 4096;
-
-/** partial[task] = sum of the squares of BLOCK cells. */
-export function squares(x: usize, partial: usize, n: i32, begin: i32, end: i32): void {
-  for (let task = begin; task < end; task++) {
-    const first = task * BLOCK;
-    store<f32>(partial + ((<usize>task) << 2), squaresRow(x + ((<usize>first) << 2), 0, min(BLOCK, n - first)));
+/** What is done to `count` (4 or fewer) cells at offset `at`; a count of 4 that is known when compiling costs no test. */
+class Step {
+  @inline static adamW(p: usize, m: usize, v: usize, g: usize, numbers: usize, at: usize, count: i32): void {
+    const clipped = f32x4.mul(Lanes.load(g + at, count), v128.load32_splat(numbers));
+    const oldMean = f32x4.mul(v128.load32_splat(numbers, 4), Lanes.load(m + at, count));
+    const mean = f32x4.add(oldMean, f32x4.mul(v128.load32_splat(numbers, 8), clipped));
+    const square = f32x4.mul(f32x4.mul(v128.load32_splat(numbers, 16), clipped), clipped);
+    const spread = f32x4.add(f32x4.mul(v128.load32_splat(numbers, 12), Lanes.load(v + at, count)), square);
+    const unbiased = f32x4.sqrt(f32x4.mul(spread, v128.load32_splat(numbers, 28)));
+    const deviation = f32x4.add(unbiased, v128.load32_splat(numbers, 32));
+    const move = f32x4.div(f32x4.mul(v128.load32_splat(numbers, 24), mean), deviation);
+    const kept = f32x4.mul(v128.load32_splat(numbers, 20), Lanes.load(p + at, count));
+    Lanes.store(m + at, mean, count);
+    Lanes.store(v + at, spread, count);
+    Lanes.store(p + at, f32x4.sub(kept, move), count);
   }
 }
 
-/** total = before + the partial sums, in order and in float64. One task. */
-export function addSquares(partial: usize, before: usize, total: usize, count: i32, _begin: i32, _end: i32): void {
-  let sum: f64 = load<f32>(before);
-  for (let i = 0; i < count; i++) sum += load<f32>(partial + ((<usize>i) << 2));
-  store<f32>(total, <f32>sum);
+/** partial[task] = sum of the squares of a block. The table has a record for each task: pointer, cells, unused. */
+export function squares(table: usize, partial: usize, begin: i32, end: i32): void {
+  for (let task = begin; task < end; task++) {
+    const record = table + <usize>(12 * task);
+    store<f32>(partial + ((<usize>task) << 2), squaresRow(load<u32>(record), 0, load<i32>(record, 4)));
+  }
 }
 
 /** One task. */
@@ -28,48 +36,21 @@ export function clipFactor(total: usize, factor: usize, limit: f32, _begin: i32,
 }
 
 /**
- * One AdamW step in one pass over p, m, v and g. fresh1 = 1 - beta1, fresh2 = 1 - beta2, shrink = 1 - lr decay,
- * rate = lr / correction1, unbias = 1 / correction2. A task is BLOCK cells.
+ * One AdamW step in one pass over p, m, v and g. The table has a record for each task: pointers to p, m, v, g, their number
+ * of cells, and a pointer to nine floats: the factor that clips, beta1, 1 - beta1, beta2, 1 - beta2, 1 - lr decay,
+ * lr / correction1, 1 / correction2, eps.
  */
-export function adamW(
-  p: usize,
-  m: usize,
-  v: usize,
-  g: usize,
-  factor: usize,
-  beta1: f32,
-  fresh1: f32,
-  beta2: f32,
-  fresh2: f32,
-  shrink: f32,
-  rate: f32,
-  unbias: f32,
-  eps: f32,
-  n: i32,
-  begin: i32,
-  end: i32,
-): void {
-  const last = min(n, end * BLOCK);
-  const clip = v128.load32_splat(factor);
-  const old1 = f32x4.splat(beta1);
-  const new1 = f32x4.splat(fresh1);
-  const old2 = f32x4.splat(beta2);
-  const new2 = f32x4.splat(fresh2);
-  const kept = f32x4.splat(shrink);
-  const step = f32x4.splat(rate);
-  const scale = f32x4.splat(unbias);
-  const least = f32x4.splat(eps);
-  for (let i = begin * BLOCK; i < last; i += 4) {
-    const at = (<usize>i) << 2;
-    const count = last - i;
-    const clipped = f32x4.mul(Lanes.load(g + at, count), clip);
-    const mean = f32x4.add(f32x4.mul(old1, Lanes.load(m + at, count)), f32x4.mul(new1, clipped));
-    const square = f32x4.mul(f32x4.mul(new2, clipped), clipped);
-    const spread = f32x4.add(f32x4.mul(old2, Lanes.load(v + at, count)), square);
-    const deviation = f32x4.add(f32x4.sqrt(f32x4.mul(spread, scale)), least);
-    const move = f32x4.div(f32x4.mul(step, mean), deviation);
-    Lanes.store(m + at, mean, count);
-    Lanes.store(v + at, spread, count);
-    Lanes.store(p + at, f32x4.sub(f32x4.mul(kept, Lanes.load(p + at, count)), move), count);
+export function adamW(table: usize, begin: i32, end: i32): void {
+  for (let task = begin; task < end; task++) {
+    const record = table + <usize>(24 * task);
+    const p: usize = load<u32>(record);
+    const m: usize = load<u32>(record, 4);
+    const v: usize = load<u32>(record, 8);
+    const g: usize = load<u32>(record, 12);
+    const n = load<i32>(record, 16);
+    const numbers: usize = load<u32>(record, 20);
+    let i = 0;
+    for (; i + 4 <= n; i += 4) Step.adamW(p, m, v, g, numbers, (<usize>i) << 2, 4);
+    if (i < n) Step.adamW(p, m, v, g, numbers, (<usize>i) << 2, n - i);
   }
 }

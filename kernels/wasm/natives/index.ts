@@ -1,5 +1,5 @@
 // Every tuned routine of the `wasm` backend by the name of its kernel.
-import type { Native } from '../native.js';
+import type { Batch, Native } from '../native.js';
 import { attentionNatives } from './attention.js';
 import { elementwiseNatives } from './elementwise.js';
 import { geluNatives } from './gelu.js';
@@ -7,7 +7,7 @@ import { lossNatives } from './loss.js';
 import { matmulNatives } from './matmul.js';
 import { movementNatives } from './movement.js';
 import { normNatives } from './norm.js';
-import { optimizerNatives } from './optimizer.js';
+import { optimizerBatches, optimizerNatives } from './optimizer.js';
 import { reduceNatives } from './reduce.js';
 import { rowNatives } from './rows.js';
 
@@ -25,3 +25,6 @@ export const natives: ReadonlyMap<string, Native> = new Map(
     ...optimizerNatives,
   }),
 );
+
+/** Routines that take several launches at once. */
+export const batches: ReadonlyMap<string, Batch> = new Map(Object.entries(optimizerBatches));
