@@ -5,14 +5,14 @@ import { Engine } from '../../kernels/wasm/engine.js';
 import { Heap } from '../../kernels/wasm/heap.js';
 import { Pool } from '../../kernels/wasm/pool.js';
 
-/** `peak` with 0 rounds writes 8 times `scale` into 4 floats a task: a kernel that shows which tasks ran with what. */
+/** Without relaxed SIMD, `peak` with 0 rounds writes 8 times `scale` into 4 floats a task: a kernel that shows which tasks ran with what. */
 function mark(engine: Engine, pointer: number, tasks: number, value: number): void {
   engine.run('peak', tasks, [pointer, 0, value / 8]);
 }
 
 void t.test('every task runs once with the arguments of its own launch, from before the workers are up', async (t) => {
   // More threads than cores, so that workers are often late: descheduled between two launches, or in the middle of one.
-  const engine = await Engine.open({ threads: 4 });
+  const engine = await Engine.open({ threads: 4, relaxed: false });
   const tasks = 100;
   const areas = Array.from({ length: 3 }, () => engine.heap.alloc(16 * tasks));
   const started = performance.now();
@@ -34,7 +34,7 @@ void t.test('every task runs once with the arguments of its own launch, from bef
 });
 
 void t.test('a trap in any thread is an error on the caller, and the pool lives on', async (t) => {
-  const engine = await Engine.open({ threads: 3 });
+  const engine = await Engine.open({ threads: 3, relaxed: false });
   const pointer = engine.heap.alloc(16 * 64);
   const failed = new Set<string>();
   const started = performance.now();
@@ -56,13 +56,13 @@ void t.test('a trap in any thread is an error on the caller, and the pool lives 
 });
 
 void t.test('what cannot run is refused', async (t) => {
-  const engine = await Engine.open({ threads: 2 });
+  const engine = await Engine.open({ threads: 2, relaxed: false });
   t.throws(() => engine.run('nosuch', 4, []), /no kernel 'nosuch' in the module, which has .*gemm/);
   t.throws(() => engine.run('peak', 4, new Array<number>(33).fill(0)), /33 arguments, at most 32/);
   engine.run('peak', 0, [0, 0, 0]);
   await engine.close();
   t.throws(() => engine.run('peak', 4, [65536, 0, 0]), /it was closed/);
-  await t.rejects(Engine.open({ threads: 0 }), /threads is 0/);
+  await t.rejects(Engine.open({ threads: 0, relaxed: false }), /threads is 0/);
 });
 
 void t.test('a worker that dies is reported by a later launch', async (t) => {
@@ -88,7 +88,7 @@ void t.test('a worker that dies is reported by a later launch', async (t) => {
 
 void t.test('idle workers sleep, and do not keep the process alive', async (t) => {
   // Left open on purpose: if its workers held the process, this file would time out.
-  const engine = await Engine.open({ threads: 3 });
+  const engine = await Engine.open({ threads: 3, relaxed: false });
   mark(engine, engine.heap.alloc(1024), 64, 8);
   await new Promise((resolve) => setTimeout(resolve, 300));
   const before = process.cpuUsage();
