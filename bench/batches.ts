@@ -4,8 +4,11 @@ import { documents, type WordPiece } from '../data/index.js';
 import { Collator, type Batch, type MaskingVocabulary } from '../retromae/index.js';
 import type { PackedBatch, Work } from './protocol.js';
 
-/** One batch of random words, all sequences of full length. */
-export function randomBatch(vocab: number, sequences: number, seq: number, work: Work): Batch {
+/**
+ * One batch of random words. Sequences are `seq` tokens long, or, with a share of `padding` (up to 1/2), evenly shorter, so
+ * that padded to `seq` the batch would have that share of padding.
+ */
+export function randomBatch(vocab: number, sequences: number, seq: number, work: Work, padding = 0): Batch {
   const special = 5;
   const tokenizer = {
     size: vocab,
@@ -16,9 +19,10 @@ export function randomBatch(vocab: number, sequences: number, seq: number, work:
     isSpecial: (id: number) => id < special,
   };
   const random = new Random(5);
-  const examples = Array.from({ length: sequences }, () =>
-    Int32Array.from({ length: seq - 2 }, () => special + random.below(vocab - special)),
-  );
+  const examples = Array.from({ length: sequences }, (_, i) => {
+    const length = Math.max(1, Math.round(seq * (1 - (2 * padding * i) / Math.max(1, sequences - 1))) - 2);
+    return Int32Array.from({ length }, () => special + random.below(vocab - special));
+  });
   return collate(tokenizer, examples, seq, work, 0);
 }
 

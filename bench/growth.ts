@@ -1,4 +1,4 @@
-// `npm run bench -- growth`: how the cost of our step grows with length, batch, width, vocabulary and threads.
+// `npm run bench -- growth`: how the cost of our step grows with length, padding, batch, width, vocabulary, threads.
 import { parseArgs } from 'node:util';
 import { randomBatch } from './batches.js';
 import { measure } from './measure.js';
@@ -8,12 +8,13 @@ import type { Row } from './rows.js';
 import { digits, percent, spread, table } from './table.js';
 
 /** The step that everything is compared with, mini; its heads stay 64 wide. */
-const middle = { seq: 128, batch: 16, hidden: sizes.mini.hidden, vocab: 8192, threads: 2 };
+const middle = { seq: 128, padding: 0, batch: 16, hidden: sizes.mini.hidden, vocab: 8192, threads: 2 };
 type Point = typeof middle;
 
 /** What is varied, one at a time. */
 const axes: { axis: keyof Point; values: readonly number[] }[] = [
   { axis: 'seq', values: [32, 64, 128, 256, 512] },
+  { axis: 'padding', values: [0, 25, 50] },
   { axis: 'batch', values: [1, 4, 16, 64] },
   { axis: 'hidden', values: [128, 256, 512, 768] },
   { axis: 'vocab', values: [8192, 16384, 30522] },
@@ -22,6 +23,7 @@ const axes: { axis: keyof Point; values: readonly number[] }[] = [
 
 const titles: Record<keyof Point, string> = {
   seq: 'tokens a sequence',
+  padding: '% padding, if padded',
   batch: 'sequences',
   hidden: 'hidden size',
   vocab: 'words',
@@ -70,14 +72,14 @@ export async function growth(args: string[]): Promise<void> {
   if (values.json) console.log(JSON.stringify([...measured.values()], null, 2));
 }
 
-async function measurePoint({ seq, batch, hidden, vocab, threads }: Point, rounds: number): Promise<Row> {
+async function measurePoint({ seq, padding, batch, hidden, vocab, threads }: Point, rounds: number): Promise<Row> {
   const size = { ...sizes.mini, hidden, heads: hidden / 64 };
   const { rows } = await measure({
     name: `mini, hidden ${hidden}`,
     shape: `${batch} x ${seq} tokens, ${vocab} words`,
     work: 'retromae',
     config: configOf(size, vocab, seq, 0.1),
-    batches: [randomBatch(vocab, batch, seq, 'retromae')],
+    batches: [randomBatch(vocab, batch, seq, 'retromae', padding / 100)],
     threads,
     rounds,
     entries: [ours('wasm')],
