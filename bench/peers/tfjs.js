@@ -1,7 +1,8 @@
 // A step of MLM in TensorFlow.js on its wasm backend, as a peer program of `npm run bench -- step` (see README.md).
 // The derivatives are written by hand, of kernels that the backend has a fast path for: products of two plain matrices
 // (batched or transposed ones fall back to a loop 20 to 50 times slower), hence attention head by head, the smaller
-// side of a product transposed, and sums over rows as products with ones.
+// side of a product transposed, and sums over rows as products with ones. Variants: best, and single with one thread,
+// as small products cost more to share among threads than to compute.
 import { ADAMW, decays, dropoutMask, padded, transposed, weightsOf } from './bert.js';
 import { serve } from './child.js';
 import { start } from './tfjs-threads.js';
@@ -311,7 +312,7 @@ function parametersOf(job) {
 }
 
 await serve(async (job, batches) => {
-  const started = await start(job.threads);
+  const started = await start(job.variant === 'single' ? 1 : job.threads);
   tf = started.tf;
   const ready = new Map(batches.map((batch) => [batch, padded(batch)]));
   const p = parametersOf(job);
