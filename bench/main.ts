@@ -11,7 +11,10 @@ import { tokenize } from './tokenize.js';
 const benchmarks: Record<string, { run: (args: string[]) => Promise<void>; help: string }> = {
   adamw: { run: adamw, help: 'the optimizer step on the wasm backend, as a share of copy bandwidth' },
   gemm: { run: gemm, help: 'matrix multiply on the wasm backend, as a share of the SIMD peak' },
-  growth: { run: growth, help: 'how the cost of our step grows with length, padding, batch, width, vocabulary, threads' },
+  growth: {
+    run: growth,
+    help: 'how the cost of our step grows with length, padding, batch, width, vocabulary, threads',
+  },
   memory: { run: memory, help: 'peak memory of RetroMAE training steps, with and without recomputation' },
   step: { run: step, help: 'whole RetroMAE training steps, beside PyTorch and other peers where they are installed' },
   ours: { run: ours, help: 'our step as a program that `step` starts (bench/peers/README.md)' },

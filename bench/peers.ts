@@ -10,6 +10,9 @@ export interface Entry {
   program: Program;
 }
 
+/** A program of bench/peers for this very Node. */
+const script = (file: string) => (): Program => ({ command: process.execPath, args: [`bench/peers/${file}`] });
+
 /** Add a peer: how its program is started, and its variants for each kind of work that it can do. */
 const peers: Record<
   string,
@@ -28,6 +31,9 @@ const peers: Record<
       encode: ['eager', 'sdpa', 'bf16'],
     },
   },
+  tfjs: { program: script('tfjs.js'), variants: { mlm: ['best', 'single'] } },
+  'jax-js': { program: script('jax-js.js'), variants: { mlm: ['jit'] } },
+  onnx: { program: script('onnx.js'), variants: { encode: ['all', 'cls'] } },
 };
 
 /** Our own step: this very program, started again. */
