@@ -4,7 +4,7 @@ import plain from '../../dist/wasm/kernels.wasm';
 import { Heap } from './heap.js';
 import type { HeapOptions } from './heap.js';
 import { Pool, defaultThreads } from './pool.js';
-import { gemm, GEMM_BYTES } from './gemm.js';
+import { gemm, GEMM_BYTES, packB } from './gemm.js';
 import type { Gemm } from './gemm.js';
 import { hasRelaxedSimd } from './relaxed.js';
 
@@ -67,6 +67,11 @@ export class Engine {
   /** Matrix multiply; see Gemm. */
   gemm(problem: Gemm): void {
     gemm(this, problem);
+  }
+
+  /** Packs a B that several products share; see packB. */
+  pack(b: Pick<Gemm, 'b' | 'n' | 'k' | 'transB'>): number {
+    return packB(this, b);
   }
 
   /** At least `bytes` bytes of memory that is free again at the next call; it stays allocated, warm in the cache. */

@@ -40,6 +40,18 @@ export interface Gemm {
   strideA?: number;
   strideB?: number;
   strideC?: number;
+  /** op(B) as `packB` left it, for batch 1: a B of several products is packed once. */
+  packed?: number;
+}
+
+const packTasks = (strips: number, k: number): number => Math.ceil(strips / GROUP) * Math.max(1, Math.ceil(k / KC));
+
+/** Packs op(B) for several products; the memory is as large as B, and the caller's to free. */
+export function packB(engine: Engine, { b, n, k, transB = false }: Pick<Gemm, 'b' | 'n' | 'k' | 'transB'>): number {
+  const strips = Math.ceil(n / STRIP);
+  const packed = engine.heap.alloc(strips * STRIP * k * 4);
+  engine.run('gemmPack', packTasks(strips, k), [b, 4 * (transB ? k : n), 0, Number(transB), packed, n, k]);
+  return packed;
 }
 
 /**
@@ -56,9 +68,9 @@ export function gemm(engine: Engine, problem: Gemm): void {
   const strips = Math.ceil(n / STRIP);
   const stripBytes = k * STRIP * 4;
   const room = Math.max(1, Math.floor(WORKSPACE / Math.max(1, stripBytes)));
-  const stripsAtOnce = Math.min(strips, room);
+  const stripsAtOnce = problem.packed ? strips : Math.min(strips, room);
   const matricesAtOnce = Math.min(matrices, Math.max(1, Math.floor(room / strips)));
-  const packed = engine.workspace(matricesAtOnce * stripsAtOnce * stripBytes);
+  const packed = problem.packed ?? engine.workspace(matricesAtOnce * stripsAtOnce * stripBytes);
 
   for (let first = 0; first < matrices; first += matricesAtOnce) {
     const count = Math.min(matricesAtOnce, matrices - first);
@@ -71,9 +83,11 @@ export function gemm(engine: Engine, problem: Gemm): void {
       const launch = (name: string, tasks: number, args: number[]) =>
         small ? engine.pool.runHere(name, tasks, args) : engine.run(name, tasks, args);
 
-      const from = b + 4 * (first * strideB + column * (transB ? ldb : 1));
-      const groups = Math.ceil(width / GROUP) * Math.max(1, Math.ceil(k / KC));
-      launch('gemmPack', count * groups, [from, 4 * ldb, 4 * strideB, Number(transB), packed, columns, k]);
+      if (!problem.packed) {
+        const from = b + 4 * (first * strideB + column * (transB ? ldb : 1));
+        const args = [from, 4 * ldb, 4 * strideB, Number(transB), packed, columns, k];
+        launch('gemmPack', count * packTasks(width, k), args);
+      }
 
       const { rows, across } = cut(products, m, width, small ? 1 : engine.threads, engine.tileRows);
       const tasks = products * Math.ceil(m / rows) * Math.ceil(width / across);

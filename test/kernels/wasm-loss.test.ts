@@ -74,6 +74,11 @@ void t.test('2,048 rows over 30,522 words take 32 MiB of logits', async (t) => {
   const { liveBytes } = engine.heap;
   lossNatives.crossEntropyGradient(engine, new Call(operands, (view) => pointers.get(view)!));
   const workspace = engine.heap.liveBytes - liveBytes;
-  t.ok(engine.heap.peakBytes - liveBytes - workspace <= 32 << 20, `${engine.heap.peakBytes - liveBytes} bytes`);
+  // The table, here one column wide, is packed in strips of 8 columns for one of the products.
+  const packed = 4 * words * (1 + 8);
+  t.ok(
+    engine.heap.peakBytes - liveBytes - workspace - packed <= 32 << 20,
+    `${engine.heap.peakBytes - liveBytes} bytes`,
+  );
   t.ok(workspace <= 9 << 20, 'what stays is the workspace of matrix multiply');
 });

@@ -1,4 +1,5 @@
-// Losses over a tied vocabulary, a block of rows at a time, so that the logits of all rows are never in memory together.
+// Losses over a tied vocabulary, a block of rows at a time, so that the logits of all rows are never in memory together. The
+// table is packed for its products once, not once a block.
 import type { Engine } from '../engine.js';
 import type { Call, Natives } from '../native.js';
 
@@ -30,13 +31,15 @@ function forBlocks(engine: Engine, call: Call, use: (block: Block) => void): voi
   const blocks = Math.ceil(rows / Math.max(1, Math.floor(BLOCK_BYTES / (4 * ld * (1 + 1 / ROWS)) - 1)));
   const most = 2 * Math.ceil(rows / (2 * blocks));
   const logits = engine.heap.alloc(4 * Math.min(rows, most) * ld);
+  const product = { b: call.at('table'), n: words, k: width, transB: true };
+  const packed = engine.pack(product);
   for (let first = 0; first < rows; first += most) {
     const block = { logits, ld, first, rows: Math.min(most, rows - first) };
     const a = call.at('x') + 4 * first * width;
-    const sizes = { m: block.rows, n: words, k: width, ldc: ld };
-    engine.gemm({ ...sizes, a, b: call.at('table'), transB: true, c: logits, bias: call.at('bias') });
+    engine.gemm({ ...product, packed, a, c: logits, m: block.rows, ldc: ld, bias: call.at('bias') });
     use(block);
   }
+  engine.heap.free(packed);
   engine.heap.free(logits);
 }
 
@@ -64,6 +67,8 @@ function crossEntropyGradient(engine: Engine, call: Call): void {
     for (const name of ['dtable', 'dbias']) engine.heap.f32(call.at(name), call.cells(name)).fill(0);
     return;
   }
+  const toRows = { b: call.at('table'), n: width, k: words };
+  const packed = engine.pack(toRows);
   forBlocks(engine, call, (block) => {
     const { logits, ld, first, rows } = block;
     const accumulate = first > 0;
@@ -73,11 +78,11 @@ function crossEntropyGradient(engine: Engine, call: Call): void {
     engine.run('columnSums', Math.ceil(words / COLUMNS), total);
     engine.heap.free(sums);
     const offset = 4 * first * width;
-    const toRows = { m: rows, n: width, k: words, lda: ld };
-    engine.gemm({ ...toRows, a: logits, b: call.at('table'), c: call.at('dx') + offset });
+    engine.gemm({ ...toRows, packed, a: logits, lda: ld, c: call.at('dx') + offset, m: rows });
     const toTable = { m: words, n: width, k: rows, lda: ld, transA: true };
     engine.gemm({ ...toTable, a: logits, b: call.at('x') + offset, c: call.at('dtable'), accumulate });
   });
+  engine.heap.free(packed);
 }
 
 function vocabularyMax(engine: Engine, call: Call): void {
