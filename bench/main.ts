@@ -26,7 +26,10 @@ if (name === undefined || name === '--help') {
   console.log('npm run bench -- NAME [options], where NAME is one of (--help after it shows its options)');
   for (const [key, { help }] of Object.entries(benchmarks)) console.log(`  ${key.padEnd(10)}${help}`);
 } else if (Object.hasOwn(benchmarks, name)) {
-  await benchmarks[name].run(rest);
+  await benchmarks[name].run(rest).catch((error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });
 } else {
   console.error(`bench: no benchmark '${name}': use one of ${Object.keys(benchmarks).join(', ')}`);
   process.exitCode = 1;
