@@ -52,6 +52,7 @@ const shapes: Shape[] = [
 const help = `npm run bench -- gemm [options]
   --threads N   measure on 1 thread and on N (default 2)
   --rounds N    measurements of each shape (default 15)
+  --separate    without relaxed SIMD: a multiply and an add are two instructions
   --json        print an array of rows and nothing else`;
 
 /** Measures, prints a table, or an array with --json. */
@@ -61,6 +62,7 @@ export async function gemm(args: string[]): Promise<void> {
     options: {
       threads: { type: 'string', default: '2' },
       rounds: { type: 'string', default: '15' },
+      separate: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -72,7 +74,8 @@ export async function gemm(args: string[]): Promise<void> {
   const most = count('threads', values.threads);
   const rounds = count('rounds', values.rounds);
   const engines: Engine[] = [];
-  for (const threads of new Set([1, most])) engines.push(await Engine.open({ threads }));
+  const relaxed = values.separate ? false : undefined;
+  for (const threads of new Set([1, most])) engines.push(await Engine.open({ threads, relaxed }));
   if (!values.json) {
     console.log(`backend wasm, Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}`);
     console.log(`medians of ${rounds} rounds (min-max), in turn with the SIMD peak of as many threads\n`);
