@@ -3,6 +3,7 @@
 // (batched or transposed ones fall back to a loop 20 to 50 times slower), hence attention head by head, the smaller
 // side of a product transposed, and sums over rows as products with ones. Variants: best, and single with one thread,
 // as small products cost more to share among threads than to compute.
+import { dirname } from 'node:path';
 import { ADAMW, decays, dropoutMask, padded, transposed, weightsOf } from './bert.js';
 import { serve } from './child.js';
 import { start } from './tfjs-threads.js';
@@ -312,7 +313,8 @@ function parametersOf(job) {
 }
 
 await serve(async (job, batches) => {
-  const started = await start(job.variant === 'single' ? 1 : job.threads);
+  // In the job's own folder, which is removed even if this program is killed.
+  const started = await start(job.variant === 'single' ? 1 : job.threads, dirname(job.batches));
   tf = started.tf;
   const ready = new Map(batches.map((batch) => [batch, padded(batch)]));
   const p = parametersOf(job);
