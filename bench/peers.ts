@@ -31,7 +31,7 @@ const peers: Record<
       encode: ['eager', 'sdpa', 'bf16'],
     },
   },
-  tfjs: { program: script('tfjs.js'), variants: { mlm: ['best', 'single'] } },
+  tfjs: { program: script('tfjs.js'), variants: { mlm: ['best', 'single', 'shipped'] } },
   'jax-js': { program: script('jax-js.js'), variants: { mlm: ['jit'] } },
   onnx: { program: script('onnx.js'), variants: { encode: ['all', 'cls'] } },
 };

@@ -70,7 +70,10 @@ export function transposed(data, rows, columns) {
   return out;
 }
 
-/** A batch as [sequences, length] matrices, padded to the longest; the labelled positions as rows and their labels. */
+/**
+ * A batch as [sequences, length] matrices, padded to the longest; the labelled positions as rows and their labels; and
+ * what is added to all scores [sequences, 1, 1, length], null without padding.
+ */
 export function padded({ offsets, ids, encoderIds, encoderLabels }) {
   const sequences = offsets.length - 1;
   const lengths = Array.from({ length: sequences }, (_, b) => offsets[b + 1] - offsets[b]);
@@ -90,7 +93,8 @@ export function padded({ offsets, ids, encoderIds, encoderLabels }) {
       }
   const attention = matrix(new Array(ids.length).fill(1));
   const full = lengths.every((n) => n === length);
-  return { sequences, length, full, attention, ids: matrix(ids), encoderIds: matrix(encoderIds), rows, labels };
+  const bias = full ? null : Float32Array.from(attention, (seen) => (seen ? 0 : -1e30));
+  return { sequences, length, bias, attention, ids: matrix(ids), encoderIds: matrix(encoderIds), rows, labels };
 }
 
 let state = 1;

@@ -148,16 +148,10 @@ await serve(async (job, batches) => {
       encoderIds.forEach((id, i) => words.set(table.subarray(id * hidden, (id + 1) * hidden), i * hidden));
       const selection = new Float32Array(rows.length * sequences * length);
       rows.forEach((row, i) => (selection[i * sequences * length + row] = 1));
-      const bias = batch.full
-        ? null
-        : array(
-            Float32Array.from(batch.attention, (seen) => (seen ? 0 : -1e30)),
-            [sequences, 1, 1, length],
-          );
       const [loss, [gradients, dWords]] = passOf(batch)(tree.ref(p), array(words, [sequences * length, hidden]), {
         selection: array(selection, [rows.length, sequences * length]),
         labels: np.array(Int32Array.from(labels)),
-        ...(bias && { bias }),
+        ...(batch.bias && { bias: array(batch.bias, [sequences, 1, 1, length]) }),
         masks: masksOf(batch),
       });
       const scattered = new Float32Array(table.length);
