@@ -32,7 +32,7 @@ const peers: Record<
     },
   },
   tfjs: { program: script('tfjs.js'), variants: { mlm: ['best', 'single', 'shipped'] } },
-  'jax-js': { program: script('jax-js.js'), variants: { mlm: ['jit'] } },
+  'jax-js': { program: script('jax-js.js'), variants: { retromae: ['jit'], mlm: ['jit'] } },
   onnx: { program: script('onnx.js'), variants: { encode: ['all', 'cls'] } },
 };
 
