@@ -34,13 +34,14 @@ export async function readTexts(file: string): Promise<string[]> {
 }
 
 /**
- * `count` batches of texts, one text an example, cut off at `seq` tokens. The texts are taken at even distances.
+ * `count` batches of texts, one text an example, cut off at `seq` tokens. The texts are taken at even distances. A batch
+ * has texts of all lengths or, `sorted`, of like length, the shortest first, as encoders make them.
  * @throws if there are too few
  */
 export function textBatches(
   texts: readonly string[],
   tokenizer: WordPiece,
-  { batch, seq, count }: { batch: number; seq: number; count: number },
+  { batch, seq, count, sorted = false }: { batch: number; seq: number; count: number; sorted?: boolean },
   work: Work,
 ): Batch[] {
   const wanted = batch * count;
@@ -49,9 +50,11 @@ export function textBatches(
   const examples = Array.from({ length: wanted }, (_, i) =>
     tokenizer.encode(texts[Math.floor((i * texts.length) / wanted)]),
   );
+  if (sorted) examples.sort((a, b) => a.length - b.length);
   // Neighbours in a book have similar lengths, so a batch takes every so many.
+  const place = (i: number) => (sorted ? Math.floor(i / batch) : i % count);
   return Array.from({ length: count }, (_, n) => {
-    const own = examples.filter((_, i) => i % count === n);
+    const own = examples.filter((_, i) => place(i) === n);
     return collate(tokenizer, own, seq, work, n);
   });
 }

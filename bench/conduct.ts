@@ -27,12 +27,15 @@ const PAUSE_MS = 100;
  * Starts everybody, one after the other, then lets them take turns for `rounds` rounds.
  * @param job but for what makes the contender: its variant
  * @param between called in the pause before each step of a round
+ * @param signal ends everybody
+ * @throws the signal's reason
  */
 export async function conduct(
   entries: readonly Entry[],
   job: Omit<Job, 'variant'>,
   rounds: number,
   between: (name: string) => void = () => undefined,
+  signal?: AbortSignal,
 ): Promise<Course[]> {
   const running: { course: Course; peer: Peer }[] = [];
   const courses: Course[] = [];
@@ -41,8 +44,8 @@ export async function conduct(
       const course: Course = { name, variant, answers: [] };
       courses.push(course);
       const start = performance.now();
-      await attempt(course, async () => {
-        const { peer, about } = await Peer.start(name, program, { ...job, variant });
+      await attempt(course, signal, async () => {
+        const { peer, about } = await Peer.start(name, program, { ...job, variant }, signal);
         running.push({ course, peer });
         course.about = about;
         await peer.step(0);
@@ -56,7 +59,7 @@ export async function conduct(
         if (course.failure) continue;
         await sleep(PAUSE_MS);
         if (n >= WARM_UP) between(course.name);
-        await attempt(course, async () => {
+        await attempt(course, signal, async () => {
           const answer = await peer.step(n);
           if (n >= WARM_UP) course.answers.push(answer);
         });
@@ -68,10 +71,11 @@ export async function conduct(
   }
 }
 
-async function attempt(course: Course, action: () => Promise<void>): Promise<void> {
+async function attempt(course: Course, signal: AbortSignal | undefined, action: () => Promise<void>): Promise<void> {
   try {
     await action();
   } catch (error) {
+    signal?.throwIfAborted();
     course.failure = (error as Error).message;
   }
 }

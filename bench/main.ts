@@ -28,7 +28,7 @@ if (name === undefined || name === '--help') {
 } else if (Object.hasOwn(benchmarks, name)) {
   await benchmarks[name].run(rest).catch((error: Error) => {
     console.error(error.message);
-    process.exitCode = 1;
+    process.exitCode ??= 1;
   });
 } else {
   console.error(`bench: no benchmark '${name}': use one of ${Object.keys(benchmarks).join(', ')}`);

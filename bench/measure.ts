@@ -9,6 +9,7 @@ import { configToHuggingFace, hostTensors, parameters, writeSafetensors, type Be
 import { RetroMae, type Batch } from '../retromae/index.js';
 import { packed } from './batches.js';
 import { conduct, WARM_UP } from './conduct.js';
+import { interruptible } from './interrupt.js';
 import { measureCopy, measurePeak } from './peak.js';
 import type { Entry } from './peers.js';
 import type { Job, Work } from './protocol.js';
@@ -37,21 +38,24 @@ export interface Measurement {
 /** The processors and our runtime, for people. */
 export const machine = (): string => `Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}`;
 
-/** Runs all contenders. @throws if our own step fails */
-export async function measure(setup: Setup): Promise<Measurement> {
+/** Runs all contenders. @throws if our own step fails, or on Ctrl-C, with nothing left behind */
+export const measure = (setup: Setup): Promise<Measurement> => interruptible((signal) => run(setup, signal));
+
+async function run(setup: Setup, signal: AbortSignal): Promise<Measurement> {
   const { name, shape, work, batches, threads, rounds, entries } = setup;
   const dir = await mkdtemp(join(tmpdir(), 'retromae-bench-'));
   const gauge = await Engine.open({ threads });
   try {
     const peaks: number[] = [];
     const copies: number[] = [];
-    const courses = await conduct(entries, await writeJob(dir, setup), rounds, (who) => {
+    const between = (who: string): void => {
       if (who !== entries[0].name) return;
       // Threads that slept for seconds are not at once on a core of their own, least of all on a virtual machine.
       for (const until = performance.now() + 100; performance.now() < until;) measurePeak(gauge);
       for (let i = 0; i < 10; i++) peaks.push(measurePeak(gauge));
       copies.push(measureCopy(gauge));
-    });
+    };
+    const courses = await conduct(entries, await writeJob(dir, setup), rounds, between, signal);
     const tokens = Array.from({ length: rounds }, (_, n) => batches[(n + WARM_UP) % batches.length].ids.length);
     return rowsOf(courses, { name: `${work} ${name}`, shape, tokens, peaks, copies, machine: machine() });
   } finally {

@@ -16,12 +16,14 @@ export class Peer {
   #waiting: { resolve: (line: string) => void; reject: (error: Error) => void } | undefined;
   #ended: Error | undefined;
   #stderr = '';
+  readonly #closed: Promise<unknown>;
 
   private constructor(
     private readonly name: string,
     private readonly child: ChildProcess,
   ) {
     child.once('error', (error) => this.end(error.message));
+    this.#closed = new Promise((resolve) => child.once('close', resolve));
     // Not 'exit', after which the last words may still be on their way.
     child.once('close', (code, signal) => this.end(`ended with ${signal ?? `exit code ${code}`}`));
     child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-4000)));
@@ -34,10 +36,17 @@ export class Peer {
 
   /**
    * Starts a program and gives it its job.
+   * @param signal ends it
    * @throws naming the program and what it said last, if it does not become ready
    */
-  static async start(name: string, { command, args, env }: Program, job: Job): Promise<{ peer: Peer; about: Ready }> {
-    const peer = new Peer(name, spawn(command, args, { stdio: 'pipe', env: { ...process.env, ...env } }));
+  static async start(
+    name: string,
+    { command, args, env }: Program,
+    job: Job,
+    signal?: AbortSignal,
+  ): Promise<{ peer: Peer; about: Ready }> {
+    const options = { stdio: 'pipe', env: { ...process.env, ...env }, signal, killSignal: 'SIGKILL' } as const;
+    const peer = new Peer(name, spawn(command, args, options));
     try {
       return { peer, about: await peer.ask<Ready>(job) };
     } catch (error) {
@@ -53,10 +62,8 @@ export class Peer {
 
   /** Ends the program. */
   async close(): Promise<void> {
-    if (this.#ended) return;
-    const closed = new Promise((resolve) => this.child.once('close', resolve));
     this.child.kill('SIGKILL');
-    await closed;
+    await this.#closed;
   }
 
   private async ask<T extends object>(message: object): Promise<T> {

@@ -31,8 +31,8 @@ const peers: Record<
       encode: ['eager', 'sdpa', 'bf16'],
     },
   },
-  tfjs: { program: script('tfjs.js'), variants: { mlm: ['best', 'single'] } },
-  'jax-js': { program: script('jax-js.js'), variants: { mlm: ['jit'] } },
+  tfjs: { program: script('tfjs.js'), variants: { mlm: ['best', 'single', 'shipped'] } },
+  'jax-js': { program: script('jax-js.js'), variants: { retromae: ['jit'], mlm: ['jit'] } },
   onnx: { program: script('onnx.js'), variants: { encode: ['all', 'cls'] } },
 };
 

@@ -17,6 +17,7 @@ const help = `npm run bench -- step [options]
   --objective NAME    retromae, dupmae, mlm, or encode for inference (default retromae)
   --batch N --seq N   sequences and their (largest) length (default 16 x 128)
   --text FILE         batches of real text instead of random words, each text an example cut off at --seq tokens
+  --sorted            texts of like length share a batch, as when encoding a corpus
   --vocab-file FILE   the vocabulary for --text (default: one of --vocab words is trained on it)
   --peers LIST        all, none, or beginnings of names such as pytorch-a,tfjs (default all; see bench/peers)
   --python PATH       the Python that has PyTorch (default python3)
@@ -34,6 +35,7 @@ const options = {
   batch: { type: 'string', default: '16' },
   seq: { type: 'string', default: '128' },
   text: { type: 'string' },
+  sorted: { type: 'boolean', default: false },
   'vocab-file': { type: 'string' },
   peers: { type: 'string', default: 'all' },
   python: { type: 'string', default: 'python3' },
@@ -81,15 +83,16 @@ async function batchesFor(values: Values): Promise<{ batches: Batch[]; vocab: nu
   const [batch, seq, count, words] = [values.batch, values.seq, values.rounds, values.vocab].map(Number);
   const work = values.objective as Work;
   if (values.text === undefined) {
+    if (values.sorted) throw new Error('bench step: --sorted sorts texts: give some by --text FILE');
     const shape = `${batch} x ${seq} tokens, ${words} words`;
     return { batches: [randomBatch(words, batch, seq, work)], vocab: words, shape };
   }
   const texts = await readTexts(values.text);
   const file = values['vocab-file'];
   const tokenizer = file ? await loadTokenizer(file) : await trainWordPiece(texts, { vocabSize: words });
-  const batches = textBatches(texts, tokenizer, { batch, seq, count }, work);
+  const batches = textBatches(texts, tokenizer, { batch, seq, count, sorted: values.sorted }, work);
   const mean = batches.reduce((sum, { ids }) => sum + ids.length, 0) / (count * batch);
-  const shape = `${batch} texts of up to ${seq} tokens (mean ${mean.toFixed(0)}), ${tokenizer.size} words`;
+  const shape = `${batch} texts of up to ${seq} tokens (mean ${mean.toFixed(0)})${values.sorted ? ' sorted by length' : ''}, ${tokenizer.size} words`;
   return { batches, vocab: tokenizer.size, shape };
 }
 

@@ -7,8 +7,8 @@ export const ADAMW = { lr: 1e-4, beta1: 0.9, beta2: 0.999, eps: 1e-8, decay: 0.0
 /** Whether AdamW decays the parameter. */
 export const decays = (name) => !name.endsWith('bias') && !name.includes('LayerNorm');
 
-/** Names and shapes of a BERT with its MLM head. */
-function shapesOf(config) {
+/** Names and shapes of a BERT with its MLM head, for `retromae` with the decoder's layer. */
+function shapesOf(config, objective) {
   const { hidden_size: d, intermediate_size: wide, vocab_size: vocab } = config;
   const shapes = {};
   const dense = (name, from, to) => Object.assign(shapes, { [`${name}.weight`]: [to, from], [`${name}.bias`]: [to] });
@@ -17,8 +17,9 @@ function shapesOf(config) {
   shapes['bert.embeddings.position_embeddings.weight'] = [config.max_position_embeddings, d];
   shapes['bert.embeddings.token_type_embeddings.weight'] = [config.type_vocab_size, d];
   norm('bert.embeddings.LayerNorm');
-  for (let i = 0; i < config.num_hidden_layers; i++) {
-    const layer = `bert.encoder.layer.${i}`;
+  const layers = Array.from({ length: config.num_hidden_layers }, (_, i) => `bert.encoder.layer.${i}`);
+  if (objective === 'retromae') layers.push('c_head');
+  for (const layer of layers) {
     for (const name of ['query', 'key', 'value']) dense(`${layer}.attention.self.${name}`, d, d);
     dense(`${layer}.attention.output.dense`, d, d);
     norm(`${layer}.attention.output.LayerNorm`);
@@ -33,10 +34,10 @@ function shapesOf(config) {
 }
 
 /** The job's weights, read or drawn: `{ name: { shape, data } }`. @throws if the file lacks one, or its shape differs */
-export function weightsOf({ config, weights }) {
+export function weightsOf({ config, objective, weights }) {
   const read = weights === undefined ? draw(config.initializer_range) : reader(weights);
   return Object.fromEntries(
-    Object.entries(shapesOf(config)).map(([name, shape]) => [name, { shape, data: read(name, shape) }]),
+    Object.entries(shapesOf(config, objective)).map(([name, shape]) => [name, { shape, data: read(name, shape) }]),
   );
 }
 
@@ -70,13 +71,17 @@ export function transposed(data, rows, columns) {
   return out;
 }
 
-/** A batch as [sequences, length] matrices, padded to the longest; the labelled positions as rows and their labels. */
-export function padded({ offsets, ids, encoderIds, encoderLabels }) {
+/**
+ * A batch as [sequences, length] matrices, padded to the longest; the labelled positions as rows and their labels; and
+ * what is added to all scores [sequences, 1, 1, length], null without padding. For `retromae`, `decoder` has the labels of
+ * all positions, how many are not to be ignored, and what is added to its scores [sequences, 1, length, length].
+ */
+export function padded({ offsets, ids, encoderIds, encoderLabels, decoderLabels, visible, words }) {
   const sequences = offsets.length - 1;
   const lengths = Array.from({ length: sequences }, (_, b) => offsets[b + 1] - offsets[b]);
   const length = Math.max(...lengths);
-  const matrix = (values) => {
-    const out = new Int32Array(sequences * length);
+  const matrix = (values, fill = 0) => {
+    const out = new Int32Array(sequences * length).fill(fill);
     for (let b = 0; b < sequences; b++) out.set(values.slice(offsets[b], offsets[b + 1]), b * length);
     return out;
   };
@@ -90,7 +95,16 @@ export function padded({ offsets, ids, encoderIds, encoderLabels }) {
       }
   const attention = matrix(new Array(ids.length).fill(1));
   const full = lengths.every((n) => n === length);
-  return { sequences, length, full, attention, ids: matrix(ids), encoderIds: matrix(encoderIds), rows, labels };
+  const bias = full ? null : Float32Array.from(attention, (seen) => (seen ? 0 : -1e30));
+  const batch = { sequences, length, bias, attention, ids: matrix(ids), encoderIds: matrix(encoderIds), rows, labels };
+  if (!decoderLabels) return batch;
+  const hidden = new Float32Array(sequences * length * length).fill(-1e30);
+  for (let b = 0; b < sequences; b++)
+    for (let i = 0; i < lengths[b]; i++)
+      for (let j = 0; j < lengths[b]; j++)
+        if ((visible[(offsets[b] + i) * words + (j >> 4)] >> (j & 15)) & 1) hidden[(b * length + i) * length + j] = 0;
+  const count = decoderLabels.filter((label) => label !== IGNORE).length;
+  return { ...batch, decoder: { labels: matrix(decoderLabels, IGNORE), count, bias: hidden } };
 }
 
 let state = 1;

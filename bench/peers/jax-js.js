@@ -1,6 +1,7 @@
-// A step of MLM in jax-js on its wasm backend, as a peer program of `npm run bench -- step` (see README.md): forward and
+// A step of RetroMAE or MLM in jax-js on its wasm backend, as a peer program of `npm run bench -- step` (see README.md): forward and
 // backward in one jit, clipping and AdamW in another. What it has no derivative for within jit, looking up rows, is
-// done in JavaScript: words are looked up and their gradients scattered outside, labelled rows picked by a product.
+// done in JavaScript: words are looked up and their gradients scattered outside, the few rows that the encoder's mask fell
+// on picked by a product.
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { ADAMW, decays, dropoutMask, padded, transposed, weightsOf } from './bert.js';
@@ -12,10 +13,11 @@ const main = createRequire(import.meta.url).resolve('@jax-js/jax');
 const { version } = JSON.parse(readFileSync(new URL('../package.json', `file://${main}`), 'utf8'));
 
 /** The loss as a function of (parameters, embedded words, the rest); every array is used up once, hence all the `ref`. */
-function lossOf({ numpy: np, nn, lax }, config, { sequences, length, labels }) {
+function lossOf({ numpy: np, nn, lax }, config, { sequences, length, labels, decoder }) {
   const { hidden_size: hidden, num_attention_heads: heads, layer_norm_eps: eps } = config;
   const width = hidden / heads;
-  return (p, words, { selection, labels: wanted, bias, masks }) => {
+  const rows = sequences * length;
+  return (p, words, { selection, labels: wanted, bias, masks, decoded }) => {
     const get = (name) => p[name].ref;
     const linear = (x, name) => np.matmul(x, get(`${name}.weight`)).add(get(`${name}.bias`));
     const norm = (x, name) => {
@@ -28,36 +30,53 @@ function lossOf({ numpy: np, nn, lax }, config, { sequences, length, labels }) {
     const drop = (x, name) => (masks[name] ? x.mul(masks[name].ref) : x);
     const inHeads = (x) => x.reshape([sequences, length, heads, width]).transpose([0, 2, 1, 3]);
 
-    const position = get('bert.embeddings.position_embeddings.weight').slice([0, length]);
-    const type = get('bert.embeddings.token_type_embeddings.weight').slice([0, 1]);
-    const place = position.add(type).reshape([1, length, hidden]);
-    const embedded = words
-      .reshape([sequences, length, hidden])
-      .add(place)
-      .reshape([sequences * length, hidden]);
-    let x = drop(norm(embedded, 'bert.embeddings.LayerNorm'), 'embeddings');
-    for (let i = 0; i < config.num_hidden_layers; i++) {
-      const name = `bert.encoder.layer.${i}`;
-      const [q, k, v] = ['query', 'key', 'value'].map((n) => inHeads(linear(x.ref, `${name}.attention.self.${n}`)));
+    const positions = () =>
+      get('bert.embeddings.position_embeddings.weight').slice([0, length]).reshape([1, length, hidden]);
+    /** The words of the encoder's text, which come first, or of the decoder's context. */
+    const embed = (part, mask) => {
+      const type = get('bert.embeddings.token_type_embeddings.weight').slice([0, 1]).reshape([1, 1, hidden]);
+      const own = words.ref.slice([part * rows, (part + 1) * rows]).reshape([sequences, length, hidden]);
+      const embedded = own.add(positions().add(type)).reshape([rows, hidden]);
+      return drop(norm(embedded, 'bert.embeddings.LayerNorm'), mask);
+    };
+    const layer = (x, context, name, hide) => {
+      const project = (y, part) => inHeads(linear(y, `${name}.attention.self.${part}`));
+      const [q, k, v] = [project(x.ref, 'query'), project(context.ref, 'key'), project(context, 'value')];
       let scores = np.matmul(q, k.transpose([0, 1, 3, 2])).mul(1 / Math.sqrt(width));
-      if (bias) scores = scores.add(bias.ref);
-      const seen = np.matmul(drop(nn.softmax(scores), `${i}.attention`), v).transpose([0, 2, 1, 3]);
-      const mixed = linear(seen.reshape([sequences * length, hidden]), `${name}.attention.output.dense`);
-      const middle = norm(drop(mixed, `${i}.mixed`).add(x), `${name}.attention.output.LayerNorm`);
+      if (hide) scores = scores.add(hide.ref);
+      const seen = np.matmul(drop(nn.softmax(scores), `${name}.attention`), v).transpose([0, 2, 1, 3]);
+      const mixed = linear(seen.reshape([rows, hidden]), `${name}.attention.output.dense`);
+      const middle = norm(drop(mixed, `${name}.mixed`).add(x), `${name}.attention.output.LayerNorm`);
       const narrow = linear(gelu(linear(middle.ref, `${name}.intermediate.dense`)), `${name}.output.dense`);
-      x = norm(drop(narrow, `${i}.output`).add(middle), `${name}.output.LayerNorm`);
+      return norm(drop(narrow, `${name}.output`).add(middle), `${name}.output.LayerNorm`);
+    };
+    /** The mean cross-entropy of `count` rows; those with a label that is no word do not count. */
+    const headLoss = (x, wanted, count) => {
+      const head = norm(gelu(linear(x, 'cls.predictions.transform.dense')), 'cls.predictions.transform.LayerNorm');
+      const logits = np.matmul(head, get(WORDS).transpose()).add(get('cls.predictions.bias'));
+      const chosen = np
+        .arange(config.vocab_size)
+        .reshape([1, -1])
+        .equal(wanted.ref.reshape([-1, 1]));
+      return np
+        .where(chosen, nn.logSoftmax(logits), 0)
+        .sum()
+        .mul(-1 / count);
+    };
+
+    let x = embed(0, 'embeddings');
+    for (let i = 0; i < config.num_hidden_layers; i++) x = layer(x.ref, x, `bert.encoder.layer.${i}`, bias);
+    const loss = headLoss(np.matmul(selection.ref, x.ref), wanted, labels.length);
+    if (!decoder) {
+      x.dispose();
+      return loss;
     }
-    const picked = np.matmul(selection.ref, x);
-    const head = norm(gelu(linear(picked, 'cls.predictions.transform.dense')), 'cls.predictions.transform.LayerNorm');
-    const logits = np.matmul(head, get(WORDS).transpose()).add(get('cls.predictions.bias'));
-    const chosen = np
-      .arange(config.vocab_size)
-      .reshape([1, -1])
-      .equal(wanted.ref.reshape([-1, 1]));
-    return np
-      .where(chosen, nn.logSoftmax(logits), 0)
-      .sum()
-      .mul(-1 / labels.length);
+    const cls = x.reshape([sequences, length, hidden]).slice([], [0, 1]);
+    const first = np.arange(length).equal(0).reshape([1, length, 1]);
+    const text = embed(1, 'context').reshape([sequences, length, hidden]);
+    const context = np.where(first, cls.ref, text).reshape([rows, hidden]);
+    const queries = cls.add(positions()).reshape([rows, hidden]);
+    return loss.add(headLoss(layer(queries, context, 'c_head', decoded.bias), decoded.labels, decoder.count));
   };
 }
 
@@ -103,7 +122,7 @@ await serve(async (job, batches) => {
   /** By the shape of the batch. */
   const compiled = new Map();
   const passOf = (batch) => {
-    const key = [batch.sequences, batch.length, batch.labels.length].join();
+    const key = [batch.sequences, batch.length, batch.labels.length, batch.decoder?.count].join();
     if (!compiled.has(key)) {
       const loss = lossOf(jax, config, batch);
       compiled.set(
@@ -113,7 +132,7 @@ await serve(async (job, batches) => {
     }
     return compiled.get(key);
   };
-  const masksOf = ({ sequences, length }) => {
+  const masksOf = ({ sequences, length, decoder }) => {
     const masks = {};
     const add = (name, rate, ...shape) => {
       if (rate > 0)
@@ -127,10 +146,22 @@ await serve(async (job, batches) => {
     };
     const rows = sequences * length;
     add('embeddings', config.hidden_dropout_prob, rows, hidden);
-    for (let i = 0; i < config.num_hidden_layers; i++) {
-      add(`${i}.attention`, config.attention_probs_dropout_prob, sequences, config.num_attention_heads, length, length);
-      add(`${i}.mixed`, config.hidden_dropout_prob, rows, hidden);
-      add(`${i}.output`, config.hidden_dropout_prob, rows, hidden);
+    const layers = Array.from({ length: config.num_hidden_layers }, (_, i) => `bert.encoder.layer.${i}`);
+    if (decoder) {
+      add('context', config.hidden_dropout_prob, rows, hidden);
+      layers.push('c_head');
+    }
+    for (const name of layers) {
+      add(
+        `${name}.attention`,
+        config.attention_probs_dropout_prob,
+        sequences,
+        config.num_attention_heads,
+        length,
+        length,
+      );
+      add(`${name}.mixed`, config.hidden_dropout_prob, rows, hidden);
+      add(`${name}.output`, config.hidden_dropout_prob, rows, hidden);
     }
     return masks;
   };
@@ -142,27 +173,25 @@ await serve(async (job, batches) => {
     threads: job.threads,
     step: async (packed) => {
       const batch = ready.get(packed);
-      const { sequences, length, encoderIds, rows, labels } = batch;
+      const { sequences, length, bias, rows, labels, decoder } = batch;
+      const ids = decoder ? Int32Array.of(...batch.encoderIds, ...batch.ids) : batch.encoderIds;
       const table = await p[WORDS].ref.data();
-      const words = new Float32Array(encoderIds.length * hidden);
-      encoderIds.forEach((id, i) => words.set(table.subarray(id * hidden, (id + 1) * hidden), i * hidden));
+      const words = new Float32Array(ids.length * hidden);
+      ids.forEach((id, i) => words.set(table.subarray(id * hidden, (id + 1) * hidden), i * hidden));
       const selection = new Float32Array(rows.length * sequences * length);
       rows.forEach((row, i) => (selection[i * sequences * length + row] = 1));
-      const bias = batch.full
-        ? null
-        : array(
-            Float32Array.from(batch.attention, (seen) => (seen ? 0 : -1e30)),
-            [sequences, 1, 1, length],
-          );
-      const [loss, [gradients, dWords]] = passOf(batch)(tree.ref(p), array(words, [sequences * length, hidden]), {
+      const [loss, [gradients, dWords]] = passOf(batch)(tree.ref(p), array(words, [ids.length, hidden]), {
         selection: array(selection, [rows.length, sequences * length]),
         labels: np.array(Int32Array.from(labels)),
-        ...(bias && { bias }),
+        ...(bias && { bias: array(bias, [sequences, 1, 1, length]) }),
+        ...(decoder && {
+          decoded: { labels: np.array(decoder.labels), bias: array(decoder.bias, [sequences, 1, length, length]) },
+        }),
         masks: masksOf(batch),
       });
       const scattered = new Float32Array(table.length);
       const d = await dWords.data();
-      encoderIds.forEach((id, i) => {
+      ids.forEach((id, i) => {
         for (let j = 0; j < hidden; j++) scattered[id * hidden + j] += d[i * hidden + j];
       });
       steps++;

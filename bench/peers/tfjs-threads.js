@@ -11,15 +11,15 @@ const wasm = require('@tensorflow/tfjs-backend-wasm');
 
 /**
  * Starts the wasm backend with SIMD and `threads` threads and returns the library. Its workers' code comes as blobs, of
- * whose URLs Node can make no worker; while it starts, a blob is therefore a file here.
+ * whose URLs Node can make no worker; while it starts, a blob is therefore a file in a folder of `parent`.
  */
-export async function start(threads) {
+export async function start(threads, parent) {
   if (threads > 1) tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', true);
   wasm.setThreadsCount(threads);
   const { Blob } = globalThis;
   const { createObjectURL } = URL;
   const { cpus } = os;
-  const directory = mkdtempSync(join(os.tmpdir(), 'retromae-tfjs-'));
+  const directory = mkdtempSync(join(parent, 'tfjs-'));
   let files = 0;
   // The bundler has given these names to the global object and to Node's modules, which the workers do not know.
   const modules = ['fs', 'path', 'worker_threads', 'perf_hooks', 'os'].map(

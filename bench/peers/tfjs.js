@@ -1,10 +1,12 @@
 // A step of MLM in TensorFlow.js on its wasm backend, as a peer program of `npm run bench -- step` (see README.md).
 // The derivatives are written by hand, of kernels that the backend has a fast path for: products of two plain matrices
 // (batched or transposed ones fall back to a loop 20 to 50 times slower), hence attention head by head, the smaller
-// side of a product transposed, and sums over rows as products with ones. Variants: best, and single with one thread,
-// as small products cost more to share among threads than to compute.
+// side of a product transposed, and sums over rows as products with ones. Variants: best; single with one thread, as
+// small products cost more to share among threads than to compute; shipped (tfjs-shipped.js) without any of this.
+import { dirname } from 'node:path';
 import { ADAMW, decays, dropoutMask, padded, transposed, weightsOf } from './bert.js';
 import { serve } from './child.js';
+import { differentiate, registerGradients } from './tfjs-shipped.js';
 import { start } from './tfjs-threads.js';
 
 let tf;
@@ -227,16 +229,7 @@ function headLoss(p, config, hidden, { rows, labels }) {
 
 /** Loss and gradients; what a layer needs for its way back lives until then. */
 function backpropagate(p, config, batch) {
-  const bias = batch.full
-    ? null
-    : tf.tidy(() =>
-        tf.reshape(tf.mul(tf.sub(1, tf.tensor1d(Float32Array.from(batch.attention))), -1e30), [
-          batch.sequences,
-          1,
-          1,
-          batch.length,
-        ]),
-      );
+  const bias = batch.bias && tf.tensor(batch.bias, [batch.sequences, 1, 1, batch.length]);
   const embed = embeddings(p, config, batch);
   const layers = Array.from({ length: config.num_hidden_layers }, (_, i) => layerOf(p, i, config, batch, bias));
   const embedded = tf.tidy(() => embed.forward());
@@ -290,8 +283,8 @@ function update(p, moments, gradients) {
   }
 }
 
-/** As tensors: dense weights [in, out], and query, key and value side by side. */
-function parametersOf(job) {
+/** As tensors: dense weights [in, out], and query, key and value side by side unless they shall be `apart`. */
+function parametersOf(job, apart) {
   const p = {};
   const weights = weightsOf(job);
   const asStored = (name) => tf.tensor(weights[name].data, weights[name].shape);
@@ -301,21 +294,24 @@ function parametersOf(job) {
   };
   for (const name of Object.keys(weights)) {
     const self = /^(.*\.attention\.self)\.query\.(weight|bias)$/.exec(name);
-    if (self) {
+    if (self && !apart) {
       const parts = ['query', 'key', 'value'].map((part) => `${self[1]}.${part}.${self[2]}`);
       const isBias = self[2] === 'bias';
       p[`${self[1]}.${self[2]}`] = tf.concat(parts.map(isBias ? asStored : flipped), isBias ? 0 : 1);
-    } else if (!name.includes('.attention.self.'))
-      p[name] = name.endsWith('dense.weight') ? flipped(name) : asStored(name);
+    } else if (apart || !name.includes('.attention.self.'))
+      p[name] = /(dense|query|key|value)\.weight$/.test(name) ? flipped(name) : asStored(name);
   }
   return p;
 }
 
 await serve(async (job, batches) => {
-  const started = await start(job.variant === 'single' ? 1 : job.threads);
+  // In the job's own folder, which is removed even if this program is killed.
+  const started = await start(job.variant === 'single' ? 1 : job.threads, dirname(job.batches));
   tf = started.tf;
   const ready = new Map(batches.map((batch) => [batch, padded(batch)]));
-  const p = parametersOf(job);
+  const shipped = job.variant === 'shipped';
+  if (shipped) registerGradients();
+  const p = parametersOf(job, shipped);
   const moments = {};
   for (const name of Object.keys(p)) moments[name] = { first: tf.zerosLike(p[name]), second: tf.zerosLike(p[name]) };
   return {
@@ -323,7 +319,8 @@ await serve(async (job, batches) => {
     version: tf.version_core,
     threads: started.threads,
     step: async (batch) => {
-      const { loss, gradients } = backpropagate(p, job.config, ready.get(batch));
+      const own = ready.get(batch);
+      const { loss, gradients } = shipped ? differentiate(tf, p, job.config, own) : backpropagate(p, job.config, own);
       update(p, moments, gradients);
       const value = loss.dataSync()[0];
       loss.dispose();

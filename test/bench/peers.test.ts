@@ -1,7 +1,10 @@
 // The conductor of `npm run bench -- step` with programs made up for it: turns, answers, and peers that fail.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 import { conduct, WARM_UP } from '../../bench/conduct.js';
@@ -19,15 +22,26 @@ const peer = (name: string, code: string): Entry => ({
   },
 });
 
-/** A job on so many batches, which only the peers above understand. */
-async function play(t: Test, entries: Entry[], { batches = 1, rounds = 3 } = {}) {
+interface Play {
+  batches?: number;
+  rounds?: number;
+  signal?: AbortSignal;
+}
+
+async function folder(t: Test): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'bench-'));
   t.teardown(() => rm(dir, { recursive: true }));
+  return dir;
+}
+
+/** A job on so many batches, which only the peers above understand. */
+async function play(t: Test, entries: Entry[], { batches = 1, rounds = 3, signal }: Play = {}) {
+  const dir = await folder(t);
   const file = join(dir, 'batches.json');
   await writeFile(file, JSON.stringify(Array.from({ length: batches }, (_, n) => ({ offsets: [0, n] }))));
   const turns: string[] = [];
   const job = { objective: 'mlm', threads: 1, config: { vocab_size: 7 }, batches: file } as const;
-  const courses = await conduct(entries, job, rounds, (name) => turns.push(name));
+  const courses = await conduct(entries, job, rounds, (name) => turns.push(name), signal);
   return { courses, turns };
 }
 
@@ -83,6 +97,29 @@ void t.test('whoever fails is named with the reason, and the others go on', asyn
     uninstalled: /uninstalled: ended with exit code 1: .*Cannot find package 'no-such-package'/,
   });
   t.equal(others.find(({ name }) => name === 'dying')!.answers.length, 1);
+});
+
+void t.test('a signal ends everybody, even in the middle of a step', async (t) => {
+  const endless = `serve(async (job) => ({ ${about}, step: async (_, n) => {
+    if (n > 2) for (;;);
+    return { loss: 0 };
+  } }));`;
+  const signal = AbortSignal.timeout(1500);
+  await t.rejects(play(t, [peer('a', endless), peer('b', endless)], { signal }), { name: 'TimeoutError' });
+});
+
+void t.test('Ctrl-C leaves no folder behind', async (t) => {
+  const dir = await folder(t);
+  const child = spawn(
+    process.execPath,
+    ['dist/tools/bench.js', 'step', '--peers', 'none', '--model', 'tiny', '--rounds', '1000'],
+    { env: { ...process.env, TMPDIR: dir, TEMP: dir }, stdio: 'ignore' },
+  );
+  const ended = once(child, 'exit');
+  while ((await readdir(dir)).length === 0) await sleep(20);
+  child.kill('SIGINT');
+  t.same(await ended, [130, null]);
+  t.same(await readdir(dir), []);
 });
 
 void t.test('peers are found by the beginnings of their names', (t) => {

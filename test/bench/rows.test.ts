@@ -102,6 +102,16 @@ void t.test('texts keep their own lengths, up to the longest', (t) => {
   const [first, second] = textBatches(texts, tokenizer, { batch: 2, seq: 6, count: 2 }, 'retromae');
   t.same([...first.offsets], [0, 3, 8]);
   t.same([...second.offsets], [0, 4, 10], 'the last text is cut off');
+  const mixed = ['a b a', 'a', 'a b a b a b', 'a b'];
+  const sorted = textBatches(mixed, tokenizer, { batch: 2, seq: 6, count: 2, sorted: true }, 'encode');
+  t.same(
+    sorted.map(({ offsets }) => [...offsets]),
+    [
+      [0, 3, 7],
+      [0, 5, 11],
+    ],
+    'like lengths share a batch',
+  );
   t.throws(() => textBatches(texts, tokenizer, { batch: 3, seq: 6, count: 2 }, 'mlm'), /has 4 texts, 6 are needed/);
   t.end();
 });
