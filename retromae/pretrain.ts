@@ -254,6 +254,7 @@ class Run {
     const prefetch = this.prefetch(from, steps);
     try {
       await probe();
+      await prefetch.filled();
       while (step < steps && !hooks.signal?.aborted) {
         const lr = optimizer.lr;
         const before = performance.now();
