@@ -11,6 +11,8 @@ export interface Flag {
   readonly choices?: readonly string[];
   /** The number is an integer of at least this. */
   readonly least?: number;
+  /** `--no-NAME` is a flag as well, for where a file or an earlier command said yes. */
+  readonly negatable?: boolean;
   /** Shown in the help text. */
   readonly preset?: string | number | boolean;
 }
@@ -37,12 +39,15 @@ export function parseFlags<T extends Flags>(args: readonly string[], flags: T): 
   for (const token of tokens) {
     if (token.kind === 'positional') throw new UsageError(`${JSON.stringify(token.value)} is no flag. See --help.`);
     if (token.kind !== 'option') continue;
-    const { name, rawName, value } = token;
+    const { rawName, value } = token;
+    const isOff = token.name.startsWith('no-') && flags[token.name.slice(3)]?.negatable;
+    const name = isOff ? token.name.slice(3) : token.name;
     if (!rawName.startsWith('--') || !Object.hasOwn(flags, name))
       throw new UsageError(`there is no flag ${rawName}. See --help.`);
     // Another flag is not a value, unless it is given as --name=--value; a negative number is one.
     const isMissing = value?.startsWith('--') && !token.inlineValue;
-    values[name] = valueOf(name, flags[name], isMissing ? undefined : value);
+    const given = valueOf(token.name, flags[name], isMissing ? undefined : value);
+    values[name] = isOff ? !given : given;
   }
   return values as Values<T>;
 }
@@ -66,9 +71,9 @@ function valueOf(name: string, { type, choices, least }: Flag, text: string | un
 
 /** The flags, one a line, with their defaults. */
 export function helpText(usage: string, flags: Flags): string {
-  const heads = Object.entries(flags).map(([name, { type, value, choices }]) => {
+  const heads = Object.entries(flags).map(([name, { type, value, choices, negatable }]) => {
     const shown = type === 'boolean' ? '' : ` ${choices?.join('|') ?? value ?? (type === 'number' ? 'N' : 'TEXT')}`;
-    return `  --${name}${shown}`;
+    return `  --${negatable ? '[no-]' : ''}${name}${shown}`;
   });
   const width = Math.min(34, Math.max(...heads.map((head) => head.length)) + 2);
   const lines = Object.values(flags).map(({ help, preset }, i) => {

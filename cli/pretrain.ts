@@ -71,7 +71,11 @@ const flags = {
   },
   decoder: { type: 'string', choices: choices.decoder, preset: d.decoder, help: 'decoding of RetroMAE' },
   'decoder-layers': { type: 'number', preset: d.decoderLayers, help: 'layers of the basic decoder, 1 to 3' },
-  recompute: { type: 'boolean', help: 'keep fewer activations, compute them again: less memory, more time' },
+  recompute: {
+    type: 'boolean',
+    negatable: true,
+    help: 'keep fewer activations, compute them again: less memory, more time',
+  },
   ...backendFlags,
   workers: { type: 'number', preset: d.workers, help: 'threads that make batches ahead; 0: none' },
   seed: { type: 'number', preset: d.seed, help: 'of everything that is random' },
@@ -95,7 +99,8 @@ Usage: retromae pretrain [--corpus PATH] [--out DIR] [flags]
        retromae pretrain --resume --out DIR
 
 Ctrl-C (or SIGTERM) finishes the step, saves and leaves, with exit code 130 (143); a second one leaves at once. Either
-way, and after a kill, --resume ends with the same bits as a run that never stopped.`;
+way, and after a kill, --resume ends with the same bits as a run that never stopped. What changes no bit may be given
+with it: --backend, --threads, --workers, --recompute (or --no-recompute).`;
 
 /** Documents at most in the probe that is cut from the corpus. */
 const PROBE_DOCUMENTS = 2000;
@@ -135,12 +140,15 @@ async function askedFor(own: Partial<PretrainSettings>, config?: string): Promis
 }
 
 /** Settings of the run in a folder. @throws UsageError for flags that would change what it computes */
-async function resumed({ backend, threads, workers, ...own }: Partial<PretrainSettings>, config?: string) {
-  const { out = pretrainDefaults.out, ...others } = own;
+async function resumed(own: Partial<PretrainSettings>, config?: string) {
+  const { out = pretrainDefaults.out, backend, threads, workers, recompute, ...others } = own;
   const [other = config && 'config'] = Object.keys(others);
-  if (other) throw new UsageError(`--resume goes on with the settings of the run. Leave ${flagOf(other)} out.`);
-  const plan = await readPlan(out);
-  const settings = { ...plan.settings, workers: workers ?? plan.settings.workers };
+  if (other)
+    throw new UsageError(
+      `--resume goes on with the settings of the run. Leave ${flagOf(other)} out; only --backend, --threads, --workers and --recompute may be given.`,
+    );
+  const { settings: former } = await readPlan(out);
+  const settings = { ...former, workers: workers ?? former.workers, recompute: recompute ?? former.recompute };
   return backend ? { ...settings, backend, threads } : { ...settings, threads: threads ?? settings.threads };
 }
 
@@ -163,9 +171,9 @@ export async function pretrainCommand(args: string[]): Promise<void> {
     untilSignal(async (signal) => {
       const probe = settings.evalEvery > 0 ? await probeSet(settings) : undefined;
       const { done, ...watching } = watch(settings, probe, json, signal);
-      const { out, backend, threads, workers } = settings;
+      const { out, backend, threads, workers, recompute } = settings;
       const hooks = { ...watching, command };
-      const run = resuming ? resume(out, { backend, threads, workers }, hooks) : pretrain(asked, hooks);
+      const run = resuming ? resume(out, { backend, threads, workers, recompute }, hooks) : pretrain(asked, hooks);
       const result = await run.finally(done);
       await conclude(out, result, probe);
       return !result.interrupted;

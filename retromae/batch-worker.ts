@@ -23,4 +23,3 @@ parentPort!.on('message', (index: number) => {
     send({ index, error: error as Error });
   }
 });
-send('ready');

@@ -3,8 +3,8 @@ import { Worker } from 'node:worker_threads';
 import type { BatchRecipe } from './batch-recipe.js';
 import type { Batch } from './batch.js';
 
-/** What a worker sends: that it can be asked, or what became of the batch that it was asked for. */
-export type Answer = 'ready' | { index: number; batch: Batch } | { index: number; error: Error };
+/** What a worker sends: what became of the batch that it was asked for. */
+export type Answer = { index: number; batch: Batch } | { index: number; error: Error };
 
 /** Which batches there will be. */
 export interface PrefetchRange {
@@ -26,28 +26,22 @@ const WORKER = new URL('../node/batch-worker.js', import.meta.url);
 
 /**
  * Deals out batches in order. A worker makes only what it was asked for, and it is asked for one more whenever one is
- * taken, so the queue is bounded, and there is nothing to stop when the run does. Workers are started when the first step is
- * done, which they would slow down, and until they are up, batches are made here.
+ * taken, so the queue is bounded, and there is nothing to stop when the run does.
  */
 export class Prefetch {
-  private workers: readonly Worker[] = [];
-  private readonly arrived = new Map<number, Exclude<Answer, 'ready'>>();
-  /** Where the second step begins. */
-  private readonly second: number;
+  private readonly workers: readonly Worker[];
+  private readonly arrived = new Map<number, Answer>();
   private readonly end: number;
   private readonly together: number;
   /** Number of the next batch that is taken, and of the next that a worker is asked for. */
   private next: number;
-  private asked = Infinity;
-  /** The batches from here on are the workers'. */
-  private from = Infinity;
-  private starting: number;
+  private asked: number;
   private lost: Error | undefined;
   private wake: (() => void) | undefined;
 
   /**
-   * Starts nothing yet: the workers come with the second step. To be closed: they keep the process alive.
-   * @param batches makes the batches that workers do not
+   * Starts the workers, which begin with the first batches. To be closed: they keep the process alive.
+   * @param batches makes the batches if there are no workers
    * @param recipe what `batches` was made of
    */
   constructor(
@@ -55,16 +49,16 @@ export class Prefetch {
     private readonly recipe: BatchRecipe,
     { first, end, together = 1, workers }: PrefetchRange,
   ) {
-    this.next = first;
-    this.second = first + together;
+    this.next = this.asked = first;
     this.end = end;
     this.together = together;
-    this.starting = workers;
+    this.workers = Array.from({ length: Math.min(workers, end - first) }, () => this.start());
+    this.ask();
   }
 
-  /** Whether not all workers are up yet, so that batches are made here. */
-  get isStarting(): boolean {
-    return this.starting > 0;
+  /** Waits until all batches that were asked for are here: then the first step neither waits nor shares the machine. */
+  async filled(): Promise<void> {
+    while (this.next + this.held < this.asked && !this.lost) await this.answer();
   }
 
   /** Batches that are ready and were not taken. */
@@ -77,15 +71,15 @@ export class Prefetch {
    * @throws what making it threw, here or in a worker, after all batches before it were dealt out; or why a worker died
    */
   async take(): Promise<Batch> {
-    const index = this.next++;
+    const index = this.next;
     if (index >= this.end)
       throw new Error(`prefetch: batch ${index} was taken, expected those up to ${this.end - 1}. Give a later end.`);
-    if (index === this.second) this.workers = Array.from({ length: this.starting }, () => this.start());
-    if (index < this.from && !this.lost) return this.batches.at(index);
     this.ask();
+    this.next++;
+    if (this.workers.length === 0 && !this.lost) return this.batches.at(index);
     while (!this.arrived.has(index)) {
       if (this.lost) throw this.lost;
-      await new Promise<void>((resolve) => (this.wake = resolve));
+      await this.answer();
     }
     const answer = this.arrived.get(index)!;
     this.arrived.delete(index);
@@ -111,18 +105,19 @@ export class Prefetch {
   }
 
   private receive(answer: Answer): void {
-    if (answer !== 'ready') this.arrived.set(answer.index, answer);
-    else if (--this.starting === 0) {
-      // The step that comes now still finds none ready.
-      this.from = this.asked = this.next + this.together;
-      this.ask();
-    }
+    this.arrived.set(answer.index, answer);
     this.wake?.();
+  }
+
+  /** Waits for the next thing that a worker says. */
+  private answer(): Promise<void> {
+    return new Promise((resolve) => (this.wake = resolve));
   }
 
   private ask(): void {
     const { workers } = this;
-    const end = Math.min(this.end, this.next - 1 + this.together + AHEAD * workers.length);
+    if (workers.length === 0) return;
+    const end = Math.min(this.end, this.next + this.together + AHEAD * workers.length);
     for (; this.asked < end; this.asked++) workers[this.asked % workers.length].postMessage(this.asked);
   }
 

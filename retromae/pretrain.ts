@@ -87,12 +87,12 @@ export async function pretrain(given: Partial<PretrainSettings>, hooks: Pretrain
 
 /**
  * Goes on with the run in a folder from its last good checkpoint, to the same bits as if it had never stopped. Only
- * what cannot change a bit may be given anew: backend, threads and workers.
+ * what cannot change a bit may be given anew: backend, threads, workers and recomputation.
  * @throws if there is no run, or none of its checkpoints is whole
  */
 export async function resume(
   out: string,
-  given: Partial<Pick<PretrainSettings, 'backend' | 'threads' | 'workers'>> = {},
+  given: Partial<Pick<PretrainSettings, 'backend' | 'threads' | 'workers' | 'recompute'>> = {},
   hooks: PretrainHooks = {},
 ): Promise<PretrainResult> {
   const plan = await readPlan(out);
@@ -254,6 +254,7 @@ class Run {
     const prefetch = this.prefetch(from, steps);
     try {
       await probe();
+      await prefetch.filled();
       while (step < steps && !hooks.signal?.aborted) {
         const lr = optimizer.lr;
         const before = performance.now();

@@ -66,7 +66,12 @@ void t.test('what is typed wrong', async (t) => {
     [['--config', config], /--config .*config\.json: there is no setting layer\. They are corpus, /],
     [['--config', cut], /--config .*cut\.json: is not JSON/],
     [['--config', join(dir, 'nowhere')], /--config .*nowhere: is not there/],
-    [['--resume'], /--resume goes on with the settings of the run\. Leave --layers out/],
+    [
+      ['--resume'],
+      /--resume goes on with the settings of the run\. Leave --layers out; only --backend, .* may be given/,
+    ],
+    [['--no-recompute=1'], /--no-recompute takes no value/],
+    [['--no-resume'], /there is no flag --no-resume/],
   ]);
   await refusedUntouched(t, { args: FROM, out, code: 2 }, [
     [['--config', typed], /--layers is "3"; it must be an integer/],

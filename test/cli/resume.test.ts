@@ -134,6 +134,21 @@ void t.test('other threads, the same bits', async (t) => {
   sameAsUnbroken(t, out);
 });
 
+for (const [first, then] of [
+  ['--no-recompute', '--recompute'],
+  ['--recompute', '--no-recompute'],
+])
+  void t.test(`begun with ${first}, resumed with ${then}: the same bits`, async (t) => {
+    const out = join(dir, first);
+    const running = begin(out, first);
+    await until(running, () => checkpoints(out).some(whole));
+    running.child.kill('SIGKILL');
+    t.equal((await running).signal, 'SIGKILL');
+    const { code, stderr } = await resume(out, then);
+    t.equal(code, 0, stderr);
+    sameAsUnbroken(t, out);
+  });
+
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],

@@ -52,15 +52,6 @@ async function open(t: Test, decoder?: DecoderTargets): Promise<Opened> {
   return { inline, own, recipe, [Symbol.dispose]: () => file.close() };
 }
 
-/** Takes the batches that are made inline until the workers are up. */
-async function started(prefetch: Prefetch): Promise<void> {
-  for (let i = 0; i < 2; i++) await prefetch.take();
-  while (prefetch.isStarting) await sleep(1);
-}
-
-/** A worker is announced in the tick after its start. */
-const nextTick = () => new Promise<void>((resolve) => process.nextTick(resolve));
-
 let alive = 0;
 process.on('worker', (worker) => {
   alive++;
@@ -75,13 +66,9 @@ for (const decoder of ['enhanced', 'basic', 'none'] as const)
         opened.own.made = 0;
         const [end, together] = [first + 40, 2];
         const prefetch = new Prefetch(opened.own, opened.recipe, { first, end, together, workers });
-        for (let index = first; index < end; index += together) {
-          for (let i = 0; i < together; i++)
-            t.strictSame(await prefetch.take(), opened.inline.at(index + i), `${workers} workers, batch ${index + i}`);
-          // As a training step would: until the workers are there, and once in a while.
-          if (index === first + together && workers > 0) while (prefetch.isStarting) await sleep(1);
-        }
-        t.equal(opened.own.made, workers === 0 ? 40 : 6, 'three steps were made here, all others by the workers');
+        for (let index = first; index < end; index++)
+          t.strictSame(await prefetch.take(), opened.inline.at(index), `${workers} workers, batch ${index}`);
+        t.equal(opened.own.made, workers === 0 ? 40 : 0, 'made by the workers if there are any');
         await prefetch.close();
       }
   });
@@ -89,35 +76,37 @@ for (const decoder of ['enhanced', 'basic', 'none'] as const)
 void t.test('no more than asked for is made ahead, and none is waited for at the end', async (t) => {
   using opened = await open(t);
   const prefetch = new Prefetch(opened.own, opened.recipe, { first: 0, end: 100, workers: 1 });
-  await started(prefetch);
   for (let i = 0; i < 10; i++) {
+    await prefetch.take();
     await sleep(10);
     t.ok(prefetch.held <= 4, `${prefetch.held} batches are held`);
-    await prefetch.take();
   }
   await sleep(50);
   t.equal(prefetch.held, 4, 'so many are ready when they are not taken');
   await prefetch.close();
 });
 
-void t.test('the first step has the machine for itself, and the second does not wait for the workers', async (t) => {
+void t.test('filled before the first step: its batches are there, and so are those that were asked for', async (t) => {
   using opened = await open(t);
-  const range = { first: 5, end: 99, together: 2, workers: 1 };
-  const prefetch = new Prefetch(opened.own, opened.recipe, range);
-  for (const workers of [0, 0, 1, 1]) {
-    await prefetch.take();
-    await nextTick();
-    t.equal(alive, workers);
+  for (const [workers, end, held] of [
+    [0, 99, 0],
+    [1, 99, 6],
+    [2, 99, 10],
+    [2, 8, 3],
+    [2, 6, 1],
+  ]) {
+    const prefetch = new Prefetch(opened.own, opened.recipe, { first: 5, end, together: 2, workers });
+    await prefetch.filled();
+    t.equal(prefetch.held, held, `${workers} workers, batches 5 to ${end - 1}`);
+    t.equal(alive, Math.min(workers, end - 5), 'no more workers than batches');
+    await prefetch.close();
   }
-  t.ok(prefetch.isStarting);
-  t.equal(opened.own.made, 4);
-  await prefetch.close();
 });
 
 void t.test("a worker's error comes with its own message, after the batches before it", async (t) => {
   using opened = await open(t);
   const prefetch = new Prefetch(opened.own, opened.recipe, { first: 0, end: 100, workers: 1 });
-  await started(prefetch);
+  await prefetch.filled();
   await prefetch.take();
   while (prefetch.held < 3) await sleep(1);
   const held = prefetch.held;
@@ -133,12 +122,8 @@ void t.test('a worker that cannot begin says why, and none stays behind', async 
   using opened = await open(t);
   const recipe = { ...opened.recipe, tokens: join(opened.recipe.tokens, 'nowhere') };
   const prefetch = new Prefetch(opened.own, recipe, { first: 0, end: 100, workers: 2 });
-  await t.rejects(async () => {
-    for (let i = 0; i < 100; i++) {
-      await prefetch.take();
-      await sleep(50);
-    }
-  }, /nowhere\/about\.json: is not there/);
+  await prefetch.filled();
+  await t.rejects(prefetch.take(), /nowhere\/about\.json: is not there/);
   await prefetch.close();
   t.equal(alive, 0);
 });
@@ -146,7 +131,7 @@ void t.test('a worker that cannot begin says why, and none stays behind', async 
 void t.test('closing ends the workers, and whoever waits for them', async (t) => {
   using opened = await open(t);
   const prefetch = new Prefetch(opened.own, opened.recipe, { first: 0, end: 1e6, workers: 2 });
-  await started(prefetch);
+  await prefetch.filled();
   t.equal(alive, 2);
   const endless = (async () => {
     for (let i = 0; i < 1e6; i++) await prefetch.take();
