@@ -28,10 +28,10 @@ export function shuffle(items: { [index: number]: number; readonly length: numbe
  * but for normal(), which takes a logarithm.
  */
 export class Random implements Below {
-  private a = 0;
-  private b = 0;
-  private c = 0;
-  private d = 0;
+  /** In a typed array: a field of V8's keeps an integer beyond 31 bits as a float. */
+  private readonly words = new Int32Array(4);
+  /** The point that `polar` found last. */
+  private readonly point = new Float64Array(2);
   private spare: number | null = null;
   private readonly key: readonly number[];
 
@@ -46,7 +46,7 @@ export class Random implements Below {
     if (wrong !== undefined) throw new Error(`random: stream word ${wrong}; use integers 0 .. 2^32 - 1.`);
     this.key = [seed, ...stream];
     // Filling the seed up to the pool's size keeps (seed) and (seed, 0) apart, as NumPy's spawn keys do.
-    this.setWords(seedSequence([seed >>> 0, Math.floor(seed / 2 ** 32), 0, 0, ...stream]));
+    this.words.set(seedSequence([seed >>> 0, Math.floor(seed / 2 ** 32), 0, 0, ...stream]));
   }
 
   /** The generator of a longer key: independent of this one, and of what has been drawn from it. */
@@ -57,15 +57,15 @@ export class Random implements Below {
 
   /** An integer in 0 .. 2^32 - 1. */
   uint32(): number {
-    const scrambled = Math.imul(rotateLeft(Math.imul(this.b, 5), 7), 9) >>> 0;
-    const shifted = this.b << 9;
-    this.c ^= this.a;
-    this.d ^= this.b;
-    this.b ^= this.c;
-    this.a ^= this.d;
-    this.c ^= shifted;
-    this.d = rotateLeft(this.d, 11);
-    return scrambled;
+    const { words } = this;
+    const second = words[1];
+    const c = words[2] ^ words[0];
+    const d = words[3] ^ second;
+    words[0] ^= d;
+    words[1] ^= c;
+    words[2] = c ^ (second << 9);
+    words[3] = rotateLeft(d, 11);
+    return Math.imul(rotateLeft(Math.imul(second, 5), 7), 9) >>> 0;
   }
 
   /**
@@ -96,14 +96,34 @@ export class Random implements Below {
       this.spare = null;
       return spare;
     }
+    const scale = this.polar();
+    const [x, y] = this.point;
+    this.spare = y * scale;
+    return x * scale;
+  }
+
+  /** Fills an array with what as many calls of normal() would give, times `deviation`; twice as fast. */
+  normals(values: Float32Array | Float64Array, deviation = 1): void {
+    let i = 0;
+    if (this.spare !== null && values.length > 0) values[i++] = this.normal() * deviation;
+    for (; i + 1 < values.length; i += 2) {
+      const scale = this.polar();
+      values[i] = this.point[0] * scale * deviation;
+      values[i + 1] = this.point[1] * scale * deviation;
+    }
+    if (i < values.length) values[i] = this.normal() * deviation;
+  }
+
+  /** Draws a point of the unit disc; that times the result are two normal numbers. */
+  private polar(): number {
     for (;;) {
       const x = 2 * this.uniform() - 1;
       const y = 2 * this.uniform() - 1;
       const square = x * x + y * y;
       if (square >= 1 || square === 0) continue;
-      const scale = Math.sqrt((-2 * Math.log(square)) / square);
-      this.spare = y * scale;
-      return x * scale;
+      this.point[0] = x;
+      this.point[1] = y;
+      return Math.sqrt((-2 * Math.log(square)) / square);
     }
   }
 
@@ -114,7 +134,7 @@ export class Random implements Below {
 
   /** The state, to be restored later. */
   state(): RandomState {
-    return { words: [this.a, this.b, this.c, this.d].map((word) => word >>> 0), spare: this.spare };
+    return { words: Array.from(this.words, (word) => word >>> 0), spare: this.spare };
   }
 
   /**
@@ -127,12 +147,8 @@ export class Random implements Below {
         `random: state [${words.join(', ')}] is not four 32-bit words, not all 0; is the checkpoint whole?`,
       );
     }
-    this.setWords(words);
+    this.words.set(words);
     this.spare = spare;
-  }
-
-  private setWords([a, b, c, d]: readonly number[]): void {
-    [this.a, this.b, this.c, this.d] = [a | 0, b | 0, c | 0, d | 0];
   }
 }
 

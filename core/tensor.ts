@@ -256,6 +256,6 @@ export const ones = (shape: Shape, options: TensorOptions = {}): Tensor => full(
 /** Normal random numbers of standard deviation `deviation`. */
 export function randn(shape: Shape, random: Random, deviation = 1, options: TensorOptions = {}): Tensor {
   const values = new Float32Array(sizeOf(shape));
-  for (let i = 0; i < values.length; i++) values[i] = random.normal() * deviation;
+  random.normals(values, deviation);
   return tensor(values, shape, options);
 }

@@ -11,6 +11,10 @@ const MAX_ROWS = 192;
 export const GEMM_BYTES = 256 + (MAX_ROWS / 4) * (KC * 16 + 64);
 /** Most bytes of B that are packed at once. */
 const WORKSPACE = 8 << 20;
+/** Most bytes of a packed B that are still in the third-level cache when the next task reads them. */
+const CACHED = 16 << 20;
+/** Strips below which a task is not cut further. */
+const NARROW = 16;
 /** Multiply-adds below which another thread costs more than it brings. */
 const SMALL = 1 << 17;
 
@@ -89,7 +93,7 @@ export function gemm(engine: Engine, problem: Gemm): void {
         launch('gemmPack', count * packTasks(width, k), args);
       }
 
-      const { rows, across } = cut(products, m, width, small ? 1 : engine.threads, engine.tileRows);
+      const { rows, across } = cut(products, m, width, stripBytes, small ? 1 : engine.threads, engine.tileRows);
       const tasks = products * Math.ceil(m / rows) * Math.ceil(width / across);
       const stridePacked = matrices === 1 ? 0 : width * stripBytes;
       launch('gemm', tasks, [
@@ -102,26 +106,31 @@ export function gemm(engine: Engine, problem: Gemm): void {
 }
 
 /**
- * Rows (whole tiles) and strips of a task. Of all heights that the caches allow, the one whose slowest thread is done first,
- * where a task costs a quarter of a row of tiles by itself, and a thread may be half a task late; columns are cut
- * only where rows are too few for all threads.
+ * Rows (whole tiles) and strips of a task: of all cuts that the caches allow, the one that is done first, by a model whose unit
+ * is a tile times a strip. A task packs its rows of A, one unit a tile, and reads its strips of B once, a quarter of a unit
+ * each if the packed B lies in the third-level cache, else a whole one. The last task may begin an eighth late.
  */
 function cut(
   batch: number,
   m: number,
   strips: number,
+  stripBytes: number,
   threads: number,
-  tile: number,
+  tileRows: number,
 ): { rows: number; across: number } {
-  const high = Math.ceil(m / tile);
-  let best = { tiles: 1, time: Infinity };
-  for (let tiles = 1; tiles <= Math.min(high, Math.floor(MAX_ROWS / tile)); tiles++) {
-    const tasks = (batch * Math.ceil(high / tiles)) / threads;
-    const time = threads === 1 ? tasks : Math.ceil(tasks) * (tiles + 1 / 4) + tiles / 2;
-    if (time < best.time) best = { tiles, time };
+  const high = Math.ceil(m / tileRows);
+  const reading = strips * stripBytes > CACHED ? 1 : 1 / 4;
+  let best = { rows: tileRows, across: strips, time: Infinity };
+  for (let across = strips; ; across = Math.ceil(across / 2)) {
+    const columns = Math.ceil(strips / across);
+    for (let most = Math.min(high, Math.floor(MAX_ROWS / tileRows)); most > 0; most--) {
+      const down = Math.ceil(high / most);
+      const tiles = Math.ceil(high / down);
+      const task = across * (tiles + reading) + tiles;
+      const rounds = Math.ceil((batch * down * columns) / threads);
+      const time = task * (threads === 1 ? rounds : rounds + 1 / 8);
+      if (time < best.time) best = { rows: tileRows * tiles, across, time };
+    }
+    if (across <= NARROW || threads === 1) return best;
   }
-  const rowBlocks = Math.ceil(high / best.tiles);
-  const columnBlocks =
-    threads === 1 ? 1 : Math.min(Math.ceil((2 * threads) / (batch * rowBlocks)), Math.ceil(strips / 8));
-  return { rows: tile * best.tiles, across: Math.ceil(strips / columnBlocks) };
 }

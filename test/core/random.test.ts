@@ -89,6 +89,16 @@ void t.test('normal() is normal: against the distribution function by mathjs', a
   t.ok(Math.abs(pairs.reduce((a, b) => a + b)) < 4 * Math.sqrt(pairs.length), 'neighbours are uncorrelated');
 });
 
+void t.test('normals() are the numbers that normal() gives one by one', async (t) => {
+  const [one, many] = [new Random(9), new Random(9)];
+  for (const length of [0, 1, 4, 5, 0, 1000, 3]) {
+    const drawn = new Float64Array(length);
+    many.normals(drawn, 0.5);
+    t.strictSame([...drawn], [...drawn.map(() => one.normal() * 0.5)], `${length} of them`);
+  }
+  t.strictSame(many.state(), one.state());
+});
+
 void t.test('streams are distinct and independent, seeds and words side by side included', async (t) => {
   const first = new Set<number>();
   let agreeing = 0;
