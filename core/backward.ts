@@ -53,12 +53,13 @@ function pull(entry: TapeEntry, dy: Tensor, receive: Receive): void {
   for (const [name, input] of Object.entries(entry.inputs)) {
     const rule = pullback[name];
     if (!input.tracked || !rule) continue;
-    receive(input, (sum) => {
+    const checked = (sum?: Tensor) => {
       const gradient = rule(sum);
       if (!sameShape(gradient.shape, input.shape))
         throw new Error(`${entry.name}: the gradient of ${name} is ${show(gradient.shape)}, not ${show(input.shape)}.`);
       return gradient;
-    });
+    };
+    receive(input, Object.assign(checked, { rows: rule.rows }));
   }
 }
 
@@ -104,17 +105,25 @@ const seedOf = (loss: Tensor, weight: number): Tensor => {
 };
 
 /**
+ * Adds a contribution to the gradient of a leaf. Rows by id stay as they are where nothing else has come yet: whoever reads
+ * `leaf.grad` has them added up, and the optimizer need not. They must be fewer than the table's, or they would be the more
+ * memory and traffic.
+ */
+function deposit(leaf: Tensor, rule: Rule): void {
+  const { rows } = rule;
+  if (rows && rows.ids.length < leaf.shape[0] && !leaf.rowGradient && !leaf.grad) {
+    const dy = rows.dy();
+    dy.buffer.retain();
+    leaf.rowGradient = { dy, ids: rows.ids };
+  } else leaf.grad = accumulate(leaf.grad, rule);
+}
+
+/**
  * Adds the gradient of `weight` times `loss` (one number) to `grad` of every leaf made with `requiresGrad`.
  * What is there already may be added to in place. Gradients belong to whoever takes them from there: see `takeGradient`.
  */
 export function backward(loss: Tensor, weight = 1): void {
-  noGrad(() =>
-    scope(() =>
-      propagate(loss, seedOf(loss, weight), (leaf, rule) => {
-        leaf.grad = accumulate(leaf.grad, rule);
-      }),
-    ),
-  );
+  noGrad(() => scope(() => propagate(loss, seedOf(loss, weight), deposit)));
 }
 
 /** Hands `leaf.grad` to `use` and lets go of it; undefined where there is none. */
@@ -122,9 +131,14 @@ export function takeGradient<T>(leaf: Tensor, use: (gradient: Tensor) => T): T |
   const { grad } = leaf;
   if (!grad) return undefined;
   const result = use(grad);
-  leaf.grad = undefined;
-  grad.buffer.release();
+  dropGradient(leaf);
   return result;
+}
+
+/** Lets go of the gradient of a leaf, if there is one, without looking at it. */
+export function dropGradient(leaf: Tensor): void {
+  if (!leaf.rowGradient) leaf.grad?.buffer.release();
+  leaf.grad = undefined;
 }
 
 /**

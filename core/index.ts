@@ -1,6 +1,6 @@
 // The package `retromae/core`: tensors, ops, derivatives, lifetimes.
 export { Tensor, tensor, full, zeros, ones, randn, type Operand, type TensorOptions } from './tensor.js';
-export { backward, takeGradient, vjp } from './backward.js';
+export { backward, dropGradient, takeGradient, vjp } from './backward.js';
 export { recompute } from './recompute.js';
 export { noGrad } from './tape.js';
 export { scope } from './lifetime.js';

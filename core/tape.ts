@@ -1,4 +1,5 @@
 // The tape: what an operation keeps so that its gradient can be computed later.
+import type { Ids } from './host.js';
 import { record, type Recorded } from './lifetime.js';
 import type { Tensor } from './tensor.js';
 
@@ -6,7 +7,11 @@ import type { Tensor } from './tensor.js';
  * Computes the gradient of an input. Where others came before and nobody else holds their sum, it is given that sum: a rule
  * that can add to it in place does so and returns it; all others return the gradient alone and are added up.
  */
-export type Rule = (sum?: Tensor) => Tensor;
+export interface Rule {
+  (sum?: Tensor): Tensor;
+  /** Where the gradient is rows added up by id, the table's `RowGradient`: whoever can work on that needs no dense one. */
+  readonly rows?: { readonly dy: () => Tensor; readonly ids: Ids };
+}
 
 /** Gradients of an operation's inputs, each computed only if it is wanted. */
 export type Pullback<I extends string = string> = Partial<Record<I, Rule>>;

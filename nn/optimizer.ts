@@ -1,6 +1,7 @@
 // AdamW with clipping by global norm and gradient accumulation, one call a step.
-import { backward, scope, takeGradient, tensor, zeros, type Tensor } from '../core/index.js';
-import type { Backend } from '../kernels/backend.js';
+import { backward, dropGradient, ops, scope, tensor, zeros, type Tensor } from '../core/index.js';
+import { rows } from '../core/op.js';
+import type { Backend, View } from '../kernels/backend.js';
 import * as kernels from '../kernels/library/index.js';
 import { parameters } from './module.js';
 import type { Schedule } from './schedule.js';
@@ -27,6 +28,18 @@ export interface OptimizerState {
 }
 
 const decays = (name: string): boolean => !(name.endsWith('bias') || name.includes('LayerNorm'));
+
+/** A parameter with its gradient as kernels take it. */
+interface Gradient<G> {
+  readonly name: string;
+  readonly parameter: Tensor;
+  readonly gradient: G;
+}
+
+interface Gradients {
+  readonly dense: Gradient<Record<'g', View>>[];
+  readonly byId: Gradient<Record<'dy' | 'order' | 'starts', View>>[];
+}
 
 export class AdamW {
   readonly state: OptimizerState = { step: 0, moments: new Map() };
@@ -58,7 +71,7 @@ export class AdamW {
    */
   step(...batches: (() => Losses)[]): Promise<Record<string, number>> {
     // A step that broke off may have left gradients.
-    for (const parameter of this.parameters.values()) takeGradient(parameter, () => undefined);
+    for (const parameter of this.parameters.values()) dropGradient(parameter);
     const numbers = scope(() => {
       const sums: Record<string, Tensor> = {};
       for (const batch of batches) {
@@ -81,19 +94,18 @@ export class AdamW {
     const [beta1, beta2] = betas;
     const { lr, backend } = this;
     const step = ++this.state.step;
-    const { norm, factor } = this.clipping(clip);
+    const gradients = this.gradients();
+    const { norm, factor } = this.clipping(gradients, clip);
     const rates = { lr, beta1, beta2, eps, correction1: 1 - beta1 ** step, correction2: 1 - beta2 ** step };
-    backend.launchAll(
-      kernels.adamW,
-      this.withGradients((name, parameter, grad) => {
-        const flat = [parameter.size];
-        const { m, v } = this.state.moments.get(name)!;
-        const outputs = { p: parameter.view(flat), m: m.view(flat), v: v.view(flat) };
-        const gradient = { g: grad.view(flat), factor: factor.view([1]) };
-        return { inputs: { ...outputs, ...gradient, ...rates, decay: decays(name) ? weightDecay : 0 }, outputs };
-      }),
-    );
-    for (const parameter of this.parameters.values()) takeGradient(parameter, () => undefined);
+    const launch = <G extends object>({ name, parameter, gradient }: Gradient<G>) => {
+      const { m, v } = this.state.moments.get(name)!;
+      const outputs = { p: rows(parameter), m: rows(m), v: rows(v) };
+      const numbers = { factor: factor.view(), ...rates, decay: decays(name) ? weightDecay : 0 };
+      return { inputs: { ...outputs, ...gradient, ...numbers }, outputs };
+    };
+    backend.launchAll(kernels.adamW, gradients.dense.map(launch));
+    backend.launchAll(kernels.adamWRows, gradients.byId.map(launch));
+    for (const parameter of this.parameters.values()) dropGradient(parameter);
     return norm;
   }
 
@@ -102,25 +114,30 @@ export class AdamW {
     return backend;
   }
 
-  private withGradients<T>(use: (name: string, parameter: Tensor, grad: Tensor) => T): T[] {
-    return [...this.parameters].flatMap(([name, parameter]) =>
-      parameter.grad ? [use(name, parameter, parameter.grad)] : [],
-    );
+  /** What `backward` left: dense gradients, and those of tables of which only some rows were read. */
+  private gradients(): Gradients {
+    const found: Gradients = { dense: [], byId: [] };
+    for (const [name, parameter] of this.parameters) {
+      const { rowGradient, shape } = parameter;
+      if (rowGradient) {
+        const gradient = ops.rowsById(rowGradient.dy, rowGradient.ids, shape);
+        found.byId.push({ name, parameter, gradient });
+      } else if (parameter.grad) found.dense.push({ name, parameter, gradient: { g: rows(parameter.grad) } });
+    }
+    return found;
   }
 
   /** The global norm of all gradients, and the factor by which clipping shrinks them. */
-  private clipping(limit: number): { norm: Tensor; factor: Tensor } {
+  private clipping({ dense, byId }: Gradients, limit: number): { norm: Tensor; factor: Tensor } {
     const { backend } = this;
     const total = zeros([1], { backend });
     const outputs = { total: total.view() };
-    backend.launchAll(
-      kernels.sumOfSquares,
-      this.withGradients((_, __, grad) => {
-        const columns = grad.shape[grad.rank - 1] ?? 1;
-        const rows = grad.size / columns;
-        return { inputs: { ...outputs, x: grad.view([rows, columns]), rows, columns }, outputs };
-      }),
-    );
+    const launch = <G extends object>({ parameter, gradient }: Gradient<G>) => {
+      const [height, width] = rows(parameter).dims;
+      return { inputs: { ...outputs, ...gradient, rows: height, columns: width }, outputs };
+    };
+    backend.launchAll(kernels.sumOfSquares, dense.map(launch));
+    backend.launchAll(kernels.sumOfSquaresRows, byId.map(launch));
     const factor = tensor([1], [1], { backend });
     if (limit > 0) backend.launch(kernels.clipFactor, { ...outputs, limit }, { factor: factor.view() });
     return { norm: total.sqrt().reshape([]), factor };

@@ -1,8 +1,10 @@
 // Ops that move numbers: reshape, permute and expand are views; gather reads rows of a table by id.
+import type { View } from '../../kernels/backend.js';
 import * as kernels from '../../kernels/library/index.js';
 import { contiguous, defineOp, launch, mismatch, rows, update } from '../op.js';
 import { Ids } from '../host.js';
 import { isShape, sameShape, show, sizeOf, type Shape } from '../shape.js';
+import type { Rule } from '../tape.js';
 import { Tensor } from '../tensor.js';
 
 export const reshape = defineOp({
@@ -86,13 +88,22 @@ export const expand = defineOp({
   ],
 });
 
-/** The transpose of gathering: rows of x added up by id, to `sum` in place or as many as `table` has. */
-export function scatter(x: Tensor, ids: Ids, table: Shape, sum?: Tensor): Tensor {
+/** Rows that are to be added up by id to those of `table`, as kernels take them. */
+export function rowsById(dy: Tensor, ids: Ids, table: Shape): Record<'dy' | 'order' | 'starts', View> {
   const { order, starts } = ids.inverse(table[0]);
-  const { backend } = x;
-  const operands = { x: rows(contiguous(x)), order: order.view(backend), starts: starts.view(backend) };
+  return { dy: rows(contiguous(dy)), order: order.view(dy.backend), starts: starts.view(dy.backend) };
+}
+
+/** The transpose of gathering: rows of dy added up by id, to `sum` in place or as many as `table` has. */
+export function scatter(dy: Tensor, ids: Ids, table: Shape, sum?: Tensor): Tensor {
+  const { dy: x, ...inverse } = rowsById(dy, ids, table);
+  const operands = { x, ...inverse };
   return sum ? update(kernels.addScatter, sum, operands) : launch(kernels.scatter, operands, { y: table }).y;
 }
+
+/** The gradient of a table of whose rows those with these ids were read, given that of the rows. */
+export const scatterRule = (dy: () => Tensor, ids: Ids, table: Shape): Rule =>
+  Object.assign((sum?: Tensor) => scatter(dy(), ids, table, sum), { rows: { dy, ids } });
 
 /** y[n] = table[ids[n]]. table [V, H], y [N, H]. Its derivative adds the rows of dy up by id. */
 export const gather = defineOp({
@@ -105,7 +116,7 @@ export const gather = defineOp({
   },
   run: ({ table }, { ids }, shape) => launch(kernels.gather, { table, ids: ids.view(table.backend) }, { y: shape }),
   saves: [],
-  vjp: ({ dy }, { ids }, { table }) => ({ table: (sum) => scatter(dy, ids, table, sum) }),
+  vjp: ({ dy }, { ids }, { table }) => ({ table: scatterRule(() => dy, ids, table) }),
   samples: [
     { shapes: { table: [5, 3] }, attributes: { ids: new Ids([1, 4, 1, 0]) } },
     { shapes: { table: [2, 1] }, attributes: { ids: new Ids([1]) } },

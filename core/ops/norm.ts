@@ -4,7 +4,7 @@ import { contiguous, defineOp, launch, mismatch, rows } from '../op.js';
 import { Ids } from '../host.js';
 import { sameShape, sizeOf, type Shape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
-import { scatter } from './movement.js';
+import { scatterRule } from './movement.js';
 import { dropoutMask, rowCount, together, type Drop } from './rows.js';
 
 interface Norm {
@@ -145,8 +145,8 @@ export const embedNorm = defineOp({
     const shapes = { dx: total.shape, dtypes: types, dgain: gain.shape, dbias: gain.shape };
     const gradient = together(() => launch(kernels.embedNormGradient, { ...operands(saved), total, p, key }, shapes));
     return {
-      words: (sum) => scatter(gradient('dx')(), ids, words, sum),
-      positions: (sum) => scatter(gradient('dx')(), places, positions, sum),
+      words: scatterRule(gradient('dx'), ids, words),
+      positions: scatterRule(gradient('dx'), places, positions),
       types: gradient('dtypes'),
       gain: gradient('dgain'),
       bias: gradient('dbias'),

@@ -3,6 +3,7 @@ import t from 'tap';
 import {
   backward,
   checkGradient,
+  dropGradient,
   noGrad,
   ones,
   randn,
@@ -120,6 +121,39 @@ void t.test('gradients of micro-batches are added up where they are', async (t) 
       [2, 0, 4],
     ].map((x) => x),
   );
+});
+
+void t.test('rows of a table are added up when somebody reads grad, or more comes', async (t) => {
+  const own = new ReferenceBackend('float64');
+  const options = { backend: own, requiresGrad: true };
+  const table = tensor([[1], [2], [3], [4], [5]], undefined, options);
+  const before = own.memory();
+  const once = () => scope(() => backward(table.gather([2, 0, 2]).mul(2).sum()));
+  once();
+  t.same(table.rowGradient!.ids.values, [2, 0, 2]);
+  t.same(await gradientOf(table), [2, 0, 4, 0, 0]);
+  t.equal(table.rowGradient, undefined);
+  const { grad } = table;
+  t.equal(table.grad, grad, 'it is made once');
+  once();
+  t.equal(table.grad!.buffer, grad!.buffer, 'and added to in place');
+  t.same(await gradientOf(table), [4, 0, 8, 0, 0]);
+  dropGradient(table);
+  t.equal(table.grad, undefined);
+  t.match(own.memory(), { liveBytes: before.liveBytes });
+  once();
+  dropGradient(table);
+  t.match(own.memory(), { liveBytes: before.liveBytes }, 'rows are let go of too');
+  once();
+  once();
+  t.same(await gradientOf(table), [4, 0, 8, 0, 0], 'two calls');
+  dropGradient(table);
+  scope(() => backward(table.gather([1, 1]).sum().add(table.sum())));
+  t.same(await gradientOf(table), [1, 3, 1, 1, 1], 'rows beside a dense gradient');
+  dropGradient(table);
+  scope(() => backward(table.gather([0, 1, 2, 3, 4, 4]).sum()));
+  t.equal(table.rowGradient, undefined, 'more rows than the table has are added up at once');
+  t.same(await gradientOf(table), [1, 1, 1, 1, 2]);
 });
 
 void t.test('a leaf may be the loss itself', async (t) => {

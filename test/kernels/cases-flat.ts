@@ -3,8 +3,17 @@ import * as kernels from '../../kernels/library/index.js';
 import type { Kernel } from '../../kernels/kernel.js';
 import { vector, type Random } from '../support/random.js';
 import { sized, type Operands, type Recipe } from './case.js';
+import { rowsById, scattered } from './cases-movement.js';
 
 const flat = [[0], [1], [3], [64], [1001], [4096]];
+const tables = [
+  [0, 5],
+  [1, 1],
+  [3, 7],
+  [40, 65],
+  [2, 3000],
+  [1, 4097],
+];
 
 const unary = (kernel: Kernel, tolerance: number, law: (random: Random, cell: number) => number): Recipe =>
   sized(kernel, tolerance, [500], flat, (random, n) => ({
@@ -28,14 +37,15 @@ const whole = (kernel: Kernel): Recipe =>
     outputs: { y: [n] },
   }));
 
-function adamWOperands(random: Random, n: number): Operands {
+/** An optimizer's step on n rows, but for its gradient. */
+function adamWOperands(random: Random, n: number, width: number): Operands {
+  const table = [n, width];
   const step = 1 + random.integer(50);
   return {
     inputs: {
-      p: random.array([n]),
-      m: random.array([n], () => random.normal() * 0.1),
-      v: random.array([n], () => random.between(0.01, 0.1)),
-      g: random.array([n]),
+      p: random.array(table),
+      m: random.array(table, () => random.normal() * 0.1),
+      v: random.array(table, () => random.between(0.01, 0.1)),
       factor: vector([random.next()]),
       lr: 1e-2,
       beta1: 0.9,
@@ -45,7 +55,7 @@ function adamWOperands(random: Random, n: number): Operands {
       correction1: 1 - 0.9 ** step,
       correction2: 1 - 0.999 ** step,
     },
-    outputs: { p: [n], m: [n], v: [n] },
+    outputs: { p: table, m: table, v: table },
   };
 }
 
@@ -81,25 +91,24 @@ export const flatRecipes: readonly Recipe[] = [
     inputs: { y: random.array([n]), x: random.array([n]), factor: vector([random.normal()]) },
     outputs: { y: [n] },
   })),
-  sized(
-    kernels.sumOfSquares,
-    1e-6,
-    [20, 50],
-    [
-      [0, 5],
-      [1, 1],
-      [3, 7],
-      [40, 65],
-      [2, 3000],
-    ],
-    (random, n, width) => ({
-      inputs: { x: random.array([n, width]), total: vector([random.next()]), rows: n, columns: width },
-      outputs: { total: [1] },
-    }),
-  ),
+  sized(kernels.sumOfSquares, 1e-6, [20, 50], tables, (random, rows, columns) => ({
+    inputs: { g: random.array([rows, columns]), total: vector([random.next()]), rows, columns },
+    outputs: { total: [1] },
+  })),
+  sized(kernels.sumOfSquaresRows, 1e-6, [40, 20, 20], scattered, (random, rows, columns, n) => ({
+    inputs: { ...rowsById(random, rows, columns, n), total: vector([random.next()]), rows, columns },
+    outputs: { total: [1] },
+  })),
   sized(kernels.clipFactor, 1e-6, [3], [[0], [1], [9]], (random, size) => ({
     inputs: { total: vector([size * size * random.between(0.8, 1.2)]), limit: 1 },
     outputs: { factor: [1] },
   })),
-  sized(kernels.adamW, 1e-6, [300], flat, adamWOperands),
+  sized(kernels.adamW, 1e-6, [20, 50], tables, (random, rows, columns) => {
+    const { inputs, outputs } = adamWOperands(random, rows, columns);
+    return { inputs: { ...inputs, g: random.array([rows, columns]) }, outputs };
+  }),
+  sized(kernels.adamWRows, 1e-6, [40, 20, 20], scattered, (random, rows, columns, n) => {
+    const { inputs, outputs } = adamWOperands(random, rows, columns);
+    return { inputs: { ...inputs, ...rowsById(random, rows, columns, n) }, outputs };
+  }),
 ];

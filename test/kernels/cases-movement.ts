@@ -48,17 +48,24 @@ function turnRound(ids: Float32Array, words: number): { order: Operand; starts: 
 }
 
 /** Rows of the table, columns, rows to add up. */
-const scattered = [
+export const scattered = [
   [5, 3, 0],
   [1, 1, 1],
   [9, 5, 70],
   [300, 33, 65],
+  [3, 4099, 4],
 ];
 
-const scatterInputs = (random: Random, words: number, width: number, n: number) => ({
-  x: random.array([n, width]),
+/** n rows of a gradient and the words that they belong to. */
+export const rowsById = (random: Random, words: number, width: number, n: number) => ({
+  dy: random.array([n, width]),
   ...turnRound(random.array([n], () => random.integer(words)).data, words),
 });
+
+function scatterInputs(random: Random, words: number, width: number, n: number) {
+  const { dy: x, ...inverse } = rowsById(random, words, width, n);
+  return { x, ...inverse };
+}
 
 export const movementRecipes: readonly Recipe[] = [
   recipe(

@@ -48,10 +48,10 @@ const checks: Record<string, (t: Test, backend: Backend) => Promise<void>> = {
   async 'updates in place, of the first cells too'(t, backend) {
     const [p, m, v] = [backend.alloc(4, [1, 1, 1, 9]), backend.alloc(4, [0, 0, 0, 8]), backend.alloc(4, [0, 0, 0, 7])];
     const [g, factor] = [backend.alloc(3, [1, 1, 1]), backend.alloc(1, [1])];
-    const view = (storage: Storage, cells: number) => ({ storage, dims: [cells] });
-    const arrays = { p: view(p, 3), m: view(m, 3), v: view(v, 3) };
+    const view = (storage: Storage, ...dims: number[]) => ({ storage, dims });
+    const arrays = { p: view(p, 1, 3), m: view(m, 1, 3), v: view(v, 1, 3) };
     const rates = { lr: 0.25, beta1: 0.5, beta2: 0.5, eps: 0, decay: 0, correction1: 0.5, correction2: 0.5 };
-    const gradient = { g: view(g, 3), factor: view(factor, 1) };
+    const gradient = { g: view(g, 1, 3), factor: view(factor, 1) };
     backend.launch(adamW, { ...arrays, ...gradient, ...rates }, arrays);
     backend.launch(adamW, { ...arrays, ...gradient, ...rates, correction1: 0.75, correction2: 0.75 }, arrays);
     t.ok(Math.abs((await backend.read(p))[0] - 0.5) < 1e-6);
@@ -62,12 +62,11 @@ const checks: Record<string, (t: Test, backend: Backend) => Promise<void>> = {
   },
   async 'many launches of a kernel at once, each with its own numbers'(t, backend) {
     const sizes = [3, 0, 9001];
-    const flat = (cells: number, value: number) => ({
-      storage: backend.alloc(cells, new Float32Array(cells).fill(value)),
-      dims: [cells],
-    });
-    const [total, other, factor] = [flat(1, 1), flat(1, 2), flat(1, 1)];
-    const tensors = sizes.map((n) => ({ p: flat(n, 4), m: flat(n, 0), v: flat(n, 0), g: flat(n, 2) }));
+    const line = (cells: number, value: number) => backend.alloc(cells, new Float32Array(cells).fill(value));
+    const one = (value: number) => ({ storage: line(1, value), dims: [1] });
+    const row = (cells: number, value: number) => ({ storage: line(cells, value), dims: [1, cells] });
+    const [total, other, factor] = [one(1), one(2), one(1)];
+    const tensors = sizes.map((n) => ({ p: row(n, 4), m: row(n, 0), v: row(n, 0), g: row(n, 2) }));
     const rates = { lr: 0.25, beta1: 0.5, beta2: 0.5, eps: 0, correction1: 0.5, correction2: 0.5 };
     backend.launchAll(
       adamW,
@@ -76,14 +75,14 @@ const checks: Record<string, (t: Test, backend: Backend) => Promise<void>> = {
     backend.launchAll(
       sumOfSquares,
       [total, total, total, other].map((sum, i) => ({
-        inputs: { x: { ...tensors[i % 3].g, dims: [1, sizes[i % 3]] }, total: sum, rows: 1, columns: sizes[i % 3] },
+        inputs: { g: tensors[i % 3].g, total: sum, rows: 1, columns: sizes[i % 3] },
         outputs: { total: sum },
       })),
     );
     for (const [i, { p }] of tensors.entries())
       t.ok(
         (await backend.read(p.storage)).every((x) => Math.abs(x - (4 * (1 - i / 4) - 0.25)) < 1e-6),
-        `p of ${p.dims[0]} cells`,
+        `p of ${p.dims[1]} cells`,
       );
     t.same([...(await backend.read(total.storage))], [1 + 4 * 9004]);
     t.same([...(await backend.read(other.storage))], [2 + 4 * 3], 'and another sum beside it');

@@ -40,6 +40,11 @@ const turned = { i0: 0, i1: 0, i2: 1, i3: 0, j0: 0, j1: 1, j2: 0, j3: 0, k0: 0, 
 const norm = { n: width, eps: 1e-12 };
 const drop = { p: 0.1, key: 4711 };
 const starts = Array.from({ length: rows + 1 }, (_, v) => (v < 7 ? 0 : v < 200 ? 100 : rows));
+const inverse = { order: vector(starts.slice(1).map((_, i) => rows - 1 - i)), starts: vector(starts) };
+const step = () => ({
+  ...{ p: table(), m: table(), v: random.array([rows, width], () => random.next()), factor: vector([0.5]) },
+  ...{ lr: 1e-2, beta1: 0.9, beta2: 0.999, eps: 1e-8, decay: 0.01, correction1: 0.1, correction2: 0.001 },
+});
 
 const launches: [Kernel, Inputs, Record<string, Dims>][] = [
   ...[kernels.copy, kernels.exp, kernels.log, kernels.sqrt, kernels.tanh, kernels.erfMap, kernels.gelu].map(
@@ -61,19 +66,8 @@ const launches: [Kernel, Inputs, Record<string, Dims>][] = [
   [kernels.arrange, { x: random.array([rows, 7, width]), depth: 7, ...turned }, { y: [7, rows, width] }],
   [kernels.concat, { a: table(), b: table(), n: rows }, { y: [2 * rows, width] }],
   [kernels.gather, { table: table(), ids: vector(starts.slice(0, rows).map((v) => v % rows)) }, { y: [rows, width] }],
-  [
-    kernels.scatter,
-    { x: table(), order: vector(starts.slice(0, rows).map((_, i) => rows - 1 - i)), starts: vector(starts) },
-    { y: [rows, width] },
-  ],
-  [
-    kernels.addScatter,
-    {
-      ...{ y: table(), x: table(), starts: vector(starts) },
-      order: vector(starts.slice(0, rows).map((_, i) => rows - 1 - i)),
-    },
-    { y: [rows, width] },
-  ],
+  [kernels.scatter, { x: table(), ...inverse }, { y: [rows, width] }],
+  [kernels.addScatter, { y: table(), x: table(), ...inverse }, { y: [rows, width] }],
   ...[kernels.addMatmulNN, kernels.addMatmulTN].map((kernel): [Kernel, Inputs, Record<string, Dims>] => [
     kernel,
     ...([{ y: block(), a: block(), c: block(), n: width }, { y: [1, width, width] }] as const),
@@ -124,15 +118,10 @@ const launches: [Kernel, Inputs, Record<string, Dims>][] = [
     { dx: [rows, width], dtypes: [2, width], dgain: [width], dbias: [width] },
   ],
   [kernels.linear, { x: table(), w: random.array([90, width]), bias: random.array([90]), n: width }, { y: [rows, 90] }],
-  [kernels.sumOfSquares, { x: table(), total: vector([2]), rows, columns: width }, { total: [1] }],
-  [
-    kernels.adamW,
-    {
-      ...{ p: flat(), m: flat(), v: random.array([n], () => random.next()), g: flat(), factor: vector([0.5]) },
-      ...{ lr: 1e-2, beta1: 0.9, beta2: 0.999, eps: 1e-8, decay: 0.01, correction1: 0.1, correction2: 0.001 },
-    },
-    { p: [n], m: [n], v: [n] },
-  ],
+  [kernels.sumOfSquares, { g: table(), total: vector([2]), rows, columns: width }, { total: [1] }],
+  [kernels.sumOfSquaresRows, { dy: table(), ...inverse, total: vector([2]), rows, columns: width }, { total: [1] }],
+  [kernels.adamW, { ...step(), g: table() }, { p: [rows, width], m: [rows, width], v: [rows, width] }],
+  [kernels.adamWRows, { ...step(), dy: table(), ...inverse }, { p: [rows, width], m: [rows, width], v: [rows, width] }],
 ];
 
 void t.test('the same bits on 1, 2 and 3 threads', async (t) => {

@@ -1,5 +1,5 @@
 // Kernels that move numbers; kernels/library/movement.ts says what each is. Strides count floats, pointers bytes.
-import { addRow, copyRow, fillRow } from './row';
+import { addRow, copyRow, fillRow, idsOf, sumRows } from './row';
 
 /** Output rows of a task of `arrange`, as in kernels/wasm/natives/movement.ts: a cache line of a transposed source. */
 const ROWS: i32 = 16;
@@ -100,14 +100,10 @@ export function scatter(x: usize, order: usize, starts: usize, y: usize, width: 
   const ld = (<usize>width) << 2;
   for (let v = begin; v < end; v++) {
     const target = y + <usize>v * ld;
-    const first = order + ((<usize>load<f32>(starts + ((<usize>v) << 2))) << 2);
-    const last = order + ((<usize>load<f32>(starts + ((<usize>v) << 2), 4)) << 2);
-    if (first == last) {
-      fillRow(target, 0, width);
-      continue;
-    }
-    copyRow(x + <usize>load<f32>(first) * ld, target, width);
-    for (let i = first + 4; i < last; i += 4) addRow(x + <usize>load<f32>(i) * ld, target, width);
+    const first = idsOf(order, starts, v);
+    const last = idsOf(order, starts, v + 1);
+    if (first == last) fillRow(target, 0, width);
+    else sumRows(x, ld, first, last, target, width);
   }
 }
 
@@ -115,8 +111,7 @@ export function scatter(x: usize, order: usize, starts: usize, y: usize, width: 
 export function addScatter(x: usize, order: usize, starts: usize, y: usize, width: i32, begin: i32, end: i32): void {
   const ld = (<usize>width) << 2;
   for (let v = begin; v < end; v++) {
-    const first = order + ((<usize>load<f32>(starts + ((<usize>v) << 2))) << 2);
-    const last = order + ((<usize>load<f32>(starts + ((<usize>v) << 2), 4)) << 2);
-    for (let i = first; i < last; i += 4) addRow(x + <usize>load<f32>(i) * ld, y + <usize>v * ld, width);
+    const last = idsOf(order, starts, v + 1);
+    for (let i = idsOf(order, starts, v); i < last; i += 4) addRow(x + <usize>load<f32>(i) * ld, y + <usize>v * ld, width);
   }
 }

@@ -1,6 +1,7 @@
 // What an optimizer step needs; kernels/library/optimizer.ts says what each kernel is.
 import { Lanes } from './lanes';
-import { squaresRow } from './row';
+import { fillRow, idsOf, squaresRow, sumRows } from './row';
+import { scratch } from './scratch';
 
 /** What is done to `count` (4 or fewer) cells at offset `at`; a count of 4 that is known when compiling costs no test. */
 class Step {
@@ -47,10 +48,85 @@ export function adamW(table: usize, begin: i32, end: i32): void {
     const m: usize = load<u32>(record, 4);
     const v: usize = load<u32>(record, 8);
     const g: usize = load<u32>(record, 12);
-    const n = load<i32>(record, 16);
-    const numbers: usize = load<u32>(record, 20);
-    let i = 0;
-    for (; i + 4 <= n; i += 4) Step.adamW(p, m, v, g, numbers, (<usize>i) << 2, 4);
-    if (i < n) Step.adamW(p, m, v, g, numbers, (<usize>i) << 2, n - i);
+    stepRow(p, m, v, g, load<u32>(record, 20), load<i32>(record, 16));
+  }
+}
+
+/** The step of n cells. */
+function stepRow(p: usize, m: usize, v: usize, g: usize, numbers: usize, n: i32): void {
+  let i = 0;
+  for (; i + 4 <= n; i += 4) Step.adamW(p, m, v, g, numbers, (<usize>i) << 2, 4);
+  if (i < n) Step.adamW(p, m, v, g, numbers, (<usize>i) << 2, n - i);
+}
+
+/** Rows of a task of the kernels whose gradient is rows by id, as ROWS in kernels/wasm/natives/optimizer.ts. */
+const ROWS: i32 = 64;
+/** Cells of a row that are taken at a time: so many are added up in scratch memory, however wide the row. */
+const PIECE: i32 = 4096;
+
+/** Where n cells of the rows listed from `first` to `last` (at least one) are added up: where they are if it is one row. */
+function sumOf(dy: usize, ld: usize, first: usize, last: usize, n: i32): usize {
+  if (last - first == 4) return dy + <usize>load<f32>(first) * ld;
+  sumRows(dy, ld, first, last, scratch, n);
+  return scratch;
+}
+
+/** partial[task] = sum of the squares of ROWS rows that `scatter` would make of dy; rows without ids are passed over. */
+export function squaresRows(
+  dy: usize,
+  order: usize,
+  starts: usize,
+  partial: usize,
+  rows: i32,
+  width: i32,
+  begin: i32,
+  end: i32,
+): void {
+  const ld = (<usize>width) << 2;
+  for (let task = begin; task < end; task++) {
+    let sum: f64 = 0;
+    for (let row = task * ROWS, stop = min(rows, row + ROWS); row < stop; row++) {
+      const first = idsOf(order, starts, row);
+      const last = idsOf(order, starts, row + 1);
+      if (first == last) continue;
+      for (let at = 0; at < width; at += PIECE) {
+        const n = min(PIECE, width - at);
+        sum += <f64>squaresRow(sumOf(dy + ((<usize>at) << 2), ld, first, last, n), 0, n);
+      }
+    }
+    store<f32>(partial + ((<usize>task) << 2), <f32>sum);
+  }
+}
+
+/**
+ * The step of adamW where the gradient is what `scatter` would make of dy. A row without ids reads zeros that stay in the
+ * first-level cache. A task is ROWS rows; numbers as in adamW.
+ */
+export function adamWRows(
+  p: usize,
+  m: usize,
+  v: usize,
+  dy: usize,
+  order: usize,
+  starts: usize,
+  numbers: usize,
+  rows: i32,
+  width: i32,
+  begin: i32,
+  end: i32,
+): void {
+  const ld = (<usize>width) << 2;
+  const zeros = scratch + ((<usize>PIECE) << 2);
+  fillRow(zeros, 0, min(PIECE, width));
+  for (let row = begin * ROWS, stop = min(rows, end * ROWS); row < stop; row++) {
+    const first = idsOf(order, starts, row);
+    const last = idsOf(order, starts, row + 1);
+    for (let at = 0; at < width; at += PIECE) {
+      const n = min(PIECE, width - at);
+      const column = (<usize>at) << 2;
+      const offset = <usize>row * ld + column;
+      const g = first == last ? zeros : sumOf(dy + column, ld, first, last, n);
+      stepRow(p + offset, m + offset, v + offset, g, numbers, n);
+    }
   }
 }

@@ -39,6 +39,17 @@ export function addRow(from: usize, to: usize, n: i32): void {
   }
 }
 
+/** Where the ids of row v begin among those sorted by row (an end for row v - 1): `order` and `starts` as for scatter. */
+@inline export function idsOf(order: usize, starts: usize, v: i32): usize {
+  return order + ((<usize>load<f32>(starts + ((<usize>v) << 2))) << 2);
+}
+
+/** to = the sum of those rows of x, `ld` bytes apart, whose numbers are listed from `first` to `last` (at least one). */
+export function sumRows(x: usize, ld: usize, first: usize, last: usize, to: usize, n: i32): void {
+  copyRow(x + <usize>load<f32>(first) * ld, to, n);
+  for (let i = first + 4; i < last; i += 4) addRow(x + <usize>load<f32>(i) * ld, to, n);
+}
+
 /**
  * Largest of n floats; NaN if there is one; -Infinity if n is 0. The maximum that is one instruction loses NaN, so
  * that is watched for apart.
