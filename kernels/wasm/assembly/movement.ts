@@ -1,4 +1,5 @@
 // Kernels that move numbers; kernels/library/movement.ts says what each is. Strides count floats, pointers bytes.
+import { Lanes } from './lanes';
 import { addRow, copyRow, fillRow, idsOf, sumRows } from './row';
 
 /** Output rows of a task of `arrange`, as in kernels/wasm/natives/movement.ts: a cache line of a transposed source. */
@@ -54,21 +55,8 @@ function transpose(from: usize, stride: usize, to: usize, rows: i32, columns: i3
     let t = to + ((<usize>c) << 2);
     let r = 0;
     for (; r + 4 <= rows; r += 4) {
-      const o = (<usize>r) << 2;
-      const x0 = v128.load(p0 + o);
-      const x1 = v128.load(p1 + o);
-      const x2 = v128.load(p2 + o);
-      const x3 = v128.load(p3 + o);
-      const low01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5);
-      const high01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
-      const low23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
-      const high23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
-      v128.store(t, v128.shuffle<i64>(low01, low23, 0, 2));
-      v128.store(t + ld, v128.shuffle<i64>(low01, low23, 1, 3));
-      t += ld << 1;
-      v128.store(t, v128.shuffle<i64>(high01, high23, 0, 2));
-      v128.store(t + ld, v128.shuffle<i64>(high01, high23, 1, 3));
-      t += ld << 1;
+      Lanes.turn(p0 + ((<usize>r) << 2), stride, t, ld);
+      t += ld << 2;
     }
     for (; r < rows; r++) {
       const o = (<usize>r) << 2;

@@ -1,4 +1,5 @@
 // Packing for matrix multiply: the sizes of the register tile, and both operands in the order in which it reads them.
+import { Lanes } from './lanes';
 
 /** Whether a multiply and its add are one instruction: how many registers a row of the tile needs depends on it. */
 const FUSED: bool = ASC_FEATURE_RELAXED_SIMD;
@@ -128,25 +129,7 @@ function packColumns(from: usize, ld: usize, to: usize, columns: i32, rows: i32)
 function packFour(from: usize, ld: usize, to: usize, columns: i32, rows: i32): void {
   let r = 0;
   if (columns >= 4) {
-    const p1 = from + ld;
-    const p2 = p1 + ld;
-    const p3 = p2 + ld;
-    for (; r + 4 <= rows; r += 4) {
-      const o = (<usize>r) << 2;
-      const t = to + ((<usize>r * NR) << 2);
-      const x0 = v128.load(from + o);
-      const x1 = v128.load(p1 + o);
-      const x2 = v128.load(p2 + o);
-      const x3 = v128.load(p3 + o);
-      const lo01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5);
-      const hi01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
-      const lo23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
-      const hi23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
-      v128.store(t, v128.shuffle<i64>(lo01, lo23, 0, 2));
-      v128.store(t, v128.shuffle<i64>(lo01, lo23, 1, 3), 32);
-      v128.store(t, v128.shuffle<i64>(hi01, hi23, 0, 2), 64);
-      v128.store(t, v128.shuffle<i64>(hi01, hi23, 1, 3), 96);
-    }
+    for (; r + 4 <= rows; r += 4) Lanes.turn(from + ((<usize>r) << 2), ld, to + ((<usize>(r * NR)) << 2), NR * 4);
   }
   for (; r < rows; r++) {
     for (let i = 0; i < 4; i++) {
@@ -177,21 +160,9 @@ export function packBlock(from: usize, ld: usize, to: usize, rows: i32, deep: i3
 /** A group of rows at four steps of k: a 4 x 4 block turned in registers, and two rows more beside it. */
 function packSteps(x: usize, ld: usize, to: usize): void {
   const step: usize = MR << 2;
-  const x0 = v128.load(x);
-  const x1 = v128.load(x + ld);
-  x += ld << 1;
-  const x2 = v128.load(x);
-  const x3 = v128.load(x + ld);
-  const lo01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5);
-  const hi01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
-  const lo23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
-  const hi23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
-  v128.store(to, v128.shuffle<i64>(lo01, lo23, 0, 2));
-  v128.store(to + step, v128.shuffle<i64>(lo01, lo23, 1, 3));
-  v128.store(to + 2 * step, v128.shuffle<i64>(hi01, hi23, 0, 2));
-  v128.store(to + 3 * step, v128.shuffle<i64>(hi01, hi23, 1, 3));
+  Lanes.turn(x, ld, to, step);
   if (MR == 6) {
-    x += ld << 1;
+    x += ld << 2;
     const x4 = v128.load(x);
     const x5 = v128.load(x + ld);
     const lo45 = v128.shuffle<f32>(x4, x5, 0, 4, 1, 5);
