@@ -99,8 +99,8 @@ Usage: retromae pretrain [--corpus PATH] [--out DIR] [flags]
        retromae pretrain --resume --out DIR
 
 Ctrl-C (or SIGTERM) finishes the step, saves and leaves, with exit code 130 (143); a second one leaves at once. Either
-way, and after a kill, --resume ends with the same bits as a run that never stopped. What changes no bit may be given
-with it: --backend, --threads, --workers, --recompute (or --no-recompute).`;
+way, and after a kill, --resume ends with the same bits as a run that never stopped. --threads, --workers and --recompute
+(or --no-recompute) change no bit and may be given with it; so may --backend, whose bits are its own.`;
 
 /** Documents at most in the probe that is cut from the corpus. */
 const PROBE_DOCUMENTS = 2000;

@@ -86,8 +86,8 @@ export async function pretrain(given: Partial<PretrainSettings>, hooks: Pretrain
 }
 
 /**
- * Goes on with the run in a folder from its last good checkpoint, to the same bits as if it had never stopped. Only
- * what cannot change a bit may be given anew: backend, threads, workers and recomputation.
+ * Goes on with the run in a folder from its last good checkpoint, to the same bits as if it had never stopped. Given
+ * anew may be what changes none of them (threads, workers, recomputation) and the backend, whose bits are its own.
  * @throws if there is no run, or none of its checkpoints is whole
  */
 export async function resume(
