@@ -1,4 +1,5 @@
 // `npm run bench -- NAME`: the benchmarks by name.
+import { Stopped } from '../cli/signals.js';
 import { adamw } from './adamw.js';
 import { gemm } from './gemm.js';
 import { growth } from './growth.js';
@@ -28,7 +29,7 @@ if (name === undefined || name === '--help') {
 } else if (Object.hasOwn(benchmarks, name)) {
   await benchmarks[name].run(rest).catch((error: Error) => {
     console.error(error.message);
-    process.exitCode ??= 1;
+    process.exitCode = error instanceof Stopped ? error.code : 1;
   });
 } else {
   console.error(`bench: no benchmark '${name}': use one of ${Object.keys(benchmarks).join(', ')}`);

@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { withSignals } from '../cli/signals.js';
 import { Random, setBackend } from '../core/index.js';
 import { openBackend } from '../kernels/open.js';
 import { Engine } from '../kernels/wasm/engine.js';
@@ -9,7 +10,6 @@ import { configToHuggingFace, hostTensors, parameters, writeSafetensors, type Be
 import { RetroMae, type Batch } from '../retromae/index.js';
 import { packed } from './batches.js';
 import { conduct, WARM_UP } from './conduct.js';
-import { interruptible } from './interrupt.js';
 import { measureCopy, measurePeak } from './peak.js';
 import type { Entry } from './peers.js';
 import type { Job, Work } from './protocol.js';
@@ -39,7 +39,12 @@ export interface Measurement {
 export const machine = (): string => `Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}`;
 
 /** Runs all contenders. @throws if our own step fails, or on Ctrl-C, with nothing left behind */
-export const measure = (setup: Setup): Promise<Measurement> => interruptible((signal) => run(setup, signal));
+export const measure = (setup: Setup): Promise<Measurement> =>
+  withSignals(async (signal) => {
+    const measurement = await run(setup, signal);
+    signal.throwIfAborted();
+    return measurement;
+  });
 
 async function run(setup: Setup, signal: AbortSignal): Promise<Measurement> {
   const { name, shape, work, batches, threads, rounds, entries } = setup;

@@ -1,5 +1,4 @@
 // `retromae pretrain`: flags to settings, progress to the terminal, a report at the end.
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import { evaluateBm25, evaluateModel, heldOut, loadBeir, type RetrievalSet } from '../retrieval/index.js';
 import { readJsonObject } from '../retromae/open-file.js';
@@ -14,6 +13,7 @@ import { writeReport } from '../retromae/run/report.js';
 import { choices, flagOf, pretrainDefaults, pretrainSettings, type PretrainSettings } from '../retromae/settings.js';
 import { backendFlags, say, shellLine, withBackend } from './common.js';
 import { helpText, parseFlags, UsageError, type Flags } from './flags.js';
+import { withSignals, type Stopped } from './signals.js';
 
 const d = pretrainDefaults;
 
@@ -182,30 +182,20 @@ export async function pretrainCommand(args: string[]): Promise<void> {
 }
 
 /**
- * Runs `work` with an AbortSignal that Ctrl-C and SIGTERM raise.
+ * Runs `work` until Ctrl-C or SIGTERM.
  * @param work says whether it came to its end; if not, the exit code is the one that shells expect of the signal
  */
-async function untilSignal(work: (signal: AbortSignal) => Promise<boolean>): Promise<void> {
-  const controller = new AbortController();
-  const { signal } = controller;
-  let code = 0;
-  const stop = (name: NodeJS.Signals): void => {
-    code = 128 + constants.signals[name];
-    if (signal.aborted) process.exit(code);
-    say('\nStopping, and saving what is done; once more to leave at once.');
-    controller.abort();
+function untilSignal(work: (signal: AbortSignal) => Promise<boolean>): Promise<void> {
+  const attempt = async (signal: AbortSignal): Promise<void> => {
+    try {
+      if (await work(signal)) return;
+    } catch (error) {
+      if (error !== signal.reason || !signal.aborted) throw error;
+      say('Stopped before the first step.');
+    }
+    process.exitCode = (signal.reason as Stopped).code;
   };
-  const names = ['SIGINT', 'SIGTERM'] as const;
-  for (const name of names) process.on(name, stop);
-  try {
-    if (!(await work(signal))) process.exitCode = code;
-  } catch (error) {
-    if (error !== signal.reason || !signal.aborted) throw error;
-    say('Stopped before the first step.');
-    process.exitCode = code;
-  } finally {
-    for (const name of names) process.off(name, stop);
-  }
+  return withSignals(attempt, () => say('\nStopping, and saving what is done; once more to leave at once.'));
 }
 
 /** What the probe searches: a BEIR folder, or sentences cut from the first passages of the corpus. */

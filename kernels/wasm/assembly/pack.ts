@@ -24,17 +24,6 @@ const GROUP: i32 = 32;
  */
 const GAP: usize = 64;
 
-/**
- * Brings `rows` rows of `bytes` bytes into the cache, all lines at once: rows lie in pages of their own, where the processor's
- * own prefetching begins anew. A load may trap, so compilers keep it though nobody reads what it loads.
- */
-function fetch(from: usize, ld: usize, rows: i32, bytes: usize): void {
-  for (let r = 0; r < rows; r++) {
-    for (let at: usize = 0; at < bytes; at += 64) load<i32>(from + at);
-    from += ld;
-  }
-}
-
 /** Bytes from one group of MR rows of the packed block of A to the next. */
 export function groupBytes(deep: i32): usize {
   return <usize>(deep * MR * 4) + GAP;
@@ -182,6 +171,17 @@ function packSteps(x: usize, ld: usize, to: usize): void {
     v128.store64_lane(to + step, lo45, 1, 16);
     v128.store64_lane(to + 2 * step, hi45, 0, 16);
     v128.store64_lane(to + 3 * step, hi45, 1, 16);
+  }
+}
+
+/**
+ * Brings `rows` rows of `bytes` bytes into the cache, all lines at once: rows lie in pages of their own, where the processor's
+ * own prefetching begins anew. A load may trap, so compilers keep it though nobody reads what it loads.
+ */
+function fetch(from: usize, ld: usize, rows: i32, bytes: usize): void {
+  for (let r = 0; r < rows; r++) {
+    for (let at: usize = 0; at < bytes; at += 64) load<i32>(from + at);
+    from += ld;
   }
 }
 
