@@ -21,7 +21,8 @@ if (!tests || !existsSync('dist/wasm/kernels-relaxed.wasm')) {
 }
 
 const packages = { index: 'index.ts' };
-for (const name of ['core', 'nn', 'kernels', 'retromae', 'retrieval', 'data']) packages[name] = `${name}/index.ts`;
+for (const name of ['core', 'nn', 'kernels', 'retromae', 'hub', 'train', 'retrieval', 'data'])
+  packages[name] = `${name}/index.ts`;
 const testFiles = Object.fromEntries(
   readdirSync('test', { recursive: true })
     .map(String)
@@ -61,7 +62,7 @@ await build({
   ...node,
   outdir: 'dist',
   entryPoints: Object.fromEntries([
-    ...Object.entries({ ...packages, cli: 'cli/main.ts', 'batch-worker': 'retromae/batch-worker.ts' }).map(
+    ...Object.entries({ ...packages, cli: 'cli/main.ts', 'batch-worker': 'train/batch-worker.ts' }).map(
       ([out, file]) => [`node/${out}`, file],
     ),
     ['tools/golden', 'test/golden/main.ts'],

@@ -5,5 +5,7 @@ export * from './nn/index.js';
 export * from './data/index.js';
 export * from './retrieval/index.js';
 export * from './retromae/index.js';
+export * from './hub/index.js';
+export * from './train/index.js';
 // Both packages have documents; a corpus's say where they came from, and are what one reads first.
 export type { Document } from './data/index.js';

@@ -1,7 +1,7 @@
 // What several commands share: opening a backend and the flags for that, a word to the user, shell quoting.
 import { setBackend } from '../core/index.js';
 import { openBackend, type Backend, type BackendName } from '../kernels/index.js';
-import { choices } from '../retromae/settings.js';
+import { choices } from '../train/settings.js';
 import { UsageError, type Flags } from './flags.js';
 
 export const backendFlags = {

@@ -4,9 +4,9 @@ import { access, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { documents } from '../data/index.js';
 import { encodeTexts, FlatIndex, saveIndex } from '../retrieval/index.js';
-import { loadModel } from '../retromae/folder.js';
-import { writeError } from '../retromae/run/atomic.js';
-import { Ticker } from '../retromae/run/progress.js';
+import { loadModel } from '../hub/folder.js';
+import { writeError } from '../data/files/atomic.js';
+import { Ticker } from '../train/report/progress.js';
 import { backendFlags, required, say, withBackend } from './common.js';
 import { helpText, parseFlags } from './flags.js';
 

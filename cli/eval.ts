@@ -7,8 +7,8 @@ import {
   metricInterval,
   type Evaluation,
 } from '../retrieval/index.js';
-import { loadModel } from '../retromae/folder.js';
-import { Ticker } from '../retromae/run/progress.js';
+import { loadModel } from '../hub/folder.js';
+import { Ticker } from '../train/report/progress.js';
 import { backendFlags, required, say, withBackend } from './common.js';
 import { helpText, parseFlags } from './flags.js';
 

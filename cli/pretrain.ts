@@ -1,16 +1,16 @@
 // `retromae pretrain`: flags to settings, progress to the terminal, a report at the end.
 import { join } from 'node:path';
 import { evaluateBm25, evaluateModel, heldOut, loadBeir, type RetrievalSet } from '../retrieval/index.js';
-import { readJsonObject } from '../retromae/open-file.js';
-import { corpusDocuments } from '../retromae/prepare.js';
-import { pretrain, resume, type PretrainHooks, type PretrainResult } from '../retromae/pretrain.js';
-import { readPlan } from '../retromae/run-folder.js';
-import { RunLog } from '../retromae/run/log.js';
-import { formatShare } from '../retromae/run/format.js';
-import { Progress } from '../retromae/run/progress.js';
-import { dataWait } from '../retromae/run/records.js';
-import { writeReport } from '../retromae/run/report.js';
-import { choices, flagOf, pretrainDefaults, pretrainSettings, type PretrainSettings } from '../retromae/settings.js';
+import { readJsonObject } from '../data/files/open.js';
+import { corpusDocuments } from '../train/prepare.js';
+import { pretrain, resume, type PretrainHooks, type PretrainResult } from '../train/pretrain.js';
+import { readPlan } from '../train/run-folder.js';
+import { RunLog } from '../train/report/log.js';
+import { formatShare } from '../train/report/format.js';
+import { Progress } from '../train/report/progress.js';
+import { dataWait } from '../train/report/records.js';
+import { writeReport } from '../train/report/report.js';
+import { choices, flagOf, pretrainDefaults, pretrainSettings, type PretrainSettings } from '../train/settings.js';
 import { backendFlags, say, shellLine, withBackend } from './common.js';
 import { helpText, parseFlags, UsageError, type Flags } from './flags.js';
 import { withSignals, type Stopped } from './signals.js';

@@ -1,6 +1,6 @@
 // `retromae search`: the nearest texts of an index to a query.
 import { encodeTexts, loadIndex } from '../retrieval/index.js';
-import { loadModel } from '../retromae/folder.js';
+import { loadModel } from '../hub/folder.js';
 import { documents } from '../data/index.js';
 import { backendFlags, required, say, withBackend } from './common.js';
 import { helpText, parseFlags, UsageError } from './flags.js';

@@ -11,8 +11,10 @@ const arrows: Record<string, readonly string[]> = {
   nn: ['kernels', 'core'],
   data: [],
   retromae: ['kernels', 'core', 'nn', 'data'],
+  hub: ['core', 'nn', 'data', 'retromae'],
+  train: ['kernels', 'core', 'nn', 'data', 'retromae', 'hub'],
   retrieval: ['kernels', 'core', 'nn', 'data'],
-  cli: ['kernels', 'core', 'nn', 'data', 'retromae', 'retrieval'],
+  cli: ['kernels', 'core', 'nn', 'data', 'retromae', 'hub', 'train', 'retrieval'],
 };
 
 /** Folders that know neither files nor the DOM. */

@@ -4,7 +4,7 @@ import { backward, Random, scope, setBackend } from '../../core/index.js';
 import { bertConfig, parameters } from '../../nn/index.js';
 import { Collator } from '../../retromae/collator.js';
 import { RetroMae, type RetroMaeOptions } from '../../retromae/model.js';
-import { objectiveOf, pretrainSettings } from '../../retromae/settings.js';
+import { objectiveOf, pretrainSettings } from '../../train/settings.js';
 import { testBackends } from '../support/backends.js';
 import { bitsOf, tokenizer } from './tiny.js';
 

@@ -10,7 +10,7 @@ import {
   writeError,
   writeFileAtomic,
   WriteError,
-} from '../../../retromae/run/atomic.js';
+} from '../../../data/files/atomic.js';
 
 const failure = (code: string): Error => Object.assign(new Error(`${code}: told by the system, write`), { code });
 

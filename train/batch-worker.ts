@@ -1,7 +1,7 @@
 // The whole life of a worker thread that makes batches: it is sent a number and sends that batch back. See prefetch.ts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { batchesOf, type BatchRecipe } from './batch-recipe.js';
-import type { Batch } from './batch.js';
+import type { Batch } from '../retromae/batch.js';
 import type { Answer } from './prefetch.js';
 import { TokenFile } from './token-file.js';
 

@@ -1,13 +1,12 @@
 // Files to read from: by pieces through a descriptor, or as JSON, with errors that name the file.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { SafetensorsFile, type ByteSource } from '../nn/index.js';
 
 /** One read takes at most so many bytes; the system call's limit is 2 GiB. */
 const LARGEST_READ = 2 ** 30;
 
 /** An open file as a source of bytes, so that a model is read tensor by tensor and never whole. To be closed. */
-export class FileSource implements ByteSource {
+export class FileSource {
   readonly size: number;
   private readonly descriptor: number;
 
@@ -44,24 +43,6 @@ export class FileSource implements ByteSource {
     } catch (error) {
       throw readError(this.path, error);
     }
-  }
-}
-
-/**
- * Opens safetensors files for the time that `use` takes. All headers are checked before it begins.
- * @throws naming the file: not there, cut short, or with a header that is not true
- */
-export function withSafetensors<T>(paths: readonly string[], use: (files: readonly SafetensorsFile[]) => T): T {
-  const sources: FileSource[] = [];
-  try {
-    const files = paths.map((path) => {
-      const source = new FileSource(path);
-      sources.push(source);
-      return new SafetensorsFile(source, path);
-    });
-    return use(files);
-  } finally {
-    for (const source of sources) source.close();
   }
 }
 

@@ -3,8 +3,8 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { RunLog } from '../../../retromae/run/log.js';
-import { formatEntry, parseEntry, type StepRecord } from '../../../retromae/run/records.js';
+import { RunLog } from '../../../train/report/log.js';
+import { formatEntry, parseEntry, type StepRecord } from '../../../train/report/records.js';
 import { syntheticProbes, syntheticSteps } from './synthetic.js';
 
 const steps = syntheticSteps({ steps: 10, bow: true });

@@ -15,10 +15,10 @@ import {
   type Schedule,
 } from '../nn/index.js';
 import type { BatchRecipe } from './batch-recipe.js';
-import { Collator } from './collator.js';
-import { configOf, initialise } from './folder.js';
-import { RetroMae } from './model.js';
-import { formatCount } from './run/format.js';
+import { Collator } from '../retromae/collator.js';
+import { configOf, initialise } from '../hub/folder.js';
+import { RetroMae } from '../retromae/model.js';
+import { formatCount } from './report/format.js';
 import { BUILT_IN, flagOf, objectiveOf, pretrainSettings, targetsOf, type PretrainSettings } from './settings.js';
 import { TokenFile } from './token-file.js';
 

@@ -13,9 +13,9 @@ import {
   writeSafetensors,
   type HostTensor,
 } from '../../nn/index.js';
-import { initialise, loadModel, saveModel } from '../../retromae/folder.js';
-import { encoderOf, safetensorsOf } from '../../retromae/model-files.js';
-import { bitsOf, config, newModel, smallDisk, tokenizer } from './tiny.js';
+import { initialise, loadModel, saveModel } from '../../hub/folder.js';
+import { encoderOf, safetensorsOf } from '../../hub/model-files.js';
+import { bitsOf, config, newModel, smallDisk, tokenizer } from '../retromae/tiny.js';
 
 const maxLength = 12;
 const WEIGHTS = 'model.safetensors';

@@ -1,7 +1,7 @@
 // Everything that a pre-training run can be told, with its defaults, in one typed object. The command line is made of it.
 import { backendNames } from '../kernels/index.js';
-import { retroMaeOptions, type Objective, type RetroMaeOptions } from './model.js';
-import type { DecoderTargets } from './collator.js';
+import { retroMaeOptions, type Objective, type RetroMaeOptions } from '../retromae/model.js';
+import type { DecoderTargets } from '../retromae/collator.js';
 
 export interface PretrainSettings {
   /** `sotu` (built in), a .jsonl or .txt file, a BEIR folder, or a directory of these. */

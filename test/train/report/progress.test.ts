@@ -1,10 +1,10 @@
 // The line that a person sees, on a terminal and in a log; numbers for people; smoothing and thinning.
 import fc from 'fast-check';
 import t from 'tap';
-import { formatCount, formatDuration, formatLoss, formatQuantity, formatShare } from '../../../retromae/run/format.js';
-import { Progress, Ticker } from '../../../retromae/run/progress.js';
-import type { StepRecord } from '../../../retromae/run/records.js';
-import { Smooth, smoothed, thinned, type Point } from '../../../retromae/run/series.js';
+import { formatCount, formatDuration, formatLoss, formatQuantity, formatShare } from '../../../train/report/format.js';
+import { Progress, Ticker } from '../../../train/report/progress.js';
+import type { StepRecord } from '../../../train/report/records.js';
+import { Smooth, smoothed, thinned, type Point } from '../../../train/report/series.js';
 
 class Recorder {
   text = '';

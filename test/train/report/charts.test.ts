@@ -1,9 +1,9 @@
 // The charts: well-formed, self-contained, and showing the numbers that they are given.
 import fc from 'fast-check';
 import t from 'tap';
-import { PALETTE, spread } from '../../../retromae/run/chart-frame.js';
-import { accuracyChart, lossChart, optimizerChart, probeChart, type RunCurves } from '../../../retromae/run/charts.js';
-import { escapeMarkup } from '../../../retromae/run/markup.js';
+import { PALETTE, spread } from '../../../train/report/chart-frame.js';
+import { accuracyChart, lossChart, optimizerChart, probeChart, type RunCurves } from '../../../train/report/charts.js';
+import { escapeMarkup } from '../../../train/report/markup.js';
 import { syntheticProbes, syntheticSteps } from './synthetic.js';
 import { elements, textOf } from './markup-reader.js';
 

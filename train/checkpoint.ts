@@ -6,12 +6,20 @@ import { join } from 'node:path';
 import type { Tensor } from '../core/index.js';
 import type { WordPiece } from '../data/wordpiece.js';
 import { assign, loadWeights, parameters, type AdamW, type SafetensorsFile } from '../nn/index.js';
-import { DECODER, decoderOf, writeFiles } from './folder.js';
-import { asJson, encoderOf, modelFiles, names, streamSafetensors } from './model-files.js';
-import type { ModelFilesOptions } from './model-files.js';
-import type { RetroMae } from './model.js';
-import { readError, readJsonObject, withSafetensors } from './open-file.js';
-import { chunksOf, recoverDir, removePartials, writeDirAtomic, writeError, type FileData } from './run/atomic.js';
+import { DECODER, decoderOf, writeFiles } from '../hub/folder.js';
+import { asJson, encoderOf, modelFiles, names, streamSafetensors } from '../hub/model-files.js';
+import type { ModelFilesOptions } from '../hub/model-files.js';
+import type { RetroMae } from '../retromae/model.js';
+import { readError, readJsonObject } from '../data/files/open.js';
+import { withSafetensors } from '../hub/safetensors.js';
+import {
+  chunksOf,
+  recoverDir,
+  removePartials,
+  writeDirAtomic,
+  writeError,
+  type FileData,
+} from '../data/files/atomic.js';
 
 /** Anything that JSON can hold: what the run itself needs to go on. */
 export type RunState = Record<string, unknown>;

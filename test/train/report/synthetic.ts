@@ -1,6 +1,6 @@
 // Records of runs that never were, but look like real ones: for the tests of what is drawn and written.
 import { Random } from '../../support/random.js';
-import type { ProbeRecord, StepRecord } from '../../../retromae/run/records.js';
+import type { ProbeRecord, StepRecord } from '../../../train/report/records.js';
 
 export interface SyntheticOptions {
   steps?: number;

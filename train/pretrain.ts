@@ -4,12 +4,12 @@ import { setImmediate } from 'node:timers/promises';
 import type { WordPiece } from '../data/index.js';
 import { AdamW, parameterCount, type Losses } from '../nn/index.js';
 import { batchesOf, type BatchRecipe } from './batch-recipe.js';
-import type { Batch } from './batch.js';
-import type { Batches } from './batches.js';
+import type { Batch } from '../retromae/batch.js';
+import type { Batches } from '../retromae/batches.js';
 import { Checkpoints, type FoundCheckpoint } from './checkpoint.js';
-import { saveModel } from './folder.js';
-import type { RetroMae } from './model.js';
-import { stepTime } from './plan.js';
+import { saveModel } from '../hub/folder.js';
+import type { RetroMae } from '../retromae/model.js';
+import { stepTime } from './step-time.js';
 import { Prefetch } from './prefetch.js';
 import {
   corpusDocuments,
@@ -23,11 +23,11 @@ import {
   vocabulary,
 } from './prepare.js';
 import { claimFolder, readPlan, writePlan, type Plan } from './run-folder.js';
-import { removePartials } from './run/atomic.js';
-import { formatCount, formatQuantity } from './run/format.js';
-import { RunLog } from './run/log.js';
-import { stepRecord, type ProbeRecord, type StepRecord } from './run/records.js';
-import { EventWriter } from './run/tensorboard.js';
+import { removePartials } from '../data/files/atomic.js';
+import { formatCount, formatQuantity } from './report/format.js';
+import { RunLog } from './report/log.js';
+import { stepRecord, type ProbeRecord, type StepRecord } from './report/records.js';
+import { EventWriter } from './report/tensorboard.js';
 import type { PretrainSettings } from './settings.js';
 import type { TokenFile } from './token-file.js';
 

@@ -3,7 +3,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { crc32c, EventWriter } from '../../../retromae/run/tensorboard.js';
+import { crc32c, EventWriter } from '../../../train/report/tensorboard.js';
 import { syntheticProbes, syntheticSteps } from './synthetic.js';
 
 /** By the definition: division of polynomials, bit by bit, the highest first. */

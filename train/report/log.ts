@@ -2,7 +2,7 @@
 import { appendFileSync, closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeError } from './atomic.js';
+import { writeError } from '../../data/files/atomic.js';
 import { formatEntry, parseEntry, type LogEntry, type ProbeRecord, type StepRecord } from './records.js';
 
 export interface RunRecords {

@@ -3,7 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { writeError } from './atomic.js';
+import { writeError } from '../../data/files/atomic.js';
 import { dataWait, type ProbeRecord, type StepRecord } from './records.js';
 
 /** Appends scalars to an event file of its own; a folder may hold several, which TensorBoard shows as one run. */

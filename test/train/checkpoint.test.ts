@@ -13,11 +13,11 @@ import {
 import { join } from 'node:path';
 import t from 'tap';
 import { parameters } from '../../nn/index.js';
-import { Checkpoints } from '../../retromae/checkpoint.js';
-import { initialise, loadModel } from '../../retromae/folder.js';
-import { safetensorsOf, streamSafetensors } from '../../retromae/model-files.js';
+import { Checkpoints } from '../../train/checkpoint.js';
+import { initialise, loadModel } from '../../hub/folder.js';
+import { safetensorsOf, streamSafetensors } from '../../hub/model-files.js';
 import type { RetroMae, RetroMaeOptions } from '../../retromae/model.js';
-import { bitsOf, everyBit, newModel, newOptimizer, smallDisk, tokenizer, trainStep } from './tiny.js';
+import { bitsOf, everyBit, newModel, newOptimizer, smallDisk, tokenizer, trainStep } from '../retromae/tiny.js';
 
 const variants: Record<string, Partial<RetroMaeOptions>> = {
   enhanced: {},

@@ -1,7 +1,7 @@
 // The report of a run: one HTML page without scripts or links, and its charts as files beside it.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeError, writeFileAtomic } from './atomic.js';
+import { writeError, writeFileAtomic } from '../../data/files/atomic.js';
 import { accuracyChart, lossChart, optimizerChart, probeChart } from './charts.js';
 import { formatCount, formatDuration, formatLoss, formatQuantity, formatShare } from './format.js';
 import { escapeMarkup } from './markup.js';

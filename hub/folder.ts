@@ -8,9 +8,10 @@ import { BertForMaskedLM, BertHead, configFromHuggingFace, loadWeights, paramete
 import type { BertConfig, LoadReport, SafetensorsFile } from '../nn/index.js';
 import type { Similarity } from './model-card.js';
 import { encoderOf, modelFiles, names, type ModelFilesOptions } from './model-files.js';
-import type { RetroMae } from './model.js';
-import { readJsonObject, withSafetensors } from './open-file.js';
-import { writeDirAtomic, writeError, writeFileAtomic } from './run/atomic.js';
+import type { RetroMae } from '../retromae/model.js';
+import { readJsonObject } from '../data/files/open.js';
+import { withSafetensors } from './safetensors.js';
+import { writeDirAtomic, writeError, writeFileAtomic } from '../data/files/atomic.js';
 
 /** The decoder beside a model, as a checkpoint has it. */
 export const DECODER = join('training_state', 'decoder.safetensors');

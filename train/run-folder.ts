@@ -1,8 +1,8 @@
 // The folder of a run: run.json, by which it can be resumed, and what makes the folder as it was if the run never began.
 import { readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { readJsonObject } from './open-file.js';
-import { ensureEmptyDir, writeFileAtomic } from './run/atomic.js';
+import { readJsonObject } from '../data/files/open.js';
+import { ensureEmptyDir, writeFileAtomic } from '../data/files/atomic.js';
 import { BUILT_IN, pretrainSettings, type PretrainSettings } from './settings.js';
 
 /** What is decided once at the start of a run and must be the same after a resume. */

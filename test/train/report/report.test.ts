@@ -2,7 +2,7 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { writeReport, type ReportContent } from '../../../retromae/run/report.js';
+import { writeReport, type ReportContent } from '../../../train/report/report.js';
 import { syntheticProbes, syntheticSteps } from './synthetic.js';
 import { elements, textOf } from './markup-reader.js';
 

@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { loadTokenizer } from '../data/tokenizer-files.js';
 import { toTokenizerJson } from '../data/tokenizer-json.js';
 import type { WordPiece } from '../data/wordpiece.js';
-import type { Examples } from './batches.js';
-import { asJson } from './model-files.js';
-import { readError, readJsonObject } from './open-file.js';
-import { writeDirAtomic } from './run/atomic.js';
+import type { Examples } from '../retromae/batches.js';
+import { asJson } from '../hub/model-files.js';
+import { readError, readJsonObject } from '../data/files/open.js';
+import { writeDirAtomic } from '../data/files/atomic.js';
 
 interface About {
   format: 'retromae-tokens-1';

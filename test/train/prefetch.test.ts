@@ -3,14 +3,14 @@ import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { batchesOf, type BatchRecipe } from '../../retromae/batch-recipe.js';
+import { batchesOf, type BatchRecipe } from '../../train/batch-recipe.js';
 import type { Batch } from '../../retromae/batch.js';
 import type { Batches } from '../../retromae/batches.js';
 import type { DecoderTargets } from '../../retromae/collator.js';
-import { Prefetch } from '../../retromae/prefetch.js';
-import { TokenFile } from '../../retromae/token-file.js';
+import { Prefetch } from '../../train/prefetch.js';
+import { TokenFile } from '../../train/token-file.js';
 import { Random } from '../../core/index.js';
-import { tokenizer } from './tiny.js';
+import { tokenizer } from '../retromae/tiny.js';
 
 const SIZE = 4;
 

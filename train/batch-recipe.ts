@@ -1,6 +1,6 @@
 // All that a run's batches are a function of, as plain data: whoever has it, in whatever thread, makes the same ones.
-import { Batches } from './batches.js';
-import { Collator, type CollatorOptions } from './collator.js';
+import { Batches } from '../retromae/batches.js';
+import { Collator, type CollatorOptions } from '../retromae/collator.js';
 import type { TokenFile } from './token-file.js';
 
 export interface BatchRecipe {
