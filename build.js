@@ -20,9 +20,13 @@ if (!tests || !existsSync('dist/wasm/kernels-relaxed.wasm')) {
   run(require.resolve('assemblyscript/bin/asc.js'), ...compile, ...relaxed);
 }
 
-const packages = { index: 'index.ts' };
-for (const name of ['core', 'nn', 'kernels', 'retromae', 'hub', 'train', 'retrieval', 'data'])
-  packages[name] = `${name}/index.ts`;
+/** The packages by the name of their room; where some of one needs files, the browser gets what does not: `pure.ts`. */
+const rooms = ['core', 'nn', 'kernels', 'retromae', 'hub', 'train', 'retrieval', 'data'];
+const packages = { index: 'index.ts', ...Object.fromEntries(rooms.map((room) => [room, `${room}/index.ts`])) };
+const pure = ([name, file]) => {
+  const alone = file.replace('index.ts', 'pure.ts');
+  return [name, existsSync(alone) ? alone : file];
+};
 const testFiles = Object.fromEntries(
   readdirSync('test', { recursive: true })
     .map(String)
@@ -39,17 +43,6 @@ const common = {
   sourcemap: true,
   logLevel: 'warning',
   loader: { '.wasm': 'binary' },
-};
-/** In the browser, whatever needs Node loads, and says so when it is used. */
-const withoutNode = {
-  name: 'without-node',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^(node:|@stdlib\/datasets-sotu)/ }, ({ path }) => ({ path, namespace: 'without-node' }));
-    onLoad({ filter: /.*/, namespace: 'without-node' }, ({ path }) => ({
-      contents: `const missing = () => { throw new Error('${path} is not available in the browser') };
-        module.exports = new Proxy(missing, { get: (_, name) => (name === '__esModule' ? false : missing) });`,
-    }));
-  },
 };
 const chunk = 'chunks/[name]-[hash]';
 const node = {
@@ -70,16 +63,19 @@ await build({
     ...(tests ? Object.entries(testFiles) : []),
   ]),
 });
-if (!tests) {
-  await build({
-    ...common,
-    platform: 'browser',
-    conditions: ['browser'],
-    external: ['webgpu'],
-    plugins: [withoutNode],
-    chunkNames: chunk,
-    outdir: 'dist/browser',
-    entryPoints: packages,
-  });
-  run(require.resolve('typescript/lib/tsc.js'), '-p', 'tsconfig.json');
-}
+const browser = await build({
+  ...common,
+  platform: 'browser',
+  conditions: ['browser'],
+  // What a host may offer is asked for when it is wanted, and nothing that only Node has is imported at once.
+  external: ['webgpu', 'node:*', 'linkedom'],
+  chunkNames: chunk,
+  outdir: 'dist/browser',
+  entryPoints: Object.fromEntries(Object.entries(packages).map(pure)),
+  metafile: true,
+});
+for (const [file, { imports }] of Object.entries(browser.metafile.outputs))
+  for (const { path, kind } of imports)
+    if (path.startsWith('node:') && kind !== 'dynamic-import')
+      throw new Error(`${file} imports ${path}, which no browser has. Keep it out of pure.ts.`);
+if (!tests) run(require.resolve('typescript/lib/tsc.js'), '-p', 'tsconfig.json');

@@ -1,22 +1,5 @@
 // The package `retromae/hub`: model folders in Hugging Face's layout, read and written.
-export {
-  configOf,
-  DECODER,
-  decoderOf,
-  initialise,
-  loadModel,
-  saveModel,
-  writeFiles,
-  type LoadedModel,
-} from './folder.js';
-export {
-  asJson,
-  encoderOf,
-  modelFiles,
-  names,
-  streamSafetensors,
-  type Files,
-  type ModelFilesOptions,
-} from './model-files.js';
-export type { ModelCard, Similarity } from './model-card.js';
+export * from './pure.js';
+export { configOf, DECODER, decoderOf, initialise, loadModel, saveModel, writeFiles } from './folder.js';
+export type { LoadedModel } from './folder.js';
 export { withSafetensors } from './safetensors.js';

@@ -1,4 +1,5 @@
 // The package `retromae/train`: a pre-training run from settings to a report, with checkpoints, resumed to the same bits.
+export * from './pure.js';
 export { batchesOf, type BatchRecipe } from './batch-recipe.js';
 export { Checkpoints, type CheckpointState } from './checkpoint.js';
 export { Prefetch, type PrefetchRange } from './prefetch.js';
@@ -7,5 +8,4 @@ export { pretrain, resume, type PretrainHooks, type PretrainResult } from './pre
 export * from './report/index.js';
 export { readPlan } from './run-folder.js';
 export { choices, flagOf, pretrainDefaults, pretrainSettings, type PretrainSettings } from './settings.js';
-export { stepTime } from './step-time.js';
 export { TokenFile } from './token-file.js';

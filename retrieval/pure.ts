@@ -1,0 +1,28 @@
+// What of `retromae/retrieval` needs no files: BM25, encoding, exact search, metrics and their confidence intervals.
+export { englishAnalyzer, type Analyzer } from './analyzer.js';
+export { Bm25, type Bm25Options } from './bm25.js';
+export {
+  bootstrapDifference,
+  bootstrapMean,
+  compareRuns,
+  metricInterval,
+  type BootstrapOptions,
+  type Interval,
+} from './bootstrap.js';
+export { heldOut, type HeldOutOptions } from './heldout.js';
+export {
+  averagePrecision,
+  evaluateRun,
+  ndcg,
+  precision,
+  rank,
+  recall,
+  reciprocalRank,
+  type Evaluation,
+  type Scores,
+} from './metrics.js';
+export { compareHits, compareIds } from './ranking.js';
+export { FlatIndex } from './search.js';
+export { documentText, type Document, type Hit, type Qrels, type Query, type RetrievalSet, type Run } from './types.js';
+export { encodeTexts, type EncodeOptions, type TextTokenizer } from './encode.js';
+export { evaluateBm25, evaluateModel } from './evaluate.js';
