@@ -1,14 +1,14 @@
 // The batches that all contenders train on: random words of full length, or real text with its own lengths.
 import { Random } from '../core/index.js';
 import { documents, type WordPiece } from '../data/index.js';
-import { Collator, type Batch, type MaskingVocabulary } from '../retromae/index.js';
+import { Collator, type DecoderBatch, type MaskingVocabulary } from '../retromae/index.js';
 import type { PackedBatch, Work } from './protocol.js';
 
 /**
  * One batch of random words. Sequences are `seq` tokens long, or, with a share of `padding` (up to 1/2), evenly shorter, so
  * that padded to `seq` the batch would have that share of padding.
  */
-export function randomBatch(vocab: number, sequences: number, seq: number, work: Work, padding = 0): Batch {
+export function randomBatch(vocab: number, sequences: number, seq: number, work: Work, padding = 0): DecoderBatch {
   const special = 5;
   const tokenizer = {
     size: vocab,
@@ -43,7 +43,7 @@ export function textBatches(
   tokenizer: WordPiece,
   { batch, seq, count, sorted = false }: { batch: number; seq: number; count: number; sorted?: boolean },
   work: Work,
-): Batch[] {
+): DecoderBatch[] {
   const wanted = batch * count;
   if (texts.length < wanted)
     throw new Error(`bench step: the corpus has ${texts.length} texts, ${wanted} are needed. Measure fewer rounds.`);
@@ -65,26 +65,29 @@ function collate(tokenizer: MaskingVocabulary, examples: ArrayLike<number>[], se
 }
 
 /** A batch as the file of a job has it. */
-export function packed({ offsets, ids, encoderIds, encoderLabels, enhanced }: Batch): PackedBatch {
+export function packed({ offsets, ids, encoderIds, encoderLabels, decoderLabels, visible }: DecoderBatch): PackedBatch {
   return {
     offsets: [...offsets],
     ids: [...ids],
     encoderIds: [...encoderIds],
     encoderLabels: [...encoderLabels],
-    ...(enhanced && { decoderLabels: [...enhanced.labels], visible: [...enhanced.visible], words: enhanced.words }),
+    ...(decoderLabels &&
+      visible && {
+        decoderLabels: [...decoderLabels],
+        visible: [...visible],
+        words: visible.length / ids.length,
+      }),
   };
 }
 
 /** The other way round. */
-export function unpack({ decoderLabels, visible, words, ...rest }: PackedBatch): Batch {
-  const enhanced = decoderLabels &&
-    visible &&
-    words && { labels: Int32Array.from(decoderLabels), visible: Uint16Array.from(visible), words };
+export function unpack({ decoderLabels, visible, ...rest }: PackedBatch): DecoderBatch {
   return {
     offsets: Int32Array.from(rest.offsets),
     ids: Int32Array.from(rest.ids),
     encoderIds: Int32Array.from(rest.encoderIds),
     encoderLabels: Int32Array.from(rest.encoderLabels),
-    ...(enhanced && { enhanced }),
+    ...(decoderLabels &&
+      visible && { decoderLabels: Int32Array.from(decoderLabels), visible: Uint16Array.from(visible) }),
   };
 }

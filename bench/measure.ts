@@ -7,7 +7,7 @@ import { Random, setBackend } from '../core/index.js';
 import { openBackend } from '../kernels/open.js';
 import { Engine } from '../kernels/wasm/engine.js';
 import { configToHuggingFace, hostTensors, parameters, writeSafetensors, type BertConfig } from '../nn/index.js';
-import { RetroMae, type Batch } from '../retromae/index.js';
+import { RetroMae, type DecoderBatch } from '../retromae/index.js';
 import { packed } from './batches.js';
 import { conduct, WARM_UP } from './conduct.js';
 import { measureCopy, measurePeak } from './peak.js';
@@ -23,7 +23,7 @@ export interface Setup {
   work: Work;
   config: BertConfig;
   /** Round n takes batch n, modulo their number. */
-  batches: readonly Batch[];
+  batches: readonly DecoderBatch[];
   threads: number;
   rounds: number;
   /** Ours first. */

@@ -1,8 +1,8 @@
 // What the conductor and the contenders say to each other, one line of JSON each; bench/peers/README.md explains it.
-import type { Objective } from '../retromae/index.js';
+import type { ObjectiveName } from '../retromae/index.js';
 
 /** A training step of an objective, or encoding the same texts. */
-export type Work = Objective | 'encode';
+export type Work = ObjectiveName | 'encode';
 
 /** The first line to a contender. */
 export interface Job {

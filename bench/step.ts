@@ -1,7 +1,7 @@
 // `npm run bench -- step`: whole training steps, ours and the peers' in turns, on the same batches.
 import { parseArgs } from 'node:util';
 import { loadTokenizer, trainWordPiece } from '../data/index.js';
-import type { Batch } from '../retromae/index.js';
+import type { DecoderBatch } from '../retromae/index.js';
 import { randomBatch, readTexts, textBatches } from './batches.js';
 import { machine, measure, type Measurement } from './measure.js';
 import { configOf, sizes } from './models.js';
@@ -79,7 +79,7 @@ export async function step(args: string[]): Promise<void> {
 }
 
 /** One random batch, or for each round one of text. */
-async function batchesFor(values: Values): Promise<{ batches: Batch[]; vocab: number; shape: string }> {
+async function batchesFor(values: Values): Promise<{ batches: DecoderBatch[]; vocab: number; shape: string }> {
   const [batch, seq, count, words] = [values.batch, values.seq, values.rounds, values.vocab].map(Number);
   const work = values.objective as Work;
   if (values.text === undefined) {

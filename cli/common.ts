@@ -1,11 +1,10 @@
 // What several commands share: opening a backend and the flags for that, a word to the user, shell quoting.
 import { setBackend } from '../core/index.js';
-import { openBackend, type Backend, type BackendName } from '../kernels/index.js';
-import { choices } from '../train/settings.js';
+import { backendNames, openBackend, type Backend, type BackendName } from '../kernels/index.js';
 import { UsageError, type Flags } from './flags.js';
 
 export const backendFlags = {
-  backend: { type: 'string', choices: choices.backend, preset: 'auto', help: 'where to compute' },
+  backend: { type: 'string', choices: ['auto', ...backendNames], preset: 'auto', help: 'where to compute' },
   threads: { type: 'number', least: 1, help: 'threads of the wasm backend (default: all cores)' },
 } as const satisfies Flags;
 

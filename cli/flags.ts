@@ -1,5 +1,6 @@
 // Command-line flags from a table: parsed, typed, checked, and explained by --help.
 import { parseArgs } from 'node:util';
+import type { Option } from '../retromae/index.js';
 
 /** One flag: what it means and what values it takes. */
 export interface Flag {
@@ -16,6 +17,25 @@ export interface Flag {
   /** Shown in the help text. */
   readonly preset?: string | number | boolean;
 }
+
+/** Flags of a table of options. A switch can be taken back with `--no-`. */
+export const flagsOf = (table: Readonly<Record<string, Option<unknown>>>, flagOf: (name: string) => string): Flags =>
+  Object.fromEntries(
+    Object.entries(table).map(
+      ([
+        name,
+        {
+          preset,
+          rule: { type, choices },
+          help,
+          value,
+        },
+      ]) => [
+        flagOf(name).slice('--'.length),
+        { type, choices, help, value, preset: preset as Flag['preset'], negatable: type === 'boolean' },
+      ],
+    ),
+  );
 
 export type Flags = Readonly<Record<string, Flag>>;
 

@@ -2,19 +2,16 @@
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Random } from '../core/index.js';
-import { loadTokenizer } from '../data/tokenizer-files.js';
-import type { WordPiece } from '../data/wordpiece.js';
+import { loadTokenizer, readJsonObject, writeDirAtomic, writeError, writeFileAtomic } from '../data/index.js';
+import type { WordPiece } from '../data/index.js';
 import { BertForMaskedLM, BertHead, configFromHuggingFace, loadWeights, parameters } from '../nn/index.js';
 import type { BertConfig, LoadReport, SafetensorsFile } from '../nn/index.js';
 import type { Similarity } from './model-card.js';
-import { encoderOf, modelFiles, names, type ModelFilesOptions } from './model-files.js';
-import type { RetroMae } from '../retromae/model.js';
-import { readJsonObject } from '../data/files/open.js';
+import { encoderOf, headOf, modelFiles, names, type ModelFilesOptions } from './model-files.js';
 import { withSafetensors } from './safetensors.js';
-import { writeDirAtomic, writeError, writeFileAtomic } from '../data/files/atomic.js';
 
-/** The decoder beside a model, as a checkpoint has it. */
-export const DECODER = join('training_state', 'decoder.safetensors');
+/** What was trained beside a model, as a checkpoint has it. */
+export const HEAD = join('training_state', 'decoder.safetensors');
 
 /**
  * Writes a model as a Hugging Face folder: encoder and MLM head, tokenizer, settings for sentence-transformers, card.
@@ -106,11 +103,11 @@ class Undrawn extends Random {
 }
 
 /**
- * Begins a training with the encoder and the head of a folder, and with its decoder if one of the same shape is there.
- * The tokenizer has to be the folder's as well. Returns lines for the user.
+ * Begins a training with the encoder and the MLM head of a folder, and with what is trained beside them, if one of the same
+ * shape is there. The tokenizer has to be the folder's as well. Returns lines for the user.
  * @throws as `loadModel`, or if a dimension of the model is not the folder's; the model may then be half filled
  */
-export async function initialise(model: RetroMae, dir: string): Promise<string[]> {
+export async function initialise(model: BertForMaskedLM, dir: string): Promise<string[]> {
   const found: Partial<Record<string, unknown>> = { ...(await configOf(dir)) };
   for (const name of DIMENSIONS)
     if (found[name] !== model.config[name])
@@ -118,20 +115,17 @@ export async function initialise(model: RetroMae, dir: string): Promise<string[]
         `${join(dir, names.config)}: ${name} is ${found[name] as number}, but ${model.config[name]} is asked for. Ask for the same, or begin without it.`,
       );
   const notes = withSafetensors(await weightFiles(dir), (files) => loadEncoder(model, files));
-  if (!model.c_head) return notes;
-  const path = join(dir, DECODER);
+  const head = headOf(model);
+  if (parameters(head).size === 0) return notes;
+  const path = join(dir, HEAD);
   if (!(await isFile(path))) return [...notes, 'The decoder begins with random weights.'];
   return withSafetensors([path], ([file]) => {
-    const decoder = decoderOf(model);
-    if (!sameShapes(decoder, file))
+    if (!sameShapes(head, file))
       return [...notes, `${path}: is a decoder of another shape, so the decoder begins with random weights.`];
-    loadWeights(decoder, file);
+    loadWeights(head, file);
     return notes;
   });
 }
-
-/** The part of a RetroMae that is thrown away after training. */
-export const decoderOf = ({ c_head, c_head_more }: RetroMae): object => ({ c_head, c_head_more });
 
 const DIMENSIONS = [
   'vocab_size',

@@ -1,7 +1,6 @@
 // The files of a Hugging Face model folder, as content in memory: for transformers, sentence-transformers, transformers.js.
 import type { Tensor } from '../core/index.js';
-import { toTokenizerConfig, toTokenizerJson } from '../data/tokenizer-json.js';
-import type { WordPiece } from '../data/wordpiece.js';
+import { toTokenizerConfig, toTokenizerJson, type WordPiece } from '../data/pure.js';
 import { configToHuggingFace, parameters, safetensorsHeader, type BertForMaskedLM } from '../nn/index.js';
 import { modelCard, type ModelCard, type Similarity } from './model-card.js';
 
@@ -28,8 +27,14 @@ export const names = {
 
 export const asJson = (value: unknown): string => JSON.stringify(value, null, 2) + '\n';
 
-/** The part of a model that a folder keeps: the encoder and the MLM head. A RetroMae's decoder is left out. */
+/** The part of a model that a folder keeps: the encoder and the MLM head. */
 export const encoderOf = ({ bert, cls }: BertForMaskedLM): object => ({ bert, cls });
+
+/** What is trained beside them, and thrown away after that: all other fields. */
+export function headOf(model: BertForMaskedLM): object {
+  const { bert, cls, ...head } = model;
+  return head;
+}
 
 /**
  * A safetensors file of these tensors, in float32 (which the reference backend's float64 is rounded to), each read when

@@ -1,5 +1,5 @@
 // Safetensors files on disk, opened for as long as they are read.
-import { FileSource } from '../data/files/open.js';
+import { FileSource } from '../data/index.js';
 import { SafetensorsFile } from '../nn/index.js';
 
 /**

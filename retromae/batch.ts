@@ -3,39 +3,41 @@
 /** The label of a token that no loss looks at (PyTorch's ignore_index). */
 export const IGNORE = -100;
 
-/** Enhanced decoding (RetroMAE, section 3.3): every row predicts its own token from its own choice of visible ones. */
-export interface EnhancedTargets {
-  /** [N] the id of every content token; IGNORE on [CLS] and [SEP]. */
-  readonly labels: Int32Array;
-  /** [N, words] the matrix V: bit (j & 15) of word (j >> 4) of row n says that row n may see position j of its sequence. */
-  readonly visible: Uint16Array;
-  /** ceil(maxLength / 16), where no sequence of the batch is longer than maxLength. */
-  readonly words: number;
-}
-
-/** Basic decoding (RetroMAE, section 3.2): the text masked once more, harder, for an ordinary masked decoder. */
-export interface BasicTargets {
-  /** [N] the text masked for the decoder. */
-  readonly ids: Int32Array;
-  /** [N] the original id where the decoder's mask fell, else IGNORE. */
-  readonly labels: Int32Array;
-}
+/** Numbers by name, as they go through a worker and to a backend. */
+export type Arrays = Readonly<Record<string, Int32Array | Uint16Array | Float32Array>>;
 
 /**
- * One batch of B sequences, N tokens in all; position p of sequence b is row `offsets[b] + p` of everything else.
- * Only what the objective needs is there: neither decoder field for plain MLM, one of them for RetroMAE.
+ * A batch of B sequences, N tokens in all, as flat arrays: position p of sequence b is row `offsets[b] + p` of all those
+ * that have N rows. An objective's batch has what the objective needs beside these two.
  */
 export interface Batch {
   /** [B + 1], from 0 to N. */
   readonly offsets: Int32Array;
-  /** [N] the text as it is: the decoder's context stream. */
+  /** [N] the text as it is. */
   readonly ids: Int32Array;
+}
+
+/** What masked-language modelling needs. */
+export interface MaskedBatch extends Batch {
   /** [N] the text masked for the encoder. */
   readonly encoderIds: Int32Array;
   /** [N] the original id where the encoder's mask fell, else IGNORE. */
   readonly encoderLabels: Int32Array;
-  readonly enhanced?: EnhancedTargets;
-  readonly basic?: BasicTargets;
+}
+
+/** What a decoder needs beside it: two of these for RetroMAE, none for plain masked-language modelling. */
+export interface DecoderBatch extends MaskedBatch {
+  /** Enhanced decoding (RetroMAE, section 3.3), [N]: the id of every content token; IGNORE on [CLS] and [SEP]. */
+  readonly decoderLabels?: Int32Array;
+  /**
+   * Enhanced decoding, [N, words]: which positions each row may see. Bit (j & 15) of word (j >> 4) of row n is position j of
+   * its sequence; words = ceil(maxLength / 16), where no sequence is longer than maxLength.
+   */
+  readonly visible?: Uint16Array;
+  /** Basic decoding (RetroMAE, section 3.2), [N]: the text masked once more, harder. */
+  readonly basicIds?: Int32Array;
+  /** Basic decoding, [N]: the original id where that mask fell, else IGNORE. */
+  readonly basicLabels?: Int32Array;
 }
 
 /** The same batch as padded matrices, by the names of the golden folders' inputs.json. */
@@ -67,15 +69,16 @@ export function longestSequence({ offsets }: Pick<Batch, 'offsets'>): number {
 }
 
 /** Whether row `row` (0 .. N-1) may see position `column` of its own sequence. */
-export function visibleAt({ visible, words }: EnhancedTargets, row: number, column: number): boolean {
-  return ((visible[row * words + (column >> 4)] >> (column & 15)) & 1) === 1;
+export function visibleAt({ ids, visible }: DecoderBatch, row: number, column: number): boolean {
+  const words = visible!.length / ids.length;
+  return ((visible![row * words + (column >> 4)] >> (column & 15)) & 1) === 1;
 }
 
 /**
  * Packs padded matrices, such as a golden folder's inputs.json.
  * @throws if the matrices differ in shape, a sequence has fewer than two tokens, or padding is not all on the right.
  */
-export function fromPadded(padded: PaddedBatch, name = 'padded batch'): Batch {
+export function fromPadded(padded: PaddedBatch, name = 'padded batch'): DecoderBatch {
   const { lengths, width } = checkShapes(padded, name);
   const offsets = new Int32Array(lengths.length + 1);
   lengths.forEach((length, b) => (offsets[b + 1] = offsets[b] + length));
@@ -85,50 +88,45 @@ export function fromPadded(padded: PaddedBatch, name = 'padded batch'): Batch {
     return packed;
   };
   const { decoder_visible: seen, decoder_labels: labels } = padded;
-  const { basic_decoder_input_ids: basicIds, basic_decoder_labels: basicLabels } = padded;
+  const { basic_decoder_input_ids: again, basic_decoder_labels: hidden } = padded;
   return {
     offsets,
     ids: pack(padded.input_ids),
     encoderIds: pack(padded.encoder_input_ids),
     encoderLabels: pack(padded.encoder_labels),
-    ...(seen && labels && { enhanced: { labels: pack(labels), ...packVisible(seen, offsets, width) } }),
-    ...(basicIds && basicLabels && { basic: { ids: pack(basicIds), labels: pack(basicLabels) } }),
+    ...(seen && labels && { decoderLabels: pack(labels), visible: packVisible(seen, offsets, width) }),
+    ...(again && hidden && { basicIds: pack(again), basicLabels: pack(hidden) }),
   };
 }
 
 /** Pads to the longest sequence: ids with `padId`, labels with IGNORE, masks and visibility with 0. */
-export function toPadded(batch: Batch, padId: number): PaddedBatch {
-  const { offsets, enhanced, basic } = batch;
-  const width = longestSequence(batch);
-  const unpack = (row: (n: number) => number, fill: number, b: number): number[] =>
-    Array.from({ length: width }, (_, p) => (p < offsets[b + 1] - offsets[b] ? row(offsets[b] + p) : fill));
-  const matrix = (values: (n: number) => number, fill: number): number[][] =>
-    Array.from({ length: sequenceCount(batch) }, (_, b) => unpack(values, fill, b));
-  const unpackVisible = (targets: EnhancedTargets): number[][][] =>
-    Array.from({ length: sequenceCount(batch) }, (_, b) =>
-      Array.from({ length: width }, (_, i) =>
-        Array.from({ length: width }, (_, j) =>
-          i < offsets[b + 1] - offsets[b] && visibleAt(targets, offsets[b] + i, j) ? 1 : 0,
-        ),
-      ),
-    );
+export function toPadded(batch: DecoderBatch, padId: number): PaddedBatch {
+  const { offsets, decoderLabels, visible, basicIds, basicLabels } = batch;
+  const places = Array.from({ length: longestSequence(batch) }, (_, p) => p);
+  const sequences = Array.from({ length: sequenceCount(batch) }, (_, b) => b);
+  const padded = <T>(row: (n: number) => T, fill: T): T[][] =>
+    sequences.map((b) => places.map((p) => (p < offsets[b + 1] - offsets[b] ? row(offsets[b] + p) : fill)));
+  const matrix = (values: Int32Array, fill: number): number[][] => padded((n) => values[n], fill);
   return {
-    input_ids: matrix((n) => batch.ids[n], padId),
-    attention_mask: matrix(() => 1, 0),
-    encoder_input_ids: matrix((n) => batch.encoderIds[n], padId),
-    encoder_labels: matrix((n) => batch.encoderLabels[n], IGNORE),
-    ...(enhanced && {
-      decoder_visible: unpackVisible(enhanced),
-      decoder_labels: matrix((n) => enhanced.labels[n], IGNORE),
+    input_ids: matrix(batch.ids, padId),
+    attention_mask: padded(() => 1, 0),
+    encoder_input_ids: matrix(batch.encoderIds, padId),
+    encoder_labels: matrix(batch.encoderLabels, IGNORE),
+    ...(visible && {
+      decoder_visible: padded(
+        (n) => places.map((j) => Number(visibleAt(batch, n, j))),
+        places.map(() => 0),
+      ),
+      decoder_labels: matrix(decoderLabels!, IGNORE),
     }),
-    ...(basic && {
-      basic_decoder_input_ids: matrix((n) => basic.ids[n], padId),
-      basic_decoder_labels: matrix((n) => basic.labels[n], IGNORE),
+    ...(basicIds && {
+      basic_decoder_input_ids: matrix(basicIds, padId),
+      basic_decoder_labels: matrix(basicLabels!, IGNORE),
     }),
   };
 }
 
-function packVisible(seen: number[][][], offsets: Int32Array, width: number): { visible: Uint16Array; words: number } {
+function packVisible(seen: number[][][], offsets: Int32Array, width: number): Uint16Array {
   const words = wordsFor(width);
   const visible = new Uint16Array(offsets[offsets.length - 1] * words);
   for (let b = 0; b + 1 < offsets.length; b++) {
@@ -138,7 +136,7 @@ function packVisible(seen: number[][][], offsets: Int32Array, width: number): { 
       for (let j = 0; j < length; j++) if (seen[b][i][j]) visible[row + (j >> 4)] |= 1 << (j & 15);
     }
   }
-  return { visible, words };
+  return visible;
 }
 
 function checkShapes(padded: PaddedBatch, name: string): { lengths: number[]; width: number } {

@@ -1,7 +1,7 @@
 // Which examples a step sees: a fresh permutation each epoch, everything a function of (seed, step) alone.
-import { Random } from '../core/random.js';
+import { Random } from '../core/index.js';
 import type { Batch } from './batch.js';
-import type { Collator } from './collator.js';
+import type { Collates } from './objective.js';
 
 /** Token ids of examples by index: an array in memory, or a file. */
 export interface Examples {
@@ -15,14 +15,14 @@ const MASKS = 2;
 const DROPOUT = 3;
 
 /** Deals examples out to batches. Nothing is remembered between steps, so a resumed run goes on with the same batches. */
-export class Batches {
+export class Batches<B extends Batch = Batch> {
   private epoch = -1;
   private order = new Uint32Array(0);
 
   /** @throws if there are no examples, or `size` is no positive integer */
   constructor(
     private readonly examples: Examples,
-    private readonly collator: Collator,
+    private readonly collator: Collates<B>,
     /** Sequences in a batch. */
     readonly size: number,
     private readonly seed: number,
@@ -38,7 +38,7 @@ export class Batches {
   }
 
   /** Batch number `index`, from 0. One that an epoch's end cuts goes on with the next epoch. */
-  at(index: number): Batch {
+  at(index: number): B {
     const places = Array.from({ length: this.size }, (_, i) => this.place(index * this.size + i));
     return this.collator.collate(
       places.map(({ example }) => this.examples.at(example)!),

@@ -1,7 +1,7 @@
 // From token ids to a training batch: masks for the encoder, targets for the decoder. After RetroMAE's RetroMAECollator.
-import type { Random } from '../core/random.js';
+import type { Random } from '../core/index.js';
 import { IGNORE, longestSequence, wordsFor } from './batch.js';
-import type { Batch, EnhancedTargets } from './batch.js';
+import type { DecoderBatch } from './batch.js';
 import { corruptionFrom, maskCount, torchCorruption, WordMasker } from './masking.js';
 import type { Corruption, MaskingVocabulary, MaskRandom } from './masking.js';
 import type { PythonRandom, TorchGenerator } from './mt19937.js';
@@ -46,6 +46,13 @@ interface MaskedText {
   readonly labels: Int32Array;
 }
 
+/** What each row of a text may see, as `DecoderBatch.visible`, and what it predicts. */
+interface EnhancedTargets {
+  readonly labels: Int32Array;
+  readonly visible: Uint16Array;
+  readonly words: number;
+}
+
 /** One sequence of the batch under construction: rows begin .. end-1. */
 interface Sequence {
   readonly index: number;
@@ -88,7 +95,7 @@ export class Collator {
    * @throws if there are no examples, one is without text (drop those where they can be counted), or an id is not in
    * the vocabulary
    */
-  collate(examples: readonly ArrayLike<number>[], generators: Generators): Batch {
+  collate(examples: readonly ArrayLike<number>[], generators: Generators): DecoderBatch {
     const { offsets, ids } = this.pack(examples);
     const draws = this.drawsFrom(generators, examples.length, longestSequence({ offsets }));
     const encoder = unmasked(ids);
@@ -106,8 +113,8 @@ export class Collator {
       ids,
       encoderIds: encoder.ids,
       encoderLabels: encoder.labels,
-      ...(enhanced && { enhanced }),
-      ...(basic && { basic }),
+      ...(enhanced && { decoderLabels: enhanced.labels, visible: enhanced.visible }),
+      ...(basic && { basicIds: basic.ids, basicLabels: basic.labels }),
     };
   }
 

@@ -1,7 +1,17 @@
-// The package `retromae/retromae`: masking, batches, and the model with its objectives. Knows no files.
-export { IGNORE, fromPadded, toPadded, sequenceCount, visibleAt, type Batch, type PaddedBatch } from './batch.js';
+// The package `retromae/retromae`: objectives, masking, batches, and the model that they train. Knows no files.
+export { IGNORE, fromPadded, toPadded, sequenceCount, visibleAt } from './batch.js';
+export type { Arrays, Batch, DecoderBatch, MaskedBatch, PaddedBatch } from './batch.js';
 export { Batches, type Examples } from './batches.js';
 export { Collator, type CollatorOptions, type DecoderTargets, type Generators } from './collator.js';
+export { decodeBasic, decodeEnhanced, type Decoded } from './decoding.js';
+export { encodeMasked, labelled, predict, sequencesOf, type Encoded, type Predicted } from './encoding.js';
 export { maskCount, roundHalfEven, WordMasker, type MaskingVocabulary } from './masking.js';
-export { RetroMae, retroMaeOptions, type Objective, type RetroMaeOptions } from './model.js';
+export { PretrainModel, RetroMae, objectiveNamed, objectiveNames } from './model.js';
+export type { ObjectiveName, RetroMaeOptions } from './model.js';
 export { PythonRandom, TorchGenerator } from './mt19937.js';
+export { defineObjective } from './objective.js';
+export type { Collates, Contradiction, Objective, ObjectiveSpec, Scalar, Scalars, TextRules } from './objective.js';
+export * as objectives from './objectives/index.js';
+export * as rules from './options.js';
+export { complete, option, wrongOption } from './options.js';
+export type { Option, OptionsOf, OptionTable, Rule, Shown } from './options.js';

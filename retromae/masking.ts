@@ -1,5 +1,5 @@
 // Whole-word masks by fixed count, as bits, and BERT's 80/10/10 corruption. After transformers' whole-word-mask collator.
-import type { Random } from '../core/random.js';
+import type { Random } from '../core/index.js';
 import { wordsFor } from './batch.js';
 import type { TorchGenerator } from './mt19937.js';
 

@@ -1,15 +1,13 @@
 // The whole life of a worker thread that makes batches: it is sent a number and sends that batch back. See prefetch.ts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { batchesOf, type BatchRecipe } from './batch-recipe.js';
-import type { Batch } from '../retromae/batch.js';
+import type { Arrays, Batch } from '../retromae/index.js';
 import type { Answer } from './prefetch.js';
 import { TokenFile } from './token-file.js';
 
 /** The memory of a batch, which is moved and not copied. */
-const buffersOf = ({ offsets, ids, encoderIds, encoderLabels, enhanced, basic }: Batch): ArrayBuffer[] => {
-  const decoder = enhanced ? [enhanced.labels, enhanced.visible] : basic ? [basic.ids, basic.labels] : [];
-  return [offsets, ids, encoderIds, encoderLabels, ...decoder].map(({ buffer }) => buffer as ArrayBuffer);
-};
+const buffersOf = (batch: Batch): ArrayBuffer[] =>
+  Object.values<Arrays[string]>(batch as Batch & Arrays).map(({ buffer }) => buffer as ArrayBuffer);
 
 const recipe = workerData as BatchRecipe;
 const batches = batchesOf(await TokenFile.open(recipe.tokens), recipe);

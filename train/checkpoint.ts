@@ -4,22 +4,30 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tensor } from '../core/index.js';
-import type { WordPiece } from '../data/wordpiece.js';
-import { assign, loadWeights, parameters, type AdamW, type SafetensorsFile } from '../nn/index.js';
-import { DECODER, decoderOf, writeFiles } from '../hub/folder.js';
-import { asJson, encoderOf, modelFiles, names, streamSafetensors } from '../hub/model-files.js';
-import type { ModelFilesOptions } from '../hub/model-files.js';
-import type { RetroMae } from '../retromae/model.js';
-import { readError, readJsonObject } from '../data/files/open.js';
-import { withSafetensors } from '../hub/safetensors.js';
 import {
   chunksOf,
+  readError,
+  readJsonObject,
   recoverDir,
   removePartials,
   writeDirAtomic,
   writeError,
-  type FileData,
-} from '../data/files/atomic.js';
+} from '../data/index.js';
+import type { FileData, WordPiece } from '../data/index.js';
+import {
+  asJson,
+  encoderOf,
+  HEAD,
+  headOf,
+  modelFiles,
+  names,
+  streamSafetensors,
+  withSafetensors,
+  writeFiles,
+} from '../hub/index.js';
+import type { ModelFilesOptions } from '../hub/index.js';
+import { assign, loadWeights, parameters, type AdamW, type SafetensorsFile } from '../nn/index.js';
+import type { PretrainModel } from '../retromae/index.js';
 
 /** Anything that JSON can hold: what the run itself needs to go on. */
 export type RunState = Record<string, unknown>;
@@ -27,7 +35,7 @@ export type RunState = Record<string, unknown>;
 export interface CheckpointState extends ModelFilesOptions {
   /** Steps done. */
   step: number;
-  model: RetroMae;
+  model: PretrainModel;
   optimizer: AdamW;
   tokenizer: WordPiece;
   run: RunState;
@@ -84,7 +92,7 @@ export class Checkpoints {
   async save({ step, model, optimizer, tokenizer, run, ...options }: CheckpointState): Promise<string> {
     const path = join(this.dir, `step-${String(step).padStart(8, '0')}`);
     const files = new Map<string, FileData>(await modelFiles(model, tokenizer, options));
-    files.set(DECODER, streamSafetensors(parameters(decoderOf(model))));
+    files.set(HEAD, streamSafetensors(parameters(headOf(model))));
     files.set(OPTIMIZER, streamSafetensors(momentsOf(optimizer)));
     const state: StateFile = { version: VERSION, step, optimizer: { step: optimizer.state.step }, run, files: {} };
     try {
@@ -117,14 +125,14 @@ export class Checkpoints {
    * Puts everything back, bit for bit: weights, moments, the optimizer's step.
    * @throws naming the file, if one is missing or damaged, or is of another model; the model may then be half filled
    */
-  async load(path: string, model: RetroMae, optimizer: AdamW): Promise<{ step: number; run: RunState }> {
+  async load(path: string, model: PretrainModel, optimizer: AdamW): Promise<{ step: number; run: RunState }> {
     const state = await readState(path);
-    const paths = [names.weights, DECODER, OPTIMIZER].map((name) => join(path, name));
+    const paths = [names.weights, HEAD, OPTIMIZER].map((name) => join(path, name));
     withSafetensors(paths, ([weights, decoder, moments]) => {
       checkNames(momentsOf(optimizer), moments);
-      checkNames(parameters(decoderOf(model)), decoder);
+      checkNames(parameters(headOf(model)), decoder);
       loadWeights(encoderOf(model), weights);
-      loadWeights(decoderOf(model), decoder);
+      loadWeights(headOf(model), decoder);
       for (const [name, moment] of momentsOf(optimizer)) assign(moment, moments.float32(name).data);
     });
     optimizer.state.step = state.optimizer.step;
@@ -233,7 +241,7 @@ function isState(value: object): value is StateFile {
     Number.isInteger(optimizer.step) &&
     isObject(run) &&
     isObject(files) &&
-    [names.weights, DECODER, OPTIMIZER].every((name) => Object.hasOwn(files, name)) &&
+    [names.weights, HEAD, OPTIMIZER].every((name) => Object.hasOwn(files, name)) &&
     Object.values(files).every((entry) => isObject(entry) && Number.isInteger(entry.bytes))
   );
 }

@@ -7,5 +7,6 @@ export { corpusDocuments } from './prepare.js';
 export { pretrain, resume, type PretrainHooks, type PretrainResult } from './pretrain.js';
 export * from './report/index.js';
 export { readPlan } from './run-folder.js';
-export { choices, flagOf, pretrainDefaults, pretrainSettings, type PretrainSettings } from './settings.js';
+export { flagOf, ownSettings, pretrainDefaults, pretrainSettings, settingRows, settingsThat } from './settings.js';
+export type { PretrainSettings, Setting } from './settings.js';
 export { TokenFile } from './token-file.js';

@@ -1,7 +1,7 @@
 // Batches made ahead in worker threads, so that the training loop finds them ready: the bits of those it would make.
 import { Worker } from 'node:worker_threads';
 import type { BatchRecipe } from './batch-recipe.js';
-import type { Batch } from '../retromae/batch.js';
+import type { Batch } from '../retromae/index.js';
 
 /** What a worker sends: what became of the batch that it was asked for. */
 export type Answer = { index: number; batch: Batch } | { index: number; error: Error };

@@ -15,11 +15,10 @@ import {
   type Schedule,
 } from '../nn/index.js';
 import type { BatchRecipe } from './batch-recipe.js';
-import { Collator } from '../retromae/collator.js';
-import { configOf, initialise } from '../hub/folder.js';
-import { RetroMae } from '../retromae/model.js';
+import { configOf, initialise } from '../hub/index.js';
+import { objectiveNamed, PretrainModel } from '../retromae/index.js';
 import { formatCount } from './report/format.js';
-import { BUILT_IN, flagOf, objectiveOf, pretrainSettings, targetsOf, type PretrainSettings } from './settings.js';
+import { BUILT_IN, flagOf, objectiveOptions, pretrainSettings, type PretrainSettings } from './settings.js';
 import { TokenFile } from './token-file.js';
 
 /** The stream of random numbers for initial weights, apart from those of the batches. */
@@ -92,8 +91,8 @@ export async function givenVocabulary(settings: PretrainSettings): Promise<WordP
   const path = vocab ?? init;
   if (!path) return undefined;
   const tokenizer = await loadTokenizer(path);
-  // It knows what a vocabulary must have.
-  new Collator({ tokenizer, ...recipeOf(settings).collator });
+  // The collator knows what a vocabulary must have.
+  objectiveNamed(settings.objective).collator(objectiveOptions(settings), { tokenizer, maxLength: settings.seq });
   const size = init ? (await configOf(init)).vocab_size : tokenizer.size;
   if (tokenizer.size !== size)
     throw new Error(
@@ -143,12 +142,9 @@ async function* idsOf(blocks: AsyncIterable<{ ids: Int32Array }>): AsyncGenerato
 /** What the batches of a run are made of. */
 export const recipeOf = (settings: PretrainSettings): BatchRecipe => ({
   tokens: tokensDir(settings),
-  collator: {
-    maxLength: settings.seq,
-    encoderMask: settings.encoderMask,
-    decoderMask: settings.decoderMask,
-    decoder: targetsOf(settings),
-  },
+  objective: settings.objective,
+  options: objectiveOptions(settings),
+  maxLength: settings.seq,
   size: settings.batch,
   seed: settings.seed,
 });
@@ -162,8 +158,8 @@ export async function newModel(
   tokenizer: WordPiece,
   { message }: Observer,
   checkpoint?: string,
-): Promise<RetroMae> {
-  const { init, layers, hidden, heads, ffn, seq, dropout, initRange, seed } = settings;
+): Promise<PretrainModel> {
+  const { init, layers, hidden, heads, ffn, seq, dropout, initRange, seed, objective, recompute } = settings;
   const folder = checkpoint ?? init;
   const dimensions = folder
     ? await configOf(folder)
@@ -178,12 +174,15 @@ export async function newModel(
         pad_token_id: tokenizer.pad,
       });
   const config = { ...dimensions, hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout };
-  const model = allocate(config, () => new RetroMae(config, new Random(seed, WEIGHTS), objectiveOf(settings)));
+  const model = allocate(config, () => {
+    const options = objectiveOptions(settings);
+    return new PretrainModel(objectiveNamed(objective), config, new Random(seed, WEIGHTS), options, recompute);
+  });
   if (init && !checkpoint) (await initialise(model, init)).forEach((note) => message?.(note));
   return model;
 }
 
-function allocate(config: BertConfig, make: () => RetroMae): RetroMae {
+function allocate(config: BertConfig, make: () => PretrainModel): PretrainModel {
   try {
     return make();
   } catch (error) {

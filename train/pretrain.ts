@@ -1,14 +1,12 @@
 // Pre-training as a job: data, model, loop, checkpoints, log. What `retromae pretrain` does, as a function.
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { WordPiece } from '../data/index.js';
+import { removePartials, type WordPiece } from '../data/index.js';
 import { AdamW, parameterCount, type Losses } from '../nn/index.js';
 import { batchesOf, type BatchRecipe } from './batch-recipe.js';
-import type { Batch } from '../retromae/batch.js';
-import type { Batches } from '../retromae/batches.js';
 import { Checkpoints, type FoundCheckpoint } from './checkpoint.js';
-import { saveModel } from '../hub/folder.js';
-import type { RetroMae } from '../retromae/model.js';
+import { saveModel } from '../hub/index.js';
+import type { Batch, Batches, PretrainModel } from '../retromae/index.js';
 import { stepTime } from './step-time.js';
 import { Prefetch } from './prefetch.js';
 import {
@@ -23,12 +21,11 @@ import {
   vocabulary,
 } from './prepare.js';
 import { claimFolder, readPlan, writePlan, type Plan } from './run-folder.js';
-import { removePartials } from '../data/files/atomic.js';
 import { formatCount, formatQuantity } from './report/format.js';
 import { RunLog } from './report/log.js';
 import { stepRecord, type ProbeRecord, type StepRecord } from './report/records.js';
 import { EventWriter } from './report/tensorboard.js';
-import type { PretrainSettings } from './settings.js';
+import { settingsThat, type PretrainSettings } from './settings.js';
 import type { TokenFile } from './token-file.js';
 
 /** What a caller can watch and do. */
@@ -42,7 +39,7 @@ export interface PretrainHooks {
    * Retrieval quality right now; called every `evalEvery` steps and at both ends. What it throws after an abort is
    * ignored: the probe is made when the run is resumed.
    */
-  probe?(model: RetroMae, tokenizer: WordPiece, step: number): Promise<Omit<ProbeRecord, 'step'>>;
+  probe?(model: PretrainModel, tokenizer: WordPiece, step: number): Promise<Omit<ProbeRecord, 'step'>>;
   /** Aborting it saves a checkpoint and ends the run after the current step; before the first, it throws. */
   signal?: AbortSignal;
   /** The command line, kept in run.json. */
@@ -50,7 +47,7 @@ export interface PretrainHooks {
 }
 
 export interface PretrainResult {
-  model: RetroMae;
+  model: PretrainModel;
   tokenizer: WordPiece;
   /** Steps done, and steps that were planned. */
   step: number;
@@ -86,17 +83,19 @@ export async function pretrain(given: Partial<PretrainSettings>, hooks: Pretrain
 }
 
 /**
- * Goes on with the run in a folder from its last good checkpoint, to the same bits as if it had never stopped. Given
- * anew may be what changes none of them (threads, workers, recomputation) and the backend, whose bits are its own.
+ * Goes on with the run in a folder from its last good checkpoint, to the same bits as if it had never stopped.
+ * @param given settings that may be given anew: they change none of the bits, or (the backend) have bits of their own
  * @throws if there is no run, or none of its checkpoints is whole
  */
 export async function resume(
   out: string,
-  given: Partial<Pick<PretrainSettings, 'backend' | 'threads' | 'workers' | 'recompute'>> = {},
+  given: Partial<PretrainSettings> = {},
   hooks: PretrainHooks = {},
 ): Promise<PretrainResult> {
   const plan = await readPlan(out);
-  const settings = { ...plan.settings, ...given };
+  const anew = settingsThat((row) => row.anew);
+  const again = Object.entries(given).filter(([name]) => anew.includes(name));
+  const settings = { ...plan.settings, ...(Object.fromEntries(again) as Partial<PretrainSettings>) };
   const latest = await latestCheckpoint(settings, hooks);
   await removePartials(out);
   const run = await Run.prepare(settings, hooks, { checkpoint: latest?.path });
@@ -126,7 +125,7 @@ type Saved = Pick<FoundCheckpoint, 'path' | 'step'>;
 /** What a run can begin with instead of making it. */
 interface Start {
   tokenizer?: WordPiece;
-  model?: RetroMae;
+  model?: PretrainModel;
   /** A folder whose weights will replace all of the model's. */
   checkpoint?: string;
 }
@@ -152,7 +151,7 @@ class Run {
   private constructor(
     private readonly settings: PretrainSettings,
     private readonly examples: TokenFile,
-    private readonly model: RetroMae,
+    private readonly model: PretrainModel,
     private readonly hooks: PretrainHooks,
   ) {
     const { out, keep } = settings;

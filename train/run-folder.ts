@@ -1,9 +1,8 @@
 // The folder of a run: run.json, by which it can be resumed, and what makes the folder as it was if the run never began.
 import { readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { readJsonObject } from '../data/files/open.js';
-import { ensureEmptyDir, writeFileAtomic } from '../data/files/atomic.js';
-import { BUILT_IN, pretrainSettings, type PretrainSettings } from './settings.js';
+import { ensureEmptyDir, readJsonObject, writeFileAtomic } from '../data/index.js';
+import { BUILT_IN, ownSettings, pretrainSettings, settingsThat, type PretrainSettings } from './settings.js';
 
 /** What is decided once at the start of a run and must be the same after a resume. */
 export interface Plan {
@@ -26,10 +25,11 @@ export const writePlan = (out: string, { settings, ...plan }: Plan): Promise<voi
 
 /** What was relative to the folder that the command was given in is found from any other. */
 function withAbsolutePaths(settings: PretrainSettings): PretrainSettings {
-  const { corpus, out, init, vocab, eval: probe } = settings;
-  const given = { corpus: corpus === BUILT_IN ? undefined : corpus, out, init, vocab, eval: probe };
-  const paths = Object.entries(given).flatMap(([name, path]) => (path === undefined ? [] : [[name, resolve(path)]]));
-  return { ...settings, ...(Object.fromEntries(paths) as Partial<PretrainSettings>) };
+  const given = settingsThat(({ path }) => path).flatMap((name) => {
+    const value = settings[name as keyof PretrainSettings];
+    return typeof value !== 'string' || (name === 'corpus' && value === BUILT_IN) ? [] : [[name, resolve(value)]];
+  });
+  return { ...settings, ...(Object.fromEntries(given) as Partial<PretrainSettings>) };
 }
 
 /** The plan of a run's folder. @throws if there is none, or it is not whole */
@@ -46,7 +46,7 @@ export async function readPlan(out: string): Promise<Plan> {
   if (!isWhole)
     throw new Error(`${file}: is not the plan of a run, expected ${FORMAT}. Start another in a new folder.`);
   return {
-    settings: pretrainSettings({ ...settings, out }),
+    settings: pretrainSettings(ownSettings({ ...settings, out })),
     steps: steps as number | undefined,
     commands: commands.map(String),
   };

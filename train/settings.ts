@@ -1,202 +1,137 @@
-// Everything that a pre-training run can be told, with its defaults, in one typed object. The command line is made of it.
+// Everything that a pre-training run can be told, one row a setting: flags, --help, checks and run.json are made of these.
 import { backendNames } from '../kernels/index.js';
-import { retroMaeOptions, type Objective, type RetroMaeOptions } from '../retromae/model.js';
-import type { DecoderTargets } from '../retromae/collator.js';
+import { complete, objectiveNamed, objectiveNames, option, rules, wrongOption } from '../retromae/index.js';
+import type { Objective, Option, OptionsOf, RetroMaeOptions, Rule } from '../retromae/index.js';
 
-export interface PretrainSettings {
-  /** `sotu` (built in), a .jsonl or .txt file, a BEIR folder, or a directory of these. */
-  corpus: string;
-  /** Field of .jsonl lines that holds the text. */
-  field: string;
-  /** Folder of the run: model, checkpoints, log, report. */
-  out: string;
-  /** Model folder (or Hugging Face checkpoint) to start from; its dimensions and vocabulary are taken over. */
-  init: string | undefined;
-  /** vocab.txt, tokenizer.json or a folder with one of them; without it a vocabulary is learnt from the corpus. */
-  vocab: string | undefined;
-  vocabSize: number;
-  layers: number;
-  hidden: number;
-  heads: number;
-  /** Width of the feed-forward part; 0 is four times the hidden size. */
-  ffn: number;
-  /** Longest sequence in tokens, [CLS] and [SEP] included. */
-  seq: number;
-  /** Sequences in a micro-batch. */
-  batch: number;
-  /** Micro-batches in a step. */
-  accumulate: number;
-  /** How long to train: the first of steps, minutes and epochs that is given. */
-  steps: number | undefined;
-  minutes: number | undefined;
-  epochs: number;
-  /** Peak learning rate, or an expression in `step` and `steps` that replaces the schedule. */
-  lr: string;
-  schedule: 'linear' | 'cosine' | 'constant';
-  /** Warm-up: a share of all steps below 1, else a number of steps. */
-  warmup: number;
-  weightDecay: number;
-  /** Largest global norm of the gradient; 0 for no clipping. */
-  clip: number;
-  dropout: number;
-  /** Standard deviation of initial weights: 0.02 is BERT's; narrow models from scratch learn sooner with more. */
-  initRange: number;
-  encoderMask: number;
-  decoderMask: number;
-  objective: Objective;
-  decoder: 'enhanced' | 'basic';
-  decoderLayers: number;
-  /** Keep less for the backward pass and compute it again: for models and batches that need too much memory. */
-  recompute: boolean;
-  backend: string;
-  /** Threads of the wasm backend; undefined for all cores. */
-  threads: number | undefined;
-  /** Worker threads that make batches ahead; 0 makes them between steps. */
-  workers: number;
-  seed: number;
-  /** BEIR folder of the retrieval probe; without it, sentences cut from passages of the corpus. */
-  eval: string | undefined;
-  /** Steps between probes; 0 for none. */
-  evalEvery: number;
-  /** Steps between checkpoints; 0 for none but the last. */
-  saveEvery: number;
-  /** Checkpoints that are kept. */
-  keep: number;
+/** A row: an option, and what a run does with it beyond that. */
+export interface Setting<T = unknown> extends Option<T> {
+  /** It is a path, kept absolute in run.json, so that the run can be resumed from any folder. */
+  readonly path?: boolean;
+  /** It may be given anew with --resume, since it changes no bit, or (the backend) has bits of its own. */
+  readonly anew?: boolean;
 }
 
 /** The corpus that is no path. */
 export const BUILT_IN = 'sotu';
 
-export const pretrainDefaults: PretrainSettings = {
-  corpus: BUILT_IN,
-  field: 'text',
-  out: 'runs/retromae',
-  init: undefined,
-  vocab: undefined,
-  vocabSize: 8192,
-  layers: 4,
-  hidden: 256,
-  heads: 4,
-  ffn: 0,
-  seq: 128,
-  batch: 16,
-  accumulate: 1,
-  steps: undefined,
-  minutes: undefined,
-  epochs: 3,
-  lr: '5e-4',
-  schedule: 'linear',
-  warmup: 0.1,
-  weightDecay: 0.01,
-  clip: 1,
-  dropout: 0.1,
-  initRange: 0.02,
-  encoderMask: 0.3,
-  decoderMask: 0.5,
-  objective: 'retromae',
-  decoder: 'enhanced',
-  decoderLayers: 1,
-  recompute: false,
-  backend: 'auto',
-  threads: undefined,
-  workers: 1,
-  seed: 42,
-  eval: undefined,
-  evalEvery: 200,
-  saveEvery: 500,
-  keep: 2,
-};
-
-/** What settings with few possible values can be. */
-export const choices = {
-  schedule: ['linear', 'cosine', 'constant'],
-  objective: ['retromae', 'dupmae', 'mlm'],
-  decoder: ['enhanced', 'basic'],
-  backend: ['auto', ...backendNames],
-} as const;
-
 /** Most tokens of a step. The largest batches of BERT that are known hold so many: 32,768 x 512 (You et al. 2020, LAMB). */
 const MOST_TOKENS = 2 ** 24;
+
+const { integer, notNegative, number, oneOf, optional, positive, text, yesOrNo } = rules;
+const path = { value: 'PATH', path: true };
+const folder = { value: 'DIR', path: true };
+const anew = { anew: true };
+
+const learningRate: Rule<string> = {
+  ...text,
+  wanted: 'a number of at least 0, or an expression such as "1e-3 * min(step / 100, 1)"',
+  holds: (lr): lr is string => text.holds(lr) && !(Number(lr) < 0 || Math.abs(Number(lr)) === Infinity),
+};
+
+const table = {
+  corpus: option(
+    BUILT_IN,
+    text,
+    'sotu (built in), a .jsonl or .txt file, a BEIR folder, or a directory of these',
+    path,
+  ),
+  field: option('text', text, 'field of .jsonl lines that holds the text', { value: 'NAME' }),
+  out: option('runs/retromae', text, 'folder of the run: model, checkpoints, log, report', folder),
+  /** The dimensions and the vocabulary of this model are taken over. */
+  init: option(undefined, optional(text), 'start from this model folder or Hugging Face BERT', folder),
+  vocab: option(undefined, optional(text), 'vocab.txt or tokenizer.json; without it a vocabulary is learnt', path),
+  vocabSize: option(8192, integer(6), 'size of a learnt vocabulary'),
+  layers: option(4, integer(1), 'layers of the encoder'),
+  hidden: option(256, integer(1), 'hidden size'),
+  heads: option(4, integer(1), 'attention heads; they divide the hidden size'),
+  ffn: option(0, integer(0), 'width of the feed-forward part; 0: 4 x hidden'),
+  seq: option(128, integer(3, 65535), 'longest sequence in tokens, [CLS] and [SEP] included'),
+  batch: option(16, integer(1), 'sequences in a micro-batch'),
+  accumulate: option(1, integer(1), 'micro-batches in a step'),
+  /** How long to train: the first of steps, minutes and epochs that is given. */
+  steps: option(undefined, optional(integer(1)), 'how long to train: steps,'),
+  minutes: option(undefined, optional(positive), '  or minutes,'),
+  epochs: option(3, positive, '  or passes over the corpus'),
+  lr: option('5e-4', learningRate, 'peak learning rate, or an expression: "1e-3 * min(step / 100, 1)"', {
+    value: 'RATE',
+  }),
+  schedule: option('linear', oneOf(['linear', 'cosine', 'constant']), 'what follows the warm-up'),
+  warmup: option(0.1, notNegative, 'a share of all steps if below 1, else steps'),
+  weightDecay: option(0.01, notNegative, 'decoupled, not on biases and LayerNorm'),
+  clip: option(1, notNegative, 'largest global norm of the gradient; 0: none'),
+  dropout: option(
+    0.1,
+    number('a number from 0 to below 1', (value) => value >= 0 && value < 1),
+    'of hidden states and attention weights',
+  ),
+  /** 0.02 is BERT's. */
+  initRange: option(
+    0.02,
+    number('a number above 0', (value) => value > 0),
+    'deviation of initial weights; narrow models learn sooner with 0.05',
+  ),
+  objective: option('retromae', oneOf(objectiveNames), 'what to learn from'),
+  /** For models and batches that need too much memory. */
+  recompute: option(false, yesOrNo, 'keep fewer activations, compute them again: less memory, more time', anew),
+  backend: option('auto', oneOf(['auto', ...backendNames]), 'where to compute', anew),
+  threads: option(undefined, optional(integer(1)), 'threads of the wasm backend (default: all cores)', anew),
+  workers: option(1, integer(0, 64), 'threads that make batches ahead; 0: none', anew),
+  seed: option(42, integer(0), 'of everything that is random'),
+  eval: option(
+    undefined,
+    optional(text),
+    'BEIR folder of the retrieval probe (default: sentences cut from the corpus)',
+    {
+      ...folder,
+    },
+  ),
+  evalEvery: option(200, integer(0), 'steps between probes; 0: none'),
+  saveEvery: option(500, integer(0), 'steps between checkpoints; 0: only the last'),
+  keep: option(2, integer(1), 'checkpoints that are kept'),
+};
+
+/** What a run is told, whatever the objective. */
+type RunSettings = OptionsOf<typeof table>;
+
+/** The options of the objective stand among the settings. */
+export type PretrainSettings = RunSettings & Partial<Omit<RetroMaeOptions, keyof RunSettings>>;
+
+type Rows = Readonly<Record<string, Setting>>;
+const rowsOf = ({ options }: Objective): Rows => options as Rows;
+
+/** The options of all objectives; of those that several have, the row of the default objective. */
+const objectiveRows: Rows = Object.assign(
+  {},
+  ...[...objectiveNames, table.objective.preset].map((name) => rowsOf(objectiveNamed(name))),
+) as Rows;
+
+/** Every setting, the options of all objectives after the objective. */
+export const settingRows: Rows = Object.fromEntries(
+  Object.entries<Setting>(table).flatMap(([name, row]) => [
+    [name, row],
+    ...(name === 'objective' ? Object.entries(objectiveRows) : []),
+  ]),
+);
+
+/** Names of the settings for which something holds. */
+export const settingsThat = (holds: (row: Setting) => boolean | undefined): string[] =>
+  Object.keys(settingRows).filter((name) => holds(settingRows[name]));
+
+/** The defaults of a run under the default objective. */
+export const pretrainDefaults: PretrainSettings = pretrainSettings();
 
 /** A setting as its flag: `encoderMask` is --encoder-mask. */
 export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
-/** What a setting must be, in words, and whether a value is that. */
-interface Rule {
-  wanted: string;
-  holds(value: unknown): boolean;
-}
-
-const number = (wanted: string, holds: (value: number) => boolean): Rule => ({
-  wanted,
-  holds: (value) => typeof value === 'number' && holds(value),
-});
-const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Rule =>
-  number(
-    most < Number.MAX_SAFE_INTEGER ? `an integer of ${least} to ${most}` : `an integer of at least ${least}`,
-    (value) => Number.isSafeInteger(value) && value >= least && value <= most,
-  );
-const oneOf = (values: readonly string[]): Rule => ({
-  wanted: `one of ${values.join(', ')}`,
-  holds: (value) => typeof value === 'string' && values.includes(value),
-});
-const optional = ({ wanted, holds }: Rule): Rule => ({ wanted, holds: (value) => value === undefined || holds(value) });
-
-const text: Rule = { wanted: 'a text that is not empty', holds: (x) => typeof x === 'string' && x.trim() !== '' };
-const positive = number('a number above 0', (value) => value > 0 && value < Infinity);
-const notNegative = number('a number of at least 0', (value) => value >= 0 && value < Infinity);
-const share = number('between 0 and 1, both excluded', (value) => value > 0 && value < 1);
-
-const rules: Record<keyof PretrainSettings, Rule> = {
-  corpus: text,
-  field: text,
-  out: text,
-  init: optional(text),
-  vocab: optional(text),
-  vocabSize: integer(6),
-  layers: integer(1),
-  hidden: integer(1),
-  heads: integer(1),
-  ffn: integer(0),
-  seq: integer(3, 65535),
-  batch: integer(1),
-  accumulate: integer(1),
-  steps: optional(integer(1)),
-  minutes: optional(positive),
-  epochs: positive,
-  lr: {
-    wanted: 'a number of at least 0, or an expression such as "1e-3 * min(step / 100, 1)"',
-    holds: (lr) => text.holds(lr) && !(Number(lr) < 0 || Math.abs(Number(lr)) === Infinity),
-  },
-  schedule: oneOf(choices.schedule),
-  warmup: notNegative,
-  weightDecay: notNegative,
-  clip: notNegative,
-  dropout: number('a number from 0 to below 1', (value) => value >= 0 && value < 1),
-  initRange: number('a number above 0', (value) => value > 0),
-  encoderMask: share,
-  decoderMask: share,
-  objective: oneOf(choices.objective),
-  decoder: oneOf(choices.decoder),
-  decoderLayers: integer(1, 3),
-  recompute: { wanted: 'true or false', holds: (value) => typeof value === 'boolean' },
-  backend: oneOf(choices.backend),
-  threads: optional(integer(1)),
-  workers: integer(0, 64),
-  seed: integer(0),
-  eval: optional(text),
-  evalEvery: integer(0),
-  saveEvery: integer(0),
-  keep: integer(1),
-};
-
-/** Completes settings with defaults and checks them. @throws naming the flag, what it must be, and what it was */
+/**
+ * Completes settings with defaults and checks them. What remains are the settings of a run and the objective's options.
+ * @throws naming the flag, what it must be, and what it was
+ */
 export function pretrainSettings(given: Partial<PretrainSettings> = {}): PretrainSettings {
-  const settings = { ...pretrainDefaults, ...given };
-  const wrong = (name: keyof PretrainSettings, wanted: string) =>
-    new Error(`${flagOf(name)} is ${JSON.stringify(settings[name])}; it must be ${wanted}.`);
-  for (const [name, { wanted, holds }] of Object.entries(rules) as [keyof PretrainSettings, Rule][])
-    if (!holds(settings[name])) throw wrong(name, wanted);
+  const settings = complete<RunSettings>(table, given, flagOf);
+  const objective = objectiveNamed(settings.objective);
+  refuseForeign(given, objective);
+  const wrong = (name: keyof RunSettings, wanted: string) => wrongOption(flagOf, name, settings[name], wanted);
   if (settings.hidden % settings.heads !== 0) throw wrong('hidden', `divisible by --heads ${settings.heads}`);
   const { batch, accumulate, seq } = settings;
   const bound = (others: number) =>
@@ -204,17 +139,29 @@ export function pretrainSettings(given: Partial<PretrainSettings> = {}): Pretrai
   if (batch * seq > MOST_TOKENS) throw wrong('batch', `${bound(seq)} and --seq is ${seq}`);
   if (accumulate * batch * seq > MOST_TOKENS)
     throw wrong('accumulate', `${bound(batch * seq)} and a micro-batch ${batch} x ${seq}`);
-  if (settings.decoderLayers > 1 && settings.decoder === 'enhanced')
-    throw wrong('decoderLayers', '1, as enhanced decoding has one layer; choose --decoder basic for more');
-  if (settings.objective === 'dupmae' && settings.decoder !== 'enhanced')
-    throw wrong('decoder', 'enhanced with --objective dupmae');
-  return settings;
+  return { ...settings, ...objective.complete(given, flagOf) };
 }
 
-/** What of the settings concerns the model's objective and how it is computed. */
-export const objectiveOf = ({ objective, decoder, decoderLayers, recompute }: PretrainSettings): RetroMaeOptions =>
-  retroMaeOptions({ objective, decoder, decoderLayers, recompute });
+/** An option of another objective would say nothing: left alone at its default, else an error. */
+function refuseForeign(given: Partial<PretrainSettings>, objective: Objective): void {
+  const own = { ...table, ...rowsOf(objective) };
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || name in own) continue;
+    const owners = objectiveNames.filter((other) => name in rowsOf(objectiveNamed(other)));
+    if (owners.length === 0 || owners.some((other) => rowsOf(objectiveNamed(other))[name].preset === value)) continue;
+    throw new Error(
+      `${flagOf(name)} is ${JSON.stringify(value)}, but --objective ${objective.name} has no such option (it is one of ${owners.join(' and ')}). Leave it out.`,
+    );
+  }
+}
 
-/** Which decoder targets the collator must make. */
-export const targetsOf = ({ objective, decoder }: Pick<PretrainSettings, 'objective' | 'decoder'>): DecoderTargets =>
-  objective === 'mlm' ? 'none' : decoder;
+/** Settings without the options of other objectives, which version 0.1 wrote down as well. */
+export function ownSettings(given: Partial<PretrainSettings>): Partial<PretrainSettings> {
+  const { objective = table.objective.preset } = given;
+  const names = new Set([...Object.keys(table), ...Object.keys(rowsOf(objectiveNamed(objective)))]);
+  return Object.fromEntries(Object.entries(given).filter(([name]) => names.has(name)));
+}
+
+/** The options of the run's objective among its settings. */
+export const objectiveOptions = (settings: PretrainSettings): object =>
+  complete<object>(objectiveNamed(settings.objective).options, settings);

@@ -5,13 +5,16 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { open, readFile, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadTokenizer } from '../data/tokenizer-files.js';
-import { toTokenizerJson } from '../data/tokenizer-json.js';
-import type { WordPiece } from '../data/wordpiece.js';
-import type { Examples } from '../retromae/batches.js';
-import { asJson } from '../hub/model-files.js';
-import { readError, readJsonObject } from '../data/files/open.js';
-import { writeDirAtomic } from '../data/files/atomic.js';
+import {
+  loadTokenizer,
+  readError,
+  readJsonObject,
+  toTokenizerJson,
+  writeDirAtomic,
+  type WordPiece,
+} from '../data/index.js';
+import { asJson } from '../hub/index.js';
+import type { Examples } from '../retromae/index.js';
 
 interface About {
   format: 'retromae-tokens-1';

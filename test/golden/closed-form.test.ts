@@ -139,7 +139,8 @@ function intermediates(model: RetroMae) {
   const h1B = bert.embeddings.place(h, sequences.ofRow, sequences.positions);
   const embedded = bert.embeddings.forward(new Ids(batch.ids), sequences);
   const context = h.concat(embedded).gather([0, 3, 4, 5, 6, 7, 8, 1, 10, 11, 12, 13]);
-  const { visible, words } = batch.enhanced!;
+  const visible = batch.visible!;
+  const words = visible.length / batch.ids.length;
   const decoder = c_head!.forward(h1A, context, { ...all, visible: new HostArray(visible, [12, words]) });
   const nll = (x: Tensor, rows: number[], labels: number[]) =>
     ops.linearCrossEntropy.applyAll(

@@ -76,7 +76,8 @@ void t.test('masks belong to the example and the epoch, not to its batch', async
       const batch = batches.at(i);
       numbersIn(batch).forEach((number, b) => {
         const rows = [batch.offsets[b], batch.offsets[b + 1]] as const;
-        const { visible, words } = batch.enhanced!;
+        const visible = batch.visible!;
+        const words = visible.length / batch.ids.length;
         const bits = visible.subarray(rows[0] * words, rows[1] * words);
         found[number] = `${batch.encoderIds.subarray(...rows).join()} ${bits.join()}`;
       });

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { Random } from '../../core/random.js';
 import { fromPadded, IGNORE, sequenceCount, toPadded, visibleAt, wordsFor } from '../../retromae/batch.js';
-import type { Batch, PaddedBatch } from '../../retromae/batch.js';
+import type { DecoderBatch, PaddedBatch } from '../../retromae/batch.js';
 import { Collator } from '../../retromae/collator.js';
 import type { CollatorOptions } from '../../retromae/collator.js';
 import { maskCount } from '../../retromae/masking.js';
@@ -19,13 +19,14 @@ const texts = fc.array(toyText(1, 40), { minLength: 1, maxLength: 5 });
 const share = fc.double({ min: 0.05, max: 0.95, noNaN: true });
 
 /** Sequence b of a batch, alone. */
-function sequenceOf(batch: Batch, b: number): unknown {
+function sequenceOf(batch: DecoderBatch, b: number): unknown {
   const [begin, end] = batch.offsets.subarray(b, b + 2);
   const rows = (values: Int32Array | undefined) => values && [...values.subarray(begin, end)];
-  const { enhanced, basic } = batch;
+  const { ids, encoderIds, encoderLabels, decoderLabels, basicIds, basicLabels, visible } = batch;
+  const words = visible ? visible.length / ids.length : 0;
   return {
-    fields: [batch.ids, batch.encoderIds, batch.encoderLabels, enhanced?.labels, basic?.ids, basic?.labels].map(rows),
-    visible: enhanced && [...enhanced.visible.subarray(begin * enhanced.words, end * enhanced.words)],
+    fields: [ids, encoderIds, encoderLabels, decoderLabels, basicIds, basicLabels].map(rows),
+    visible: visible && [...visible.subarray(begin * words, end * words)],
   };
 }
 
@@ -72,18 +73,19 @@ void t.test('the matrix V: what a row may and may not see', async () => {
   fc.assert(
     fc.property(texts, fc.nat(99), share, (examples, seed, decoderMask) => {
       const batch = collator({ maxLength: 36, decoderMask }).collate(examples, seeded(seed));
-      assert.ok(batch.enhanced);
-      const { enhanced, offsets } = batch;
-      assert.equal(enhanced.words, wordsFor(36));
+      const { visible, offsets, ids } = batch;
+      assert.ok(visible);
+      const words = wordsFor(36);
+      assert.equal(visible.length, words * ids.length);
       for (let b = 0; b < sequenceCount(batch); b++) {
         const length = offsets[b + 1] - offsets[b];
         for (let i = 0; i < length; i++) {
-          const sees = (j: number) => visibleAt(enhanced, offsets[b] + i, j);
+          const sees = (j: number) => visibleAt(batch, offsets[b] + i, j);
           assert.equal(sees(0), i !== 0, 'column 0 in all rows but its own');
           assert.equal(sees(length - 1), i !== length - 1, "[SEP]'s column likewise");
           assert.equal(sees(i), false, 'never itself');
           let hidden = 0;
-          for (let j = 0; j < enhanced.words * 16; j++) {
+          for (let j = 0; j < words * 16; j++) {
             if (j >= length) assert.equal(sees(j), false, 'nothing beyond the end');
             else if (!sees(j)) hidden++;
             const id = batch.ids[offsets[b] + j];
@@ -100,10 +102,9 @@ void t.test('the matrix V: what a row may and may not see', async () => {
 
 void t.test('a row hides exactly the count, and itself, where all words are single tokens', async (t) => {
   const text = Array.from({ length: 25 }, (_, i) => 5 + i);
-  const { enhanced } = collator({ maxLength: 40 }).collate([text], seeded(1));
-  assert.ok(enhanced);
+  const batch = collator({ maxLength: 40 }).collate([text], seeded(1));
   for (let i = 0; i < 27; i++) {
-    const hidden = Array.from({ length: 27 }, (_, j) => visibleAt(enhanced, i, j)).filter((seen) => !seen).length;
+    const hidden = Array.from({ length: 27 }, (_, j) => visibleAt(batch, i, j)).filter((seen) => !seen).length;
     t.ok(hidden === 14 || hidden === 15, `row ${i} hides ${hidden} of 27 at 0.5`);
   }
 });
@@ -112,14 +113,14 @@ void t.test('labels: the encoder where masked, the decoder on all content, speci
   fc.assert(
     fc.property(texts, fc.nat(99), share, (examples, seed, encoderMask) => {
       const batch = collator({ encoderMask }).collate(examples, seeded(seed));
-      const { offsets, ids, encoderIds, encoderLabels, enhanced } = batch;
+      const { offsets, ids, encoderIds, encoderLabels, decoderLabels } = batch;
       for (let b = 0; b < sequenceCount(batch); b++) {
         const [begin, end] = offsets.subarray(b, b + 2);
         assert.deepEqual([...ids.subarray(begin, end)], [CLS, ...examples[b].slice(0, 14), SEP], 'cut on the right');
         let chosen = 0;
         for (let n = begin; n < end; n++) {
           const edge = n === begin || n === end - 1;
-          assert.equal(enhanced?.labels[n], edge ? IGNORE : ids[n]);
+          assert.equal(decoderLabels?.[n], edge ? IGNORE : ids[n]);
           if (encoderLabels[n] === IGNORE) {
             assert.equal(encoderIds[n], ids[n], 'unmasked, unchanged');
             continue;
@@ -137,18 +138,19 @@ void t.test('labels: the encoder where masked, the decoder on all content, speci
 void t.test('basic decoding masks once more, independently; none leaves the decoder out', async (t) => {
   const text = Array.from({ length: 200 }, (_, i) => 5 + (i % 25));
   const options = { maxLength: 256 };
-  const { basic, enhanced, encoderLabels, ids } = collator({ ...options, decoder: 'basic' }).collate([text], seeded(3));
-  assert.ok(basic && !enhanced);
+  const batch = collator({ ...options, decoder: 'basic' }).collate([text], seeded(3));
+  const { basicIds, basicLabels, visible, encoderLabels, ids } = batch;
+  assert.ok(basicIds && basicLabels && !visible);
   const chosen = (labels: Int32Array) => [...labels.keys()].filter((n) => labels[n] !== IGNORE);
-  t.equal(chosen(basic.labels).length, 101);
+  t.equal(chosen(basicLabels).length, 101);
   t.equal(chosen(encoderLabels).length, 61);
-  const both = chosen(basic.labels).filter((n) => encoderLabels[n] !== IGNORE).length;
+  const both = chosen(basicLabels).filter((n) => encoderLabels[n] !== IGNORE).length;
   t.ok(both > 15 && both < 46, `${both} of 61 masked for both, 30.5 expected`);
-  t.ok(chosen(basic.labels).every((n) => basic.labels[n] === ids[n]));
-  const shown = chosen(basic.labels).filter((n) => basic.ids[n] === MASK).length;
+  t.ok(chosen(basicLabels).every((n) => basicLabels[n] === ids[n]));
+  const shown = chosen(basicLabels).filter((n) => basicIds[n] === MASK).length;
   t.ok(shown > 64 && shown < 96, `${shown} of 101 shown as [MASK]`);
   const plain = collator({ ...options, decoder: 'none' }).collate([text], seeded(3));
-  t.notOk(plain.basic ?? plain.enhanced);
+  t.notOk(plain.decoderLabels ?? plain.basicIds ?? plain.visible);
 });
 
 void t.test("the encoder's side is the same whatever the decoder", async () => {

@@ -4,7 +4,9 @@ import { Ids, noGrad, Random, scope, Sequences, setBackend, type Tensor } from '
 import { openBackend } from '../../kernels/open.js';
 import { ReferenceBackend } from '../../kernels/reference.js';
 import { AdamW, bertConfig } from '../../nn/index.js';
-import { fromPadded, IGNORE, toPadded, visibleAt, type Batch, type PaddedBatch } from '../../retromae/batch.js';
+import { fromPadded, IGNORE, toPadded, visibleAt, type DecoderBatch, type PaddedBatch } from '../../retromae/batch.js';
+import { decodeEnhanced } from '../../retromae/decoding.js';
+import { predict } from '../../retromae/encoding.js';
 import { Collator, type DecoderTargets } from '../../retromae/collator.js';
 import { RetroMae, type RetroMaeOptions } from '../../retromae/model.js';
 import { newModel, tokenizer } from './tiny.js';
@@ -15,7 +17,7 @@ setBackend(float64);
 const texts = [6, 14, 2, 9].map((length, i) => Array.from({ length }, (_, j) => 5 + ((11 * i + 7 * j * j) % 30)));
 
 /** A batch of some of the texts; a text's masks are its own. */
-function batchOf(which: number[], decoder: DecoderTargets = 'enhanced'): Batch {
+function batchOf(which: number[], decoder: DecoderTargets = 'enhanced'): DecoderBatch {
   const collator = new Collator({ tokenizer, maxLength: 16, decoder });
   return collator.collate(
     which.map((i) => texts[i]),
@@ -23,7 +25,7 @@ function batchOf(which: number[], decoder: DecoderTargets = 'enhanced'): Batch {
   );
 }
 
-async function lossesOf(model: RetroMae, batch: Batch): Promise<Record<string, number>> {
+async function lossesOf(model: RetroMae, batch: DecoderBatch): Promise<Record<string, number>> {
   const losses = noGrad(() => scope(() => model.losses(batch)));
   const numbers: Record<string, number> = {};
   for (const [name, value] of Object.entries(losses)) numbers[name] = await value.item();
@@ -41,26 +43,25 @@ const objectives: [Partial<RetroMaeOptions>, DecoderTargets][] = [
 void t.test('the loss of a row changes with the tokens that it may see, and with no others', async (t) => {
   const batch = batchOf([0, 1]);
   const model = newModel(1);
-  const targets = batch.enhanced!;
+  const decoderLabels = batch.decoderLabels!;
   const sequences = new Sequences(batch.offsets);
   let [seen, hidden] = [0, 0];
   for (const row of [1, 4, 9, 16]) {
-    const labels = targets.labels.map((label, i) => (i === row ? label : IGNORE));
-    const only = { ...batch, enhanced: { ...targets, labels } };
+    const only = { ...batch, decoderLabels: decoderLabels.map((label, i) => (i === row ? label : IGNORE)) };
     const { decoder } = await lossesOf(model, only);
     const own = sequences.ofRow.values[row];
     for (let other = 0; other < batch.ids.length; other++) {
       const position = sequences.positions.values[other];
       // The context's column 0 is the sentence vector: the id there is not read.
-      const visible = position > 0 && sequences.ofRow.values[other] === own && visibleAt(targets, row, position);
+      const visible = position > 0 && sequences.ofRow.values[other] === own && visibleAt(batch, row, position);
       const ids = batch.ids.map((id, i) => (i === other ? (id + 1) % 30 : id));
       const changed = (await lossesOf(model, { ...only, ids })).decoder !== decoder;
       if (changed !== visible) t.fail(`row ${row}, token ${other}: changed ${changed}, visible ${visible}`);
       if (visible) seen++;
       else hidden++;
     }
-    t.notOk(visibleAt(targets, row, sequences.positions.values[row]), 'a row never sees itself');
-    t.ok(visibleAt(targets, row, 0), 'it sees the sentence vector');
+    t.notOk(visibleAt(batch, row, sequences.positions.values[row]), 'a row never sees itself');
+    t.ok(visibleAt(batch, row, 0), 'it sees the sentence vector');
   }
   t.ok(seen > 15 && hidden > 50, `${seen} tokens seen, ${hidden} hidden`);
 });
@@ -89,14 +90,14 @@ void t.test('the order of a batch does not matter', async (t) => {
 });
 
 /** Losses of a batch from those of its sequences: means over labels of all, but for the bag of words, of sequences. */
-async function together(model: RetroMae, batches: Batch[]): Promise<Record<string, number>> {
+async function together(model: RetroMae, batches: DecoderBatch[]): Promise<Record<string, number>> {
   const sums: Record<string, number> = {};
   const counts: Record<string, number> = {};
   const count = (labels: Int32Array | undefined) => labels?.filter((label) => label !== IGNORE).length ?? 0;
   for (const batch of batches) {
     const losses = await lossesOf(model, batch);
     const masked = count(batch.encoderLabels);
-    const rebuilt = count((batch.enhanced ?? batch.basic)?.labels);
+    const rebuilt = count(batch.decoderLabels ?? batch.basicLabels);
     const weights = { encoder: masked, accuracy: masked, decoder: rebuilt, decoderAccuracy: rebuilt, bow: 1 };
     for (const [name, weight] of Object.entries(weights)) {
       if (!(name in losses)) continue;
@@ -106,7 +107,7 @@ async function together(model: RetroMae, batches: Batch[]): Promise<Record<strin
   }
   const means = Object.fromEntries(Object.keys(sums).map((name) => [name, sums[name] / counts[name]]));
   const { encoder, decoder = 0, bow = 0 } = means;
-  return { ...means, loss: encoder + decoder + model.options.bowWeight * bow };
+  return { ...means, loss: encoder + decoder + (model.options.bowWeight ?? 0) * bow };
 }
 
 void t.test('a packed batch is its sequences, each computed alone', async (t) => {
@@ -186,8 +187,8 @@ void t.test('after some training the decoder needs the sentence vector, and that
     noGrad(() =>
       scope(() => {
         const h = change(model.encode(new Ids(batch.encoderIds), sequences));
-        const { rows, labels } = model['enhanced'](batch, sequences, h, model.c_head!);
-        return model.cls.loss(model.cls.transform(rows), model.bert.embeddings.word_embeddings, labels).loss;
+        const { rows, labels } = decodeEnhanced(model, model.c_head!, batch, { h, sequences }, { query: 'A' });
+        return predict(model, rows, labels).loss;
       }),
     ).item();
   const own = await decoderLoss((h) => h);

@@ -13,23 +13,23 @@ import {
 } from '../../core/index.js';
 import { ReferenceBackend } from '../../kernels/reference.js';
 import { parameters, AdamW } from '../../nn/index.js';
-import { IGNORE, type Batch } from '../../retromae/batch.js';
+import { IGNORE, type DecoderBatch } from '../../retromae/batch.js';
 import { Collator, type DecoderTargets } from '../../retromae/collator.js';
-import { RetroMae, retroMaeOptions, type RetroMaeOptions } from '../../retromae/model.js';
+import { objectiveNamed, RetroMae, type RetroMaeOptions } from '../../retromae/model.js';
 import { testBackends } from '../support/backends.js';
 import { config, newModel, tokenizer } from './tiny.js';
 
 const float64 = new ReferenceBackend('float64');
 setBackend(float64);
 
-const collated = (decoder: DecoderTargets, lengths: number[] = [6, 11, 3]): Batch =>
+const collated = (decoder: DecoderTargets, lengths: number[] = [6, 11, 3]): DecoderBatch =>
   new Collator({ tokenizer, maxLength: 16, decoder }).collate(
     lengths.map((length, i) => Array.from({ length }, (_, j) => 5 + ((11 * i + 7 * j) % 30))),
     (i) => new Random(3, i),
   );
 
 /** Everything the objective wants to know, as numbers. */
-async function lossesOf(model: RetroMae, batch: Batch): Promise<Record<string, number>> {
+async function lossesOf(model: RetroMae, batch: DecoderBatch): Promise<Record<string, number>> {
   const losses = noGrad(() => scope(() => model.losses(batch)));
   const numbers: Record<string, number> = {};
   for (const [name, value] of Object.entries(losses)) numbers[name] = await value.item();
@@ -39,24 +39,24 @@ async function lossesOf(model: RetroMae, batch: Batch): Promise<Record<string, n
 const close = (a: number, b: number) => Math.abs(a - b) < 1e-12;
 
 void t.test("options are the authors' where nothing is said", async (t) => {
-  t.same(retroMaeOptions(), {
-    objective: 'retromae',
-    decoder: 'enhanced',
-    decoderLayers: 1,
-    query: 'A',
-    bowWeight: 0.1,
-    recompute: false,
-  });
-  t.match(retroMaeOptions({ objective: 'dupmae' }), { query: 'B', decoder: 'enhanced' });
-  t.match(retroMaeOptions({ objective: 'dupmae', query: 'A' }), { query: 'A' });
+  const masks = { encoderMask: 0.3, decoderMask: 0.5 };
+  const options = { ...masks, decoder: 'enhanced', decoderLayers: 1, query: 'A' };
+  t.same(objectiveNamed('retromae').complete({}), options);
+  t.same(objectiveNamed('dupmae').complete({}), { ...masks, query: 'B', bowWeight: 0.1 });
+  t.same(newModel(1, { objective: 'dupmae', query: 'A' }).options, { ...masks, query: 'A', bowWeight: 0.1 });
 });
 
 void t.test('options that contradict each other are refused', async (t) => {
   const make = (options: Partial<RetroMaeOptions>) => () => newModel(1, options);
   for (const decoderLayers of [0, 4, 1.5, NaN])
-    t.throws(make({ decoder: 'basic', decoderLayers }), /RetroMAE: .* decoder layers; 1 to 3 are possible/);
-  t.throws(make({ decoderLayers: 2 }), /enhanced decoding has one layer. Use basic decoding for more/);
-  t.throws(make({ objective: 'dupmae', decoder: 'basic' }), /DupMAE: its decoder is enhanced, not basic/);
+    t.throws(
+      make({ decoder: 'basic', decoderLayers }),
+      /retromae: decoderLayers is .*; it must be an integer of 1 to 3/,
+    );
+  t.throws(
+    make({ decoderLayers: 2 }),
+    /decoderLayers is 2; it must be 1, as enhanced decoding has one layer; basic decoding may have more/,
+  );
 });
 
 void t.test('a decoder has as many layers as asked for, by the name that checkpoints have', async (t) => {
@@ -127,7 +127,7 @@ async function meanLoss(model: RetroMae, hidden: Tensor, labels: Int32Array): Pr
 
 void t.test('losses of needed rows are those of all rows', async (t) => {
   const batch = collated('enhanced');
-  const basic = collated('basic').basic!;
+  const basic = collated('basic');
   const sequences = new Sequences(batch.offsets);
   const all = { queries: sequences, keys: sequences };
   const firsts = batch.offsets.slice(0, -1);
@@ -145,8 +145,8 @@ void t.test('losses of needed rows are those of all rows', async (t) => {
       const isFirst = new Ids(Int32Array.from(first, (x, row) => (x ? row : ids.length + row)));
       return hidden.concat(embeddings.forward(new Ids(ids), sequences)).gather(isFirst);
     };
-    const { visible, words, labels } = batch.enhanced!;
-    const pass = { ...all, visible: new HostArray(visible, [labels.length, words]) };
+    const labels = batch.decoderLabels!;
+    const pass = { ...all, visible: new HostArray(batch.visible!, [labels.length, 1]) };
     const decoded = model.c_head!.forward(queries, context(batch.ids), pass);
     const losses = await lossesOf(model, batch);
     t.ok(close(losses.encoder, await meanLoss(model, hidden, batch.encoderLabels)), 'encoder');
@@ -155,11 +155,11 @@ void t.test('losses of needed rows are those of all rows', async (t) => {
     t.ok(close(dupmae.encoder, losses.encoder) && close(dupmae.decoder, losses.decoder), 'DupMAE needs all rows');
 
     const twice = newModel(1, { decoder: 'basic', decoderLayers: 2 });
-    const start = context(basic.ids);
+    const start = context(basic.basicIds!);
     const middle = twice.c_head!.forward(start, start, all);
-    const end = twice.c_head_more[0].forward(middle, middle, all);
-    const both = await lossesOf(twice, { ...batch, basic });
-    t.ok(close(both.decoder, await meanLoss(twice, end, basic.labels)), 'basic decoding in 2 layers');
+    const end = twice.c_head_more![0].forward(middle, middle, all);
+    const both = await lossesOf(twice, basic);
+    t.ok(close(both.decoder, await meanLoss(twice, end, basic.basicLabels!)), 'basic decoding in 2 layers');
   }
 });
 
@@ -184,22 +184,20 @@ void t.test('the bag of words counts a word once', async (t) => {
 
 /** Batches in which there is nothing to predict. */
 const unlabelled = {
-  'no masked token': (batch: Batch) => ({ ...batch, encoderLabels: batch.encoderLabels.map(() => IGNORE) }),
-  'no token for the decoder': (batch: Batch) => ({
+  'no masked token': (batch: DecoderBatch) => ({ ...batch, encoderLabels: batch.encoderLabels.map(() => IGNORE) }),
+  'no token for the decoder': (batch: DecoderBatch) => ({
     ...batch,
-    ...(batch.enhanced && { enhanced: { ...batch.enhanced, labels: batch.enhanced.labels.map(() => IGNORE) } }),
-    ...(batch.basic && { basic: { ...batch.basic, labels: batch.basic.labels.map(() => IGNORE) } }),
+    ...(batch.decoderLabels && { decoderLabels: batch.decoderLabels.map(() => IGNORE) }),
+    ...(batch.basicLabels && { basicLabels: batch.basicLabels.map(() => IGNORE) }),
   }),
-  'no text between [CLS] and [SEP]': (batch: Batch) => ({
+  'no text between [CLS] and [SEP]': (batch: DecoderBatch) => ({
     ...batch,
     offsets: Int32Array.of(0, 2, 4),
     ids: Int32Array.of(2, 3, 2, 3),
     encoderIds: Int32Array.of(2, 3, 2, 3),
     encoderLabels: new Int32Array(4).fill(IGNORE),
-    ...(batch.enhanced && {
-      enhanced: { words: 1, visible: Uint16Array.of(2, 1, 2, 1), labels: new Int32Array(4).fill(IGNORE) },
-    }),
-    ...(batch.basic && { basic: { ids: Int32Array.of(2, 3, 2, 3), labels: new Int32Array(4).fill(IGNORE) } }),
+    ...(batch.visible && { visible: Uint16Array.of(2, 1, 2, 1), decoderLabels: new Int32Array(4).fill(IGNORE) }),
+    ...(batch.basicIds && { basicIds: Int32Array.of(2, 3, 2, 3), basicLabels: new Int32Array(4).fill(IGNORE) }),
   }),
 };
 

@@ -4,9 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { batchesOf, type BatchRecipe } from '../../train/batch-recipe.js';
-import type { Batch } from '../../retromae/batch.js';
-import type { Batches } from '../../retromae/batches.js';
-import type { DecoderTargets } from '../../retromae/collator.js';
+import { objectiveNamed, objectiveNames, type Batch, type Batches } from '../../retromae/index.js';
 import { Prefetch } from '../../train/prefetch.js';
 import { TokenFile } from '../../train/token-file.js';
 import { Random } from '../../core/index.js';
@@ -23,11 +21,19 @@ async function tokensIn(dir: string, count = 30): Promise<string> {
   return path;
 }
 
-const recipeFor = (tokens: string, decoder: DecoderTargets = 'enhanced'): BatchRecipe => ({
+const recipeFor = (tokens: string, [objective, options] = samples[0]): BatchRecipe => ({
   tokens,
-  collator: { maxLength: 16, encoderMask: 0.3, decoderMask: 0.5, decoder },
+  objective,
+  options,
+  maxLength: 16,
   size: SIZE,
   seed: 11,
+});
+
+/** Every way to call every objective. */
+const samples = objectiveNames.flatMap((name) => {
+  const objective = objectiveNamed(name);
+  return objective.samples.map((given) => [name, objective.complete(given)] as const);
 });
 
 interface Opened extends Disposable {
@@ -38,8 +44,8 @@ interface Opened extends Disposable {
   recipe: BatchRecipe;
 }
 
-async function open(t: Test, decoder?: DecoderTargets): Promise<Opened> {
-  const recipe = recipeFor(await tokensIn(t.testdir({})), decoder);
+async function open(t: Test, sample?: (typeof samples)[0]): Promise<Opened> {
+  const recipe = recipeFor(await tokensIn(t.testdir({})), sample);
   const file = await TokenFile.open(recipe.tokens);
   const inline = batchesOf(file, recipe);
   const own = {
@@ -58,20 +64,23 @@ process.on('worker', (worker) => {
   worker.once('exit', () => alive--);
 });
 
-for (const decoder of ['enhanced', 'basic', 'none'] as const)
-  void t.test(`decoder ${decoder}: the same bits as inline, from any batch on, with 0 to 3 workers`, async (t) => {
-    using opened = await open(t, decoder);
-    for (const workers of [0, 1, 3])
-      for (const first of [0, 17]) {
-        opened.own.made = 0;
-        const [end, together] = [first + 40, 2];
-        const prefetch = new Prefetch(opened.own, opened.recipe, { first, end, together, workers });
-        for (let index = first; index < end; index++)
-          t.strictSame(await prefetch.take(), opened.inline.at(index), `${workers} workers, batch ${index}`);
-        t.equal(opened.own.made, workers === 0 ? 40 : 0, 'made by the workers if there are any');
-        await prefetch.close();
-      }
-  });
+for (const sample of samples)
+  void t.test(
+    `${JSON.stringify(sample)}: the same bits as inline, from any batch on, with 0 to 3 workers`,
+    async (t) => {
+      using opened = await open(t, sample);
+      for (const workers of [0, 1, 3])
+        for (const first of [0, 17]) {
+          opened.own.made = 0;
+          const [end, together] = [first + 40, 2];
+          const prefetch = new Prefetch(opened.own, opened.recipe, { first, end, together, workers });
+          for (let index = first; index < end; index++)
+            t.strictSame(await prefetch.take(), opened.inline.at(index), `${workers} workers, batch ${index}`);
+          t.equal(opened.own.made, workers === 0 ? 40 : 0, 'made by the workers if there are any');
+          await prefetch.close();
+        }
+    },
+  );
 
 void t.test('no more than asked for is made ahead, and none is waited for at the end', async (t) => {
   using opened = await open(t);

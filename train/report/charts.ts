@@ -1,7 +1,9 @@
 // The charts of a run, or of several to compare: losses, probe, accuracy, and how the optimizer fares.
 import { drawChart, type Curve, type Panel } from './chart-frame.js';
 import { formatLoss, formatQuantity } from './format.js';
+import type { Scalar, Scalars } from '../../retromae/index.js';
 import type { ProbeRecord, StepRecord } from './records.js';
+import { scalarsIn } from './scalars.js';
 import { smoothed, valuesOf } from './series.js';
 
 /** A run to be drawn. With several, each has a colour; with one, each part of the loss has. */
@@ -9,6 +11,8 @@ export interface RunCurves {
   name: string;
   steps: readonly StepRecord[];
   probes?: readonly ProbeRecord[];
+  /** What the numbers of an objective are that is not in the list. */
+  scalars?: Scalars;
 }
 
 type Runs = readonly RunCurves[];
@@ -18,28 +22,21 @@ const FAINT = 'Faint: every step; strong: moving average.';
 const HEIGHT = 260;
 const LOW = 150;
 
-/** The losses of encoder and decoder (and DupMAE's bag of words) over steps, as an SVG. */
+/** The losses that the objective reports, over steps, as an SVG. */
 export function lossChart(runs: Runs): Promise<string> {
   return drawChart({
     title: 'Losses',
-    subtitle: `Cross-entropy of the tokens that encoder and decoder predict. ${FAINT}`,
-    panels: parts(runs, 'loss, nats per token', formatLoss, {
-      encoder: ({ encoder }) => encoder,
-      decoder: ({ decoder }) => decoder,
-      'bag of words': ({ bow }) => bow,
-    }),
+    subtitle: `Cross-entropy of the tokens that are predicted, by what predicts them. ${FAINT}`,
+    panels: parts(runs, 'nats', 'loss, nats per token', formatLoss),
   });
 }
 
-/** The share of masked tokens that are predicted rightly, over steps, as an SVG. */
+/** The share of tokens that are predicted rightly, over steps, as an SVG. */
 export function accuracyChart(runs: Runs): Promise<string> {
   return drawChart({
     title: 'Accuracy of predicted tokens',
     subtitle: `Share of the tokens to predict that are ranked first. ${FAINT}`,
-    panels: parts(runs, 'accuracy, %', (value) => `${value.toFixed(1)} %`, {
-      encoder: ({ accuracy }) => 100 * accuracy,
-      decoder: ({ decoderAccuracy }) => (decoderAccuracy === undefined ? undefined : 100 * decoderAccuracy),
-    }),
+    panels: parts(runs, 'share', 'accuracy, %', (value) => `${value.toFixed(1)} %`, 100),
   });
 }
 
@@ -102,20 +99,24 @@ function best(probes: readonly ProbeRecord[]): string {
 }
 
 /** One panel with a curve for each part, or, for several runs, a panel for each part with a curve for each run. */
-function parts(runs: Runs, axis: string, format: Panel['format'], picks: Readonly<Record<string, Field>>): Panel[] {
-  const all = Object.entries(picks);
+function parts(runs: Runs, unit: Scalar['unit'], axis: string, format: Panel['format'], factor = 1): Panel[] {
+  const all = new Map(
+    runs.flatMap(({ steps, scalars }) => scalarsIn(steps, scalars, unit).map((one) => [one.name, one])),
+  );
+  const picks = [...all.values()].map(({ name, label }) => {
+    const pick: Field = ({ [name]: value }) => (value === undefined ? undefined : factor * value);
+    return { label, pick };
+  });
   if (runs.length === 1) {
-    const curves = all.flatMap(([part, pick], color) => curve(part, color, runs[0].steps, pick));
+    const curves = picks.flatMap(({ label, pick }, color) => curve(label, color, runs[0].steps, pick));
     return [{ axis, format, curves, height: HEIGHT }];
   }
-  return all
-    .map(([part, pick]) => ({
-      axis: `${part} ${axis}`,
-      format,
-      curves: runs.flatMap(({ name, steps }, color) => curve(name, color, steps, pick)),
-      height: 0.8 * HEIGHT,
-    }))
-    .filter(({ curves }) => curves.length > 0);
+  return picks.map(({ label, pick }) => ({
+    axis: `${label} ${axis}`,
+    format,
+    curves: runs.flatMap(({ name, steps }, color) => curve(name, color, steps, pick)),
+    height: 0.8 * HEIGHT,
+  }));
 }
 
 /** The curve of one field, if any record has it. */

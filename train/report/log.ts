@@ -2,7 +2,7 @@
 import { appendFileSync, closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeError } from '../../data/files/atomic.js';
+import { writeError } from '../../data/index.js';
 import { formatEntry, parseEntry, type LogEntry, type ProbeRecord, type StepRecord } from './records.js';
 
 export interface RunRecords {
@@ -61,19 +61,18 @@ export class RunLog {
     const steps = new Map<number, StepRecord>();
     const probes = new Map<number, ProbeRecord>();
     for (const { entry } of entries(bytes, path)) {
-      const { type, ...record } = entry;
-      if (type === 'step') steps.set(record.step, record as StepRecord);
-      else probes.set(record.step, record as ProbeRecord);
+      if (entry.type === 'step') steps.set(entry.record.step, entry.record);
+      else probes.set(entry.record.step, entry.record);
     }
     return { steps: ascending(steps), probes: ascending(probes) };
   }
 
   step(record: StepRecord): void {
-    this.append({ type: 'step', ...record });
+    this.append({ type: 'step', record });
   }
 
   probe(record: ProbeRecord): void {
-    this.append({ type: 'probe', ...record });
+    this.append({ type: 'probe', record });
   }
 
   close(): void {
@@ -122,7 +121,7 @@ async function cut(path: string, step: number): Promise<void> {
   });
   let keep = 0;
   for (const { entry, end } of entries(bytes, path)) {
-    if (step === 0 || entry.step > step) break;
+    if (step === 0 || entry.record.step > step) break;
     keep = end;
   }
   if (keep < bytes.length) await truncate(path, keep);

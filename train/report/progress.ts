@@ -1,6 +1,8 @@
 // What a person sees while a run goes on: the line of a training run, and that of any work with a count.
 import { formatCount, formatDuration, formatLoss, formatQuantity, formatShare } from './format.js';
+import type { Scalar, Scalars } from '../../retromae/index.js';
 import { dataWait, type StepRecord } from './records.js';
+import { scalarsIn } from './scalars.js';
 import { Smooth } from './series.js';
 import { StatusLine, type StatusLineOptions, type TextStream } from './status-line.js';
 
@@ -22,6 +24,8 @@ export class Progress {
     private readonly options: StatusLineOptions & {
       /** Steps of the whole run. */
       total: number;
+      /** What the numbers of an objective are that is not in the list. */
+      scalars?: Scalars;
     },
   ) {
     this.line = new StatusLine(stream, options);
@@ -32,16 +36,11 @@ export class Progress {
     const { step, elapsed } = record;
     this.start ??= { elapsed: elapsed - record.seconds, step: step - 1 };
     const pace = (elapsed - this.start.elapsed) / (step - this.start.step);
-    const loss = (name: 'encoder' | 'decoder' | 'bow'): string[] =>
-      record[name] === undefined ? [] : [`${name} ${formatLoss(this.average(name, record[name]))}`];
     const wait = dataWait([record]);
     const cells = [
       `step ${String(step).padStart(String(total).length)}/${total}`,
       percent(step / total),
-      ...loss('encoder'),
-      ...loss('decoder'),
-      ...loss('bow'),
-      `accuracy ${formatShare(this.average('accuracy', record.accuracy))}`,
+      ...this.scalars(record),
       `gradient ${formatLoss(record.gradientNorm)}`,
       `${formatQuantity(this.average('rate', record.tokensPerSecond))} tokens/s`,
       ...(wait === undefined ? [] : [`data wait ${formatShare(this.average('wait', wait))}`]),
@@ -58,6 +57,18 @@ export class Progress {
   /** Leaves the line, with the last step shown. */
   done(): void {
     this.line.done();
+  }
+
+  /** All losses of the objective and the first of its shares, or the one loss where it reports none. */
+  private scalars(record: StepRecord): string[] {
+    const { scalars } = this.options;
+    const cells = (unit: Scalar['unit'], format: (value: number) => string) =>
+      scalarsIn([record], scalars, unit)
+        .filter(({ name }) => record[name] !== undefined)
+        .map(({ name }) => `${name} ${format(this.average(name, record[name]!))}`);
+    const losses = cells('nats', formatLoss);
+    const total = `loss ${formatLoss(this.average('loss', record.loss))}`;
+    return [...(losses.length > 0 ? losses : [total]), ...cells('share', formatShare).slice(0, 1)];
   }
 
   private average(name: string, value: number): number {

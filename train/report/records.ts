@@ -4,15 +4,8 @@
 export interface StepRecord {
   /** Steps done, this one included: the first is 1. */
   step: number;
-  /** What was minimised: the sum of the parts. */
+  /** What was minimised. */
   loss: number;
-  encoder: number;
-  decoder?: number;
-  /** The bag-of-words term of DupMAE. */
-  bow?: number;
-  /** Share of the encoder's masked tokens that it ranks first. */
-  accuracy: number;
-  decoderAccuracy?: number;
   /** Global L2 norm, before clipping. */
   gradientNorm: number;
   lr: number;
@@ -25,6 +18,8 @@ export interface StepRecord {
   tokensPerSecond: number;
   /** Wall time since the run, or its continuation, began, in seconds. */
   elapsed: number;
+  /** The objective's own numbers, by the names of its `scalars`. */
+  [scalar: string]: number | undefined;
 }
 
 /** Retrieval quality after a step; 0 is before the first. All but the counts in 0 .. 1. */
@@ -36,53 +31,42 @@ export interface ProbeRecord {
   queries: number;
 }
 
-export type LogEntry = ({ type: 'step' } & StepRecord) | ({ type: 'probe' } & ProbeRecord);
+export type LogEntry = { type: 'step'; record: StepRecord } | { type: 'probe'; record: ProbeRecord };
 
-/** The fields of each record, and whether every record must have them. */
-const fields = {
-  step: {
-    step: true,
-    loss: true,
-    encoder: true,
-    decoder: false,
-    bow: false,
-    accuracy: true,
-    decoderAccuracy: false,
-    gradientNorm: true,
-    lr: true,
-    tokens: true,
-    seconds: true,
-    dataSeconds: false,
-    tokensPerSecond: true,
-    elapsed: true,
-  } satisfies Record<keyof StepRecord, boolean>,
-  probe: { step: true, 'ndcg@10': true, 'mrr@10': true, 'recall@100': true, queries: true } satisfies Record<
-    keyof ProbeRecord,
-    boolean
-  >,
-};
+/** The fields that every record must have. Beside them a step has any numbers: those of its objective. */
+const required = {
+  step: ['step', 'loss', 'gradientNorm', 'lr', 'tokens', 'seconds', 'tokensPerSecond', 'elapsed'],
+  probe: ['step', 'ndcg@10', 'mrr@10', 'recall@100', 'queries'],
+} as const;
+
+/** The numbers of a step that are not its objective's. */
+const common: ReadonlySet<string> = new Set([...required.step, 'dataSeconds']);
+
+/** Names of the objective's numbers in records, in the order in which they first come. */
+export const scalarNames = (steps: readonly StepRecord[]): string[] => [
+  ...new Set(steps.flatMap((record) => Object.keys(record).filter((name) => !common.has(name)))),
+];
 
 /** A record as one line of JSON. NaN and infinities, which JSON lacks, become strings: a run that diverged says so. */
-export const formatEntry = (entry: LogEntry): string =>
-  JSON.stringify(entry, (_, value: unknown) =>
+export const formatEntry = ({ type, record }: LogEntry): string =>
+  JSON.stringify({ type, ...record }, (_, value: unknown) =>
     typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
   );
 
-/** Reads a line of `formatEntry`; fields of other versions are left out. @throws an error that says what is wrong */
+/** Reads a line of `formatEntry`. @throws an error that says what is wrong */
 export function parseEntry(line: string): LogEntry {
   const parsed: unknown = JSON.parse(line);
   if (typeof parsed !== 'object' || parsed === null) throw new Error('not a JSON object');
-  const given = parsed as Record<string, unknown>;
-  const { type } = given;
+  const { type, ...given } = parsed as Record<string, unknown>;
   if (type !== 'step' && type !== 'probe') throw new Error('"type" is neither "step" nor "probe"');
-  const entry: Record<string, unknown> = { type };
-  for (const [name, required] of Object.entries(fields[type])) {
+  const record: Record<string, number> = {};
+  for (const name of new Set([...required[type], ...Object.keys(given)])) {
     const value = number(given[name]);
-    if (value === undefined && (required || given[name] !== undefined)) throw new Error(`"${name}" is not a number`);
-    if (value !== undefined) entry[name] = value;
+    if (value === undefined) throw new Error(`"${name}" is not a number`);
+    record[name] = value;
   }
   // Every field that the type requires was found to be a number just now.
-  return entry as unknown as LogEntry;
+  return { type, record } as unknown as LogEntry;
 }
 
 const NOT_FINITE = ['NaN', 'Infinity', '-Infinity'];
@@ -92,15 +76,11 @@ function number(value: unknown): number | undefined {
   return typeof value === 'string' && NOT_FINITE.includes(value) ? Number(value) : undefined;
 }
 
-/** What `AdamW.step` returned for `RetroMae.losses`, as a record. */
-export function stepRecord(
+/** What a training step returned, `loss` and `gradientNorm` among it, as a record. */
+export const stepRecord = (
   numbers: Record<string, number>,
   { tokens, seconds, ...rest }: Pick<StepRecord, 'step' | 'lr' | 'tokens' | 'seconds' | 'dataSeconds' | 'elapsed'>,
-): StepRecord {
-  const { loss, encoder, accuracy, gradientNorm, decoder, decoderAccuracy, bow } = numbers;
-  const parts = { loss, encoder, accuracy, gradientNorm, decoder, decoderAccuracy, bow };
-  return { ...parts, ...rest, tokens, seconds, tokensPerSecond: tokens / seconds };
-}
+): StepRecord => ({ ...numbers, ...rest, tokens, seconds, tokensPerSecond: tokens / seconds }) as unknown as StepRecord;
 
 /** Share of the time in steps, 0 .. 1, that training waited for its batches; undefined if nobody measured. */
 export function dataWait(steps: readonly StepRecord[]): number | undefined {

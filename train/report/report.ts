@@ -1,11 +1,13 @@
 // The report of a run: one HTML page without scripts or links, and its charts as files beside it.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeError, writeFileAtomic } from '../../data/files/atomic.js';
+import { writeError, writeFileAtomic } from '../../data/index.js';
+import type { Scalar, Scalars } from '../../retromae/index.js';
 import { accuracyChart, lossChart, optimizerChart, probeChart } from './charts.js';
 import { formatCount, formatDuration, formatLoss, formatQuantity, formatShare } from './format.js';
 import { escapeMarkup } from './markup.js';
 import { dataWait, type ProbeRecord, type StepRecord } from './records.js';
+import { scalarsIn } from './scalars.js';
 import { smoothed, valuesOf } from './series.js';
 
 /** A mean with its 95 % confidence interval. */
@@ -36,6 +38,8 @@ export interface ReportContent {
   config: object;
   steps: readonly StepRecord[];
   probes: readonly ProbeRecord[];
+  /** What the numbers of an objective are that is not in the list. */
+  scalars?: Scalars;
   /** nDCG@10 to compare the probe with, by name. */
   baselines?: Readonly<Record<string, number>>;
   table?: readonly ComparisonRow[];
@@ -71,25 +75,23 @@ export async function writeReport(dir: string, content: ReportContent): Promise<
   return page;
 }
 
-async function ownFigures({ steps, probes, baselines }: ReportContent): Promise<Figure[]> {
-  const runs = [{ name: 'encoder', steps, probes }];
+async function ownFigures({ steps, probes, scalars, baselines }: ReportContent): Promise<Figure[]> {
+  const runs = [{ name: 'encoder', steps, probes, scalars }];
   const figures: Figure[] = [];
   if (steps.length > 0) figures.push({ name: 'loss', svg: await lossChart(runs) });
   if (probes.length > 0) figures.push({ name: 'probe', svg: await probeChart(runs, baselines) });
-  if (steps.length > 0) {
-    figures.push({ name: 'accuracy', svg: await accuracyChart(runs) });
-    figures.push({ name: 'optimizer', svg: await optimizerChart(runs) });
-  }
+  if (scalarsIn(steps, scalars, 'share').length > 0) figures.push({ name: 'accuracy', svg: await accuracyChart(runs) });
+  if (steps.length > 0) figures.push({ name: 'optimizer', svg: await optimizerChart(runs) });
   return figures;
 }
 
 /** The page as text; it needs nothing beside it. */
 function reportPage(
-  { title, config, steps, probes, table, tableNote, commands }: ReportContent,
+  { title, config, steps, probes, scalars, table, tableNote, commands }: ReportContent,
   figures: readonly Figure[],
 ): string {
   const sections = [
-    section('Summary', pairs(summary(steps, probes), 'facts')),
+    section('Summary', pairs(summary(steps, probes, scalars), 'facts')),
     section('What the training bought', table?.length ? comparison(table, tableNote) : ''),
     section('Charts', figures.map(({ svg }) => `<figure>${svg}</figure>`).join('\n')),
     section('Settings', pairs(settings(config), 'settings')),
@@ -128,7 +130,18 @@ const settings = (config: object): Pair[] =>
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]);
 
-function summary(steps: readonly StepRecord[], probes: readonly ProbeRecord[]): Pair[] {
+type Fact = [name: string, value: number | undefined, format: (value: number) => string];
+
+/** How numbers of a unit are named and shown. */
+const units: Record<Scalar['unit'], { what: string; format: Fact[2] }> = {
+  nats: { what: ' loss', format: formatLoss },
+  share: { what: ' accuracy', format: formatShare },
+  number: { what: '', format: formatQuantity },
+};
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+function summary(steps: readonly StepRecord[], probes: readonly ProbeRecord[], own?: Scalars): Pair[] {
   // Averaged as in the charts, so that both say the same.
   const average = (field: (record: StepRecord) => number | undefined): number | undefined =>
     smoothed(valuesOf(steps, field)).at(-1)?.[1];
@@ -136,13 +149,12 @@ function summary(steps: readonly StepRecord[], probes: readonly ProbeRecord[]): 
     steps.reduce((sum, record) => sum + field(record), 0);
   const tokens = total((record) => record.tokens);
   const seconds = total((record) => record.seconds);
-  const facts: [name: string, value: number | undefined, format: (value: number) => string][] = [
+  const facts: Fact[] = [
     ['Steps', steps.at(-1)?.step, formatCount],
-    ['Encoder loss', average((record) => record.encoder), formatLoss],
-    ['Decoder loss', average((record) => record.decoder), formatLoss],
-    ['Bag-of-words loss', average((record) => record.bow), formatLoss],
-    ['Encoder accuracy', average((record) => record.accuracy), formatShare],
-    ['Decoder accuracy', average((record) => record.decoderAccuracy), formatShare],
+    ...scalarsIn(steps, own).map(({ name, label, unit }): Fact => {
+      const { what, format } = units[unit];
+      return [capital(`${label}${what}`), average((record) => record[name]), format];
+    }),
     ['Probe nDCG@10', probes.at(-1)?.['ndcg@10'], (value) => value.toFixed(3)],
     ['Tokens', tokens, formatQuantity],
     ['Time in steps', seconds, formatDuration],

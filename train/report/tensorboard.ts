@@ -3,8 +3,9 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { writeError } from '../../data/files/atomic.js';
+import { writeError } from '../../data/index.js';
 import { dataWait, type ProbeRecord, type StepRecord } from './records.js';
+import { scalarsIn } from './scalars.js';
 
 /** Appends scalars to an event file of its own; a folder may hold several, which TensorBoard shows as one run. */
 export class EventWriter {
@@ -52,14 +53,11 @@ export class EventWriter {
   }
 
   step(record: StepRecord): void {
+    const own = scalarsIn([record]).map(({ name, tag }) => [tag, record[name]]);
     this.scalars(
       {
         'loss/total': record.loss,
-        'loss/encoder': record.encoder,
-        'loss/decoder': record.decoder,
-        'loss/bow': record.bow,
-        'accuracy/encoder': record.accuracy,
-        'accuracy/decoder': record.decoderAccuracy,
+        ...Object.fromEntries(own),
         gradient_norm: record.gradientNorm,
         lr: record.lr,
         tokens_per_second: record.tokensPerSecond,

@@ -37,12 +37,12 @@ void t.test('every number survives, NaN and infinities included', (t) => {
   fc.assert(
     fc.property(fc.double(), fc.option(fc.double(), { nil: undefined }), (loss, decoder) => {
       const record: StepRecord = { ...steps[0], loss, decoder };
-      const { type, ...read } = parseEntry(formatEntry({ type: 'step', ...record }));
+      const { type, record: read } = parseEntry(formatEntry({ type: 'step', record }));
       t.equal(type, 'step');
       const expected = Object.entries(record).filter(([, value]) => value !== undefined);
       t.same(Object.keys(read).sort(), expected.map(([name]) => name).sort());
       // JSON has no negative zero.
-      for (const [name, value] of expected) t.ok(Object.is((read as Record<string, number>)[name], value + 0));
+      for (const [name, value] of expected) t.ok(Object.is((read as StepRecord)[name], value! + 0));
     }),
     { numRuns: 60 },
   );
@@ -75,7 +75,7 @@ void t.test('resume at 0 starts afresh, and without a log there is nothing to cu
   (await RunLog.open(dir, { resumeAt: 7 })).close();
   t.same(await RunLog.read(dir), { steps: [], probes: [] });
   (await RunLog.open(dir, { resumeAt: 0 })).close();
-  await appendFile(join(dir, 'log.jsonl'), `${formatEntry({ type: 'probe', ...probes[0] })}\n`);
+  await appendFile(join(dir, 'log.jsonl'), `${formatEntry({ type: 'probe', record: probes[0] })}\n`);
   (await RunLog.open(dir, { resumeAt: 0 })).close();
   t.same(await RunLog.read(dir), { steps: [], probes: [] });
 });
@@ -96,7 +96,7 @@ void t.test('wherever a kill tears the last line, reading leaves it out and resu
 void t.test('a step that was made again counts once, as last made', async (t) => {
   const dir = t.testdir({});
   const path = await written(dir);
-  await appendFile(path, `${formatEntry({ type: 'step', ...steps[3], loss: 1 })}\n`);
+  await appendFile(path, `${formatEntry({ type: 'step', record: { ...steps[3], loss: 1 } })}\n`);
   const { steps: read } = await RunLog.read(dir);
   t.same(
     read.map(({ step }) => step),
@@ -111,7 +111,10 @@ void t.test('damage is named by file and line; after the checkpoint it does not 
     ['7', /not a JSON object/],
     ['{"type":"note"}', /"type" is neither/],
     ['{"type":"probe","step":3}', /"ndcg@10" is not a number/],
-    [formatEntry({ type: 'step', ...steps[0] }).replace(/"decoder":[^,]+/, '"decoder":"high"'), /"decoder" is not/],
+    [
+      formatEntry({ type: 'step', record: steps[0] }).replace(/"decoder":[^,]+/, '"decoder":"high"'),
+      /"decoder" is not/,
+    ],
   ] as const) {
     const dir = t.testdir({});
     const path = await written(dir);

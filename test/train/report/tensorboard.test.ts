@@ -113,9 +113,9 @@ void t.test('a run as TensorBoard reads it', async (t) => {
   const f = Math.fround;
   t.same(read[1].values, {
     'loss/total': f(record.loss),
-    'loss/encoder': f(record.encoder),
+    'loss/encoder': f(record.encoder!),
     'loss/decoder': f(record.decoder ?? NaN),
-    'accuracy/encoder': f(record.accuracy),
+    'accuracy/encoder': f(record.accuracy!),
     'accuracy/decoder': f(record.decoderAccuracy ?? NaN),
     gradient_norm: f(record.gradientNorm),
     lr: f(record.lr),

@@ -1,0 +1,102 @@
+// RetroMAE's two ways to rebuild a text from its sentence vector h (Xiao et al., 2022, sections 3.2 and 3.3).
+import { HostArray, Ids, scope, type Random, type Sequences, type Tensor } from '../core/index.js';
+import type { BertForMaskedLM, BertLayer } from '../nn/index.js';
+import type { DecoderBatch } from './batch.js';
+import { labelled, pick, sequencesOf, type Encoded } from './encoding.js';
+
+/** What a decoder knows of the encoder. */
+type Sentences = Pick<Encoded, 'h' | 'sequences'>;
+
+/** Rows [R, H] that predict, and what they should. */
+export interface Decoded {
+  rows: Tensor;
+  labels: Ids;
+}
+
+/** The context stream: embeddings of the ids, with h itself (no position, no norm) in the place of [CLS]. */
+function context({ bert }: BertForMaskedLM, ids: Int32Array, sequences: Sequences, h: Tensor, random?: Random): Tensor {
+  const embedded = bert.embeddings.forward(new Ids(ids), sequences, random);
+  const { positions, ofRow, count, rows } = sequences;
+  const from = Int32Array.from({ length: rows }, (_, row) =>
+    positions.values[row] === 0 ? ofRow.values[row] : count + row,
+  );
+  return h.concat(embedded).gather(from);
+}
+
+/**
+ * Enhanced decoding: one layer, in which every labelled row is a query H1 with its own visible part of the context H2.
+ * @param query A: H1 = h + position; B: layer norm of h + type 0 + position
+ * @throws if the batch has no `visible`
+ */
+export function decodeEnhanced(
+  encoder: BertForMaskedLM,
+  layer: BertLayer,
+  { ids, decoderLabels, visible }: DecoderBatch,
+  { h, sequences }: Sentences,
+  { query, random }: { query: 'A' | 'B'; random?: Random },
+): Decoded {
+  if (!visible || !decoderLabels)
+    throw new Error('RetroMAE: the batch has no enhanced decoder targets. Collate with decoder: "enhanced".');
+  const { rows, labels } = labelled(decoderLabels);
+  return scope(() => {
+    const sentences = pick(sequences.ofRow.values, rows);
+    const positions = pick(sequences.positions.values, rows);
+    const { embeddings } = encoder.bert;
+    const { queries, projected } =
+      query === 'A'
+        ? plainQueries(encoder, layer, h, { longest: sequences.longest, sentences, positions })
+        : { queries: embeddings.place(h, sentences, positions, random), projected: undefined };
+    const words = visible.length / ids.length;
+    const seen = new Uint16Array(rows.length * words);
+    rows.forEach((row, i) => seen.set(visible.subarray(row * words, (row + 1) * words), i * words));
+    const pass = {
+      queries: sequencesOf(rows, sequences),
+      keys: sequences,
+      visible: new HostArray(seen, [rows.length, words]),
+      random,
+      projected,
+    };
+    return { rows: layer.forward(queries, context(encoder, ids, sequences, h, random), pass), labels };
+  });
+}
+
+/**
+ * Queries h + p, one a row. W (h + p) + b is (W h + b) + W p: the projection is of the sentences and of the positions, which
+ * are few, and not of their sums.
+ */
+function plainQueries(
+  { bert }: BertForMaskedLM,
+  { attention }: BertLayer,
+  h: Tensor,
+  { longest, sentences, positions }: { longest: number; sentences: Ids; positions: Ids },
+) {
+  const { query } = attention.self;
+  const all = new Ids(Array.from({ length: longest }, (_, position) => position));
+  const places = bert.embeddings.position_embeddings.forward(all);
+  return {
+    queries: h.gather(sentences).add(places.gather(positions)),
+    projected: query.forward(h).gather(sentences).add(places.linear(query.weight).gather(positions)),
+  };
+}
+
+/**
+ * Basic decoding: the text masked again, behind h, through ordinary layers; only labelled rows of the last are computed.
+ * @throws if the batch has no `basicIds`
+ */
+export function decodeBasic(
+  encoder: BertForMaskedLM,
+  layers: readonly BertLayer[],
+  { basicIds, basicLabels }: DecoderBatch,
+  { h, sequences }: Sentences,
+  random?: Random,
+): Decoded {
+  if (!basicIds || !basicLabels)
+    throw new Error('RetroMAE: the batch has no basic decoder targets. Collate with decoder: "basic".');
+  const { rows, labels } = labelled(basicLabels);
+  return scope(() => {
+    let x = context(encoder, basicIds, sequences, h, random);
+    for (const layer of layers.slice(0, -1)) x = layer.forward(x, x, { queries: sequences, keys: sequences, random });
+    const pass = { queries: sequencesOf(rows, sequences), keys: sequences, random };
+    return { rows: layers.at(-1)!.forward(x.gather(new Ids(rows)), x, pass), labels };
+  });
+}

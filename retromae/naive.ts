@@ -1,0 +1,130 @@
+// The objectives written naively, as one reads them in the paper: padded, every row computed, plain ops, no dropout.
+//
+// Shapes: B texts of T positions, H wide, V words. What stands beside a reshape or a product is the shape of the result.
+import { Ids, tensor, type Tensor } from '../core/index.js';
+import type { BertForMaskedLM, BertLayer } from '../nn/index.js';
+import { IGNORE, toPadded, type DecoderBatch, type MaskedBatch } from './batch.js';
+
+/** Added to the scores of keys that may not be seen. */
+const HIDDEN = -1e9;
+
+/** Numbers in nested arrays as a constant on the encoder's backend. */
+const constant = ({ bert }: BertForMaskedLM, values: Parameters<typeof tensor>[0]): Tensor =>
+  tensor(values, undefined, { backend: bert.embeddings.word_embeddings.weight.backend });
+
+/** Embeddings of padded ids, or of the vectors [B, T, H] given instead of words: [B, T, H]. */
+function embed({ bert, config }: BertForMaskedLM, words: number[][] | Tensor): Tensor {
+  const { word_embeddings, position_embeddings, token_type_embeddings, LayerNorm } = bert.embeddings;
+  const [batch, length] = Array.isArray(words) ? [words.length, words[0].length] : words.shape;
+  const shape = [batch, length, config.hidden_size];
+  const rows = Array.isArray(words) ? word_embeddings.forward(new Ids(words.flat())).reshape(shape) : words;
+  const positions = position_embeddings.forward(new Ids(Array.from({ length }, (_, position) => position))); // [T, H]
+  return LayerNorm.forward(rows.add(positions).add(token_type_embeddings.forward(new Ids([0]))));
+}
+
+/**
+ * One post-norm layer over x [B, R, H] and its context [B, T, H].
+ * @param seen [B, R, T], or [B][1][T] for all rows alike: 1 where a key may be seen
+ */
+function layer(encoder: BertForMaskedLM, parts: BertLayer, x: Tensor, context: Tensor, seen: number[][][]): Tensor {
+  const { num_attention_heads: heads, hidden_size: width } = encoder.config;
+  const { self, output } = parts.attention;
+  const split = (y: Tensor) => y.reshape([...y.shape.slice(0, 2), heads, width / heads]).permute(0, 2, 1, 3); // [B, h, ., H/h]
+  const [q, k, v] = [self.query.forward(x), self.key.forward(context), self.value.forward(context)].map(split);
+  const scores = q.matmul(k.transpose()).mul(Math.sqrt(heads / width)); // [B, h, R, T]
+  const mask = constant(
+    encoder,
+    seen.map((rows) => [rows.map((row) => row.map((sees) => (sees ? 0 : HIDDEN)))]),
+  );
+  const attended = scores.add(mask).softmax().matmul(v).permute(0, 2, 1, 3).reshape(x.shape); // [B, R, H]
+  const middle = output.LayerNorm.forward(output.dense.forward(attended).add(x));
+  const wide = parts.intermediate.dense.forward(middle).gelu();
+  return parts.output.LayerNorm.forward(parts.output.dense.forward(wide).add(middle));
+}
+
+/** Logits over the vocabulary [B, T, V], by the MLM head. */
+function logitsOf({ bert, cls }: BertForMaskedLM, x: Tensor): Tensor {
+  const { dense, LayerNorm } = cls.predictions.transform;
+  const transformed = LayerNorm.forward(dense.forward(x).gelu());
+  return transformed.linear(bert.embeddings.word_embeddings.weight, cls.predictions.bias);
+}
+
+/** log softmax over the last axis. */
+function logSoftmax(x: Tensor): Tensor {
+  const shifted = x.sub(x.detach().max(-1, true));
+  return shifted.sub(shifted.exp().sum(-1, true).log());
+}
+
+/** Mean over the labelled positions of -log softmax(logits)[label]. Where nothing is labelled: 0. */
+function crossEntropy(encoder: BertForMaskedLM, x: Tensor, labels: number[][]): Tensor {
+  const count = labels.flat().filter((label) => label !== IGNORE).length;
+  const words = Array.from({ length: encoder.config.vocab_size }, (_, word) => word);
+  const chosen = labels.map((row) => row.map((label) => words.map((word) => (word === label ? 1 / count : 0))));
+  return logSoftmax(logitsOf(encoder, x)).mul(constant(encoder, chosen)).sum().neg();
+}
+
+/** Masked-language modelling: its loss, the last hidden states [B, T, H], and of these [CLS]'s: h [B, 1, H]. */
+export function maskedLoss(encoder: BertForMaskedLM, batch: MaskedBatch) {
+  const { encoder_input_ids, encoder_labels, attention_mask } = toPadded(batch, encoder.config.pad_token_id);
+  const seen = attention_mask.map((row) => [row]);
+  let hidden = embed(encoder, encoder_input_ids);
+  for (const parts of encoder.bert.encoder.layer) hidden = layer(encoder, parts, hidden, hidden, seen);
+  return { loss: crossEntropy(encoder, hidden, encoder_labels), hidden, h: at(hidden, 0, encoder) };
+}
+
+/** Position p of x [B, T, H]: [B, 1, H]. */
+function at(x: Tensor, p: number, { config }: BertForMaskedLM): Tensor {
+  const [batch, length] = x.shape;
+  const rows = x.reshape([batch * length, config.hidden_size]);
+  const ids = new Ids(Array.from({ length: batch }, (_, b) => b * length + p));
+  return rows.gather(ids).reshape([batch, 1, config.hidden_size]);
+}
+
+/** x [B, T, H] with h [B, 1, H] in the place of position 0. */
+function behind(encoder: BertForMaskedLM, h: Tensor, x: Tensor): Tensor {
+  const first = constant(encoder, [Array.from({ length: x.shape[1] }, (_, p) => [p === 0 ? 1 : 0])]); // [1, T, 1]
+  return h.mul(first).add(x.mul(first.neg().add(1)));
+}
+
+/** Enhanced decoding (section 3.3): every position a query, which sees what its row of the matrix M lets it see. */
+export function enhancedLoss(
+  encoder: BertForMaskedLM,
+  c_head: BertLayer,
+  batch: DecoderBatch,
+  h: Tensor,
+  query: 'A' | 'B',
+): Tensor {
+  const { input_ids, decoder_visible, decoder_labels } = toPadded(batch, encoder.config.pad_token_id);
+  const [length] = [input_ids[0].length];
+  const positions = encoder.bert.embeddings.position_embeddings.forward(new Ids(input_ids[0].map((_, p) => p)));
+  const sentence = h.expand([h.shape[0], length, h.shape[2]]);
+  const h1 = query === 'A' ? sentence.add(positions) : embed(encoder, sentence);
+  const h2 = behind(encoder, h, embed(encoder, input_ids));
+  return crossEntropy(encoder, layer(encoder, c_head, h1, h2, decoder_visible!), decoder_labels!);
+}
+
+/** Basic decoding (section 3.2). */
+export function basicLoss(
+  encoder: BertForMaskedLM,
+  layers: readonly BertLayer[],
+  batch: DecoderBatch,
+  h: Tensor,
+): Tensor {
+  const padded = toPadded(batch, encoder.config.pad_token_id);
+  const seen = padded.attention_mask.map((row) => [row]);
+  let x = behind(encoder, h, embed(encoder, padded.basic_decoder_input_ids!));
+  for (const parts of layers) x = layer(encoder, parts, x, x, seen);
+  return crossEntropy(encoder, x, padded.basic_decoder_labels!);
+}
+
+/** DupMAE's bag of words, from the last hidden states [B, T, H]. */
+export function bagOfWordsLoss(encoder: BertForMaskedLM, batch: MaskedBatch, hidden: Tensor): Tensor {
+  const { input_ids, attention_mask } = toPadded(batch, encoder.config.pad_token_id);
+  const outside = attention_mask.map((row) => row.map((mask, p) => [mask && p > 0 ? 0 : HIDDEN]));
+  const top = logitsOf(encoder, hidden).add(constant(encoder, outside)).max(1); // [B, V]
+  const weights = input_ids.map((row, b) => {
+    const content = row.slice(1, attention_mask[b].lastIndexOf(1));
+    return Array.from({ length: top.shape[1] }, (_, word) => (content.includes(word) ? 1 / content.length : 0));
+  });
+  return logSoftmax(top).mul(constant(encoder, weights)).sum(-1).neg().mean();
+}

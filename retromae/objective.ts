@@ -1,0 +1,85 @@
+// One objective: its options, what it reports, its batches, its head and its losses in one row. The twin of `defineOp`.
+import type { Random, Tensor } from '../core/index.js';
+import type { BertConfig, BertForMaskedLM, Losses } from '../nn/index.js';
+import type { Batch } from './batch.js';
+import type { Generators } from './collator.js';
+import type { MaskingVocabulary } from './masking.js';
+import { complete, wrongOption, type OptionTable, type Shown } from './options.js';
+
+/** A number that an objective reports of every step: log, TensorBoard, charts, report and progress line iterate these. */
+export interface Scalar {
+  /** Cross-entropies are in nats, shares in 0 .. 1; anything else is a number. */
+  readonly unit: 'nats' | 'share' | 'number';
+  /** Whose it is, in charts and the report: "encoder", "bag of words". */
+  readonly label: string;
+  /** Its path in TensorBoard: "loss/encoder". */
+  readonly tag: string;
+}
+
+export type Scalars = Readonly<Record<string, Scalar>>;
+
+/** What the collator of every objective must know of the texts. */
+export interface TextRules {
+  readonly tokenizer: MaskingVocabulary;
+  /** Longest sequence, [CLS] and [SEP] included. */
+  readonly maxLength: number;
+}
+
+/** Makes batches, and keeps nothing between them: a batch is a function of the examples and their generators. */
+export interface Collates<B> {
+  /** @param examples the ids of each text without [CLS] and [SEP] */
+  collate(examples: readonly ArrayLike<number>[], generators: Generators): B;
+}
+
+/** Two options that do not go together: which to change, and what it would have to be. */
+export interface Contradiction {
+  readonly option: string;
+  readonly wanted: string;
+}
+
+/** @typeParam O options @typeParam H head: modules that are trained beside the encoder @typeParam B batch */
+export interface ObjectiveSpec<O extends object, H extends object, B extends Batch> {
+  readonly name: string;
+  /** What reports call it. */
+  readonly title: string;
+  readonly options: OptionTable<O>;
+  contradiction?(options: O): Contradiction | undefined;
+  /** What `losses` returns beside `loss` and `h`. */
+  readonly scalars: Scalars;
+  collator(options: O, texts: TextRules): Collates<B>;
+  /** Made after the encoder, from the same generator; thrown away after pre-training. */
+  head(config: BertConfig, random: Random, options: O): H;
+  /**
+   * `loss` is what to minimise; the others are means over what they are about.
+   * @param random where dropout's randomness comes from; none: no dropout
+   */
+  losses(encoder: BertForMaskedLM, head: H, batch: B, options: O, random?: Random): Losses;
+  /** The same loss written naively: padded, every row computed, nothing fused, no dropout. What tests compare with. */
+  composition?(encoder: BertForMaskedLM, head: H, batch: B, options: O): Tensor;
+  /** Options to test it with. */
+  readonly samples: readonly Partial<O>[];
+}
+
+export interface Objective<
+  O extends object = object,
+  H extends object = object,
+  B extends Batch = Batch,
+> extends ObjectiveSpec<O, H, B> {
+  /** Options with defaults, checked. @throws naming the option, what it must be, and what it was */
+  complete(given: Partial<O>, shown?: Shown): O;
+}
+
+/** Makes an objective of its row. */
+export function defineObjective<O extends object, H extends object, B extends Batch>(
+  spec: ObjectiveSpec<O, H, B>,
+): Objective<O, H, B> {
+  return {
+    ...spec,
+    complete: (given, shown = (name) => `${spec.name}: ${name}`) => {
+      const options = complete(spec.options, given, shown);
+      const wrong = spec.contradiction?.(options);
+      if (wrong) throw wrongOption(shown, wrong.option, options[wrong.option as keyof O], wrong.wanted);
+      return options;
+    },
+  };
+}

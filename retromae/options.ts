@@ -1,0 +1,95 @@
+// Options in tables: a row is a default, what a value must be, and a help text; checks, flags and --help follow from it.
+
+/** What a value must be, in words, and whether one is that. */
+export interface Rule<T> {
+  /** How the value is written: after a flag, or by the flag alone. */
+  readonly type: 'string' | 'number' | 'boolean';
+  readonly wanted: string;
+  /** The only values that are possible. */
+  readonly choices?: readonly string[];
+  holds(value: unknown): value is T;
+}
+
+export interface Option<T> {
+  readonly preset: T;
+  readonly rule: Rule<T>;
+  readonly help: string;
+  /** What stands for the value in the help text. */
+  readonly value?: string;
+}
+
+export type OptionTable<O> = { readonly [K in keyof O]-?: Option<O[K]> };
+
+/** The values of a table's options. The comments of its rows are theirs. */
+export type OptionsOf<T> = { -readonly [K in keyof T]: T[K] extends Option<infer V> ? V : never };
+
+/** A row; `more` is what a table needs beyond it. */
+export const option = <T, const M extends object = object>(
+  preset: NoInfer<T>,
+  rule: Rule<T>,
+  help: string,
+  more?: M & { value?: string },
+): Option<T> & M => ({ preset, rule, help, ...more }) as Option<T> & M;
+
+/** How the name of an option is shown. */
+export type Shown = (name: string) => string;
+
+/** The error for a value that is not what it must be. */
+export const wrongOption = (shown: Shown, name: string, value: unknown, wanted: string): Error =>
+  new Error(`${shown(name)} is ${JSON.stringify(value) ?? String(value)}; it must be ${wanted}.`);
+
+/**
+ * Completes options with defaults and checks each by its rule; names that the table lacks are left out.
+ * @throws naming the option, what it must be, and what it was
+ */
+export function complete<O extends object>(table: OptionTable<O>, given: Partial<O>, shown: Shown = (name) => name): O {
+  const names = Object.keys(table) as (keyof O & string)[];
+  return Object.fromEntries(
+    names.map((name) => {
+      const { preset, rule } = table[name];
+      const value = given[name] === undefined ? preset : given[name];
+      if (!rule.holds(value)) throw wrongOption(shown, name, value, rule.wanted);
+      return [name, value];
+    }),
+  ) as O;
+}
+
+export const number = (wanted: string, holds: (value: number) => boolean): Rule<number> => ({
+  type: 'number',
+  wanted,
+  holds: (value): value is number => typeof value === 'number' && holds(value),
+});
+
+export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Rule<number> =>
+  number(
+    most < Number.MAX_SAFE_INTEGER ? `an integer of ${least} to ${most}` : `an integer of at least ${least}`,
+    (value) => Number.isSafeInteger(value) && value >= least && value <= most,
+  );
+
+export const oneOf = <const C extends readonly string[]>(choices: C): Rule<C[number]> => ({
+  type: 'string',
+  wanted: `one of ${choices.join(', ')}`,
+  choices,
+  holds: (value): value is C[number] => typeof value === 'string' && choices.includes(value),
+});
+
+export const optional = <T>(rule: Rule<T>): Rule<T | undefined> => ({
+  ...rule,
+  holds: (value): value is T | undefined => value === undefined || rule.holds(value),
+});
+
+export const text: Rule<string> = {
+  type: 'string',
+  wanted: 'a text that is not empty',
+  holds: (value): value is string => typeof value === 'string' && value.trim() !== '',
+};
+
+export const yesOrNo: Rule<boolean> = {
+  type: 'boolean',
+  wanted: 'true or false',
+  holds: (value): value is boolean => typeof value === 'boolean',
+};
+
+export const positive = number('a number above 0', (value) => value > 0 && value < Infinity);
+export const notNegative = number('a number of at least 0', (value) => value >= 0 && value < Infinity);
+export const share = number('between 0 and 1, both excluded', (value) => value > 0 && value < 1);
