@@ -2,7 +2,7 @@
 import type { Dirent, Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, relative } from 'node:path';
-import type { Document } from './document.js';
+import { documentText, type Document } from './document.js';
 import { lines } from './lines.js';
 
 export interface CorpusOptions {
@@ -32,7 +32,7 @@ const BEIR_CORPUS = 'corpus.jsonl';
  * The documents of `path`, one after another, never all in memory. What `path` may be:
  * - a `.jsonl` file: one JSON object a line; the text is in `field`, the id in `_id` or `id`, the title in `title`;
  * - a `.txt` file: documents are paragraphs, separated by blank lines; the lines of a paragraph are joined by a blank;
- * - a BEIR folder: its `corpus.jsonl` alone, each text being `title + ' ' + text` where there is a title;
+ * - a BEIR folder: its `corpus.jsonl` alone, each text being the `documentText` of title and text, and no title beside it;
  * - a directory of these, searched through in the order of names.
  *
  * A bad line (malformed JSON, not an object, no string in `field`, invalid UTF-8) is left out, counted and named to
@@ -140,8 +140,8 @@ export class Corpus implements AsyncIterable<Document> {
       const title = typeof fields.title === 'string' ? fields.title.trim() : '';
       yield {
         id: typeof id === 'string' || typeof id === 'number' ? String(id) : this.place(file, line),
-        text: beir && title !== '' ? `${title} ${text}` : text,
-        ...(title !== '' && { title }),
+        text: beir ? documentText({ title, text }) : text,
+        ...(title !== '' && !beir && { title }),
         file,
         line,
       };

@@ -1,7 +1,7 @@
 // What of `retromae/data` needs no files: text in, token ids out. The browser gets this, and so do rooms without files.
 export { SPECIAL_TOKENS } from './bert-tokens.js';
 export type { AddedToken, WordPieceOptions } from './bert-tokens.js';
-export type { Document } from './document.js';
+export { documentText, type Document } from './document.js';
 export { pack, packDocuments, packText } from './pack.js';
 export type { Block, PackDocumentsOptions, PackOptions } from './pack.js';
 export type { NormalizerOptions } from './pretokenize.js';

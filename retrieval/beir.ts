@@ -2,7 +2,8 @@
 import { access, readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { readLines } from './lines.js';
-import type { Document, Query, RetrievalSet } from './types.js';
+import type { Document } from '../data/index.js';
+import type { Query, RetrievalSet } from './types.js';
 
 const HEADER = 'query-id\tcorpus-id\tscore';
 const LAYOUT = 'corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv';
@@ -69,7 +70,7 @@ async function readJsonLines(file: string, what: 'document' | 'query'): Promise<
       throw new Error(`${at}: the ${what} "${id}" comes twice, expected distinct "_id"s; drop one of the two.`);
     }
     seen.add(id);
-    documents.push({ id, title, text });
+    documents.push({ id, text, ...(title !== '' && { title }) });
   }
   if (documents.length === 0) throw new Error(`${file}: empty, expected a ${what} per line; is the file whole?`);
   return documents;

@@ -1,6 +1,6 @@
 // A retrieval task made of plain text: a sentence cut from its passage must find it. After ORQA's inverse cloze task.
-import { Random } from '../core/random.js';
-import type { Document, Query, RetrievalSet } from './types.js';
+import { Random } from '../core/index.js';
+import type { Query, RetrievalSet } from './types.js';
 
 export interface HeldOutOptions {
   /** How many passages lose a sentence; fewer if the text has no more that qualify. */
@@ -82,7 +82,7 @@ function assemble(
       `held-out: two of ${documents.length} passages have the same id, expected distinct ids; number them.`,
     );
   }
-  const corpus = documents.map(({ id, text }, at): Document => ({ id, title: '', text: cuts.get(at)?.rest ?? text }));
+  const corpus = documents.map(({ id, text }, at) => ({ id, text: cuts.get(at)?.rest ?? text }));
   const queries: Query[] = [];
   const qrels = new Map<string, Map<string, number>>();
   for (const [at, { sentence }] of [...cuts].sort(([a], [b]) => a - b)) {

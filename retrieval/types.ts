@@ -1,11 +1,5 @@
-// What a retrieval set and a run are: documents, queries, judgements, ranked hits. After BEIR's and TREC's files.
-
-/** A document of a corpus. What is searched is `documentText` of it. */
-export interface Document {
-  readonly id: string;
-  readonly title: string;
-  readonly text: string;
-}
+// What a retrieval set and a run are: queries, judgements, ranked hits. After BEIR's and TREC's files.
+import type { Document } from '../data/pure.js';
 
 export interface Query {
   readonly id: string;
@@ -18,6 +12,7 @@ export type Qrels = ReadonlyMap<string, ReadonlyMap<string, number>>;
 /** A corpus, the queries that are judged, and their judgements. */
 export interface RetrievalSet {
   readonly name: string;
+  /** What is searched is the `documentText` of each. */
   readonly corpus: readonly Document[];
   readonly queries: readonly Query[];
   readonly qrels: Qrels;
@@ -33,7 +28,3 @@ export interface Hit {
 
 /** What a system found: query id -> hits, in any order. */
 export type Run = ReadonlyMap<string, readonly Hit[]>;
-
-/** The string of a document that is indexed and encoded: title, a space, text, as BEIR has it. */
-export const documentText = ({ title, text }: Pick<Document, 'title' | 'text'>): string =>
-  title === '' ? text : `${title} ${text}`;

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { loadBeir } from '../../retrieval/beir.js';
-import { documentText } from '../../retrieval/types.js';
+import { documentText } from '../../data/index.js';
 
 const lines = (...all: unknown[]): string => all.map((line) => `${JSON.stringify(line)}\n`).join('');
 const HEADER = 'query-id\tcorpus-id\tscore\n';
@@ -36,7 +36,7 @@ void t.test('reads', async (t) => {
   t.equal(set.name, 'set');
   t.same(set.corpus, [
     { id: 'd1', title: 'Title', text: 'text' },
-    { id: 'd2', title: '', text: 'no title' },
+    { id: 'd2', text: 'no title' },
     { id: '3', title: 'empty', text: '' },
   ]);
   t.same(
