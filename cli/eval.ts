@@ -1,12 +1,6 @@
 // `retromae eval`: a model on a BEIR folder, with confidence intervals, BM25 beside it.
-import {
-  compareRuns,
-  evaluateBm25,
-  evaluateModel,
-  loadBeir,
-  metricInterval,
-  type Evaluation,
-} from '../retrieval/index.js';
+import { loadBeir } from '../data/index.js';
+import { compareRuns, evaluateBm25, evaluateModel, metricInterval, type Evaluation } from '../retrieval/index.js';
 import { loadModel } from '../hub/folder.js';
 import { Ticker } from '../train/report/progress.js';
 import { backendFlags, required, say, withBackend } from './common.js';

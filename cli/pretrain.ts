@@ -1,7 +1,7 @@
 // `retromae pretrain`: flags to settings, progress to the terminal, a report at the end.
 import { join } from 'node:path';
-import { evaluateBm25, evaluateModel, heldOut, loadBeir, type RetrievalSet } from '../retrieval/index.js';
-import { readJsonObject } from '../data/files/open.js';
+import { evaluateBm25, evaluateModel, heldOut } from '../retrieval/index.js';
+import { loadBeir, readJsonObject, type RetrievalSet } from '../data/index.js';
 import { corpusDocuments } from '../train/prepare.js';
 import { pretrain, resume, type PretrainHooks, type PretrainResult } from '../train/pretrain.js';
 import { readPlan } from '../train/run-folder.js';

@@ -5,6 +5,7 @@ export { documentText, type Document } from './document.js';
 export { pack, packDocuments, packText } from './pack.js';
 export type { Block, PackDocumentsOptions, PackOptions } from './pack.js';
 export type { NormalizerOptions } from './pretokenize.js';
+export type { Qrels, Query, RetrievalSet } from './retrieval-set.js';
 export { splitSentences } from './sentences.js';
 export { toTokenizerConfig, toTokenizerJson } from './tokenizer-json.js';
 export { trainWordPiece } from './train-wordpiece.js';

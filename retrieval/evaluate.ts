@@ -1,11 +1,11 @@
 // A model, or BM25, on a retrieval set: encode, search exactly, score.
-import { documentText } from '../data/pure.js';
+import { documentText, type RetrievalSet } from '../data/pure.js';
 import type { BertForMaskedLM } from '../nn/index.js';
 import { Bm25 } from './bm25.js';
 import { encodeTexts, type EncodeOptions, type TextTokenizer } from './encode.js';
 import { evaluateRun, type Evaluation } from './metrics.js';
 import { FlatIndex } from './search.js';
-import type { Hit, RetrievalSet, Run } from './types.js';
+import type { Hit, Run } from './types.js';
 
 /** How many documents are ranked for each query. */
 const DEPTH = 1000;

@@ -1,6 +1,6 @@
 // A retrieval task made of plain text: a sentence cut from its passage must find it. After ORQA's inverse cloze task.
 import { Random } from '../core/index.js';
-import type { Query, RetrievalSet } from './types.js';
+import type { Query, RetrievalSet } from '../data/pure.js';
 
 export interface HeldOutOptions {
   /** How many passages lose a sentence; fewer if the text has no more that qualify. */

@@ -1,6 +1,7 @@
 // Retrieval metrics, per query and averaged. After trec_eval (Buckley and Voorhees), as BEIR uses it through pytrec_eval.
+import type { Qrels } from '../data/pure.js';
 import { compareHits } from './ranking.js';
-import type { Hit, Qrels, Run } from './types.js';
+import type { Hit, Run } from './types.js';
 
 type Judgements = ReadonlyMap<string, number>;
 type Ranking = readonly string[];

@@ -23,6 +23,6 @@ export {
 } from './metrics.js';
 export { compareHits, compareIds } from './ranking.js';
 export { FlatIndex } from './search.js';
-export type { Hit, Qrels, Query, RetrievalSet, Run } from './types.js';
+export type { Hit, Run } from './types.js';
 export { encodeTexts, type EncodeOptions, type TextTokenizer } from './encode.js';
 export { evaluateBm25, evaluateModel } from './evaluate.js';

@@ -1,24 +1,4 @@
-// What a retrieval set and a run are: queries, judgements, ranked hits. After BEIR's and TREC's files.
-import type { Document } from '../data/pure.js';
-
-export interface Query {
-  readonly id: string;
-  readonly text: string;
-}
-
-/** Judgements: query id -> document id -> grade, a whole number; 1 and more is relevant, 0 and less is not. */
-export type Qrels = ReadonlyMap<string, ReadonlyMap<string, number>>;
-
-/** A corpus, the queries that are judged, and their judgements. */
-export interface RetrievalSet {
-  readonly name: string;
-  /** What is searched is the `documentText` of each. */
-  readonly corpus: readonly Document[];
-  readonly queries: readonly Query[];
-  readonly qrels: Qrels;
-  /** What is odd about the set but does not stop its use; one line each, meant to be printed. */
-  readonly warnings: readonly string[];
-}
+// What a system found: ranked hits, a run. After TREC's files.
 
 /** A document found, with its score: more is better. */
 export interface Hit {

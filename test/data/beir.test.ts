@@ -2,8 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { loadBeir } from '../../retrieval/beir.js';
-import { documentText } from '../../data/index.js';
+import { documentText, loadBeir } from '../../data/index.js';
 
 const lines = (...all: unknown[]): string => all.map((line) => `${JSON.stringify(line)}\n`).join('');
 const HEADER = 'query-id\tcorpus-id\tscore\n';

@@ -1,9 +1,9 @@
 // Reads a retrieval set from a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv. After BEIR.
 import { access, readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { readLines } from './lines.js';
-import type { Document } from '../data/index.js';
-import type { Query, RetrievalSet } from './types.js';
+import type { Document } from './document.js';
+import type { Query, RetrievalSet } from './retrieval-set.js';
+import { readLines } from './text-lines.js';
 
 const HEADER = 'query-id\tcorpus-id\tscore';
 const LAYOUT = 'corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv';
