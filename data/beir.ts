@@ -2,8 +2,8 @@
 import { access, readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Document } from './document.js';
+import { fieldsOf, strictLines } from './lines.js';
 import type { Query, RetrievalSet } from './retrieval-set.js';
-import { readLines } from './text-lines.js';
 
 const HEADER = 'query-id\tcorpus-id\tscore';
 const LAYOUT = 'corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv';
@@ -58,9 +58,9 @@ function joinJudged(
 async function readJsonLines(file: string, what: 'document' | 'query'): Promise<Document[]> {
   const documents: Document[] = [];
   const seen = new Set<string>();
-  for await (const { at, text: line } of readLines(file)) {
+  for await (const { at, text: line } of strictLines(file)) {
     if (line.trim() === '') continue;
-    const { _id: given, title = '', text } = parseObject(line, at);
+    const { _id: given, title = '', text } = fieldsAt(at, line, what);
     const id = typeof given === 'number' ? String(given) : given;
     if (typeof id !== 'string' || typeof text !== 'string' || typeof title !== 'string') {
       const wanted = what === 'query' ? '"_id" and "text"' : '"_id", "text" and, where there is one, "title"';
@@ -76,17 +76,12 @@ async function readJsonLines(file: string, what: 'document' | 'query'): Promise<
   return documents;
 }
 
-function parseObject(line: string, at: string): Record<string, unknown> {
-  let value: unknown;
+function fieldsAt(at: string, line: string, what: string): Record<string, unknown> {
   try {
-    value = JSON.parse(line);
+    return fieldsOf(line);
   } catch (error) {
-    throw new Error(`${at}: not JSON (${(error as Error).message}), expected an object; correct the line.`, {
-      cause: error,
-    });
+    throw new Error(`${at}: ${(error as Error).message}, expected a ${what}; correct the line.`, { cause: error });
   }
-  // Arrays and scalars fail the checks on fields; null has no fields to check.
-  return (value ?? {}) as Record<string, unknown>;
 }
 
 interface Judgements {
@@ -99,7 +94,7 @@ async function readQrels(file: string): Promise<Judgements> {
   const qrels = new Map<string, Map<string, number>>();
   const repeated: string[] = [];
   let header = false;
-  for await (const { at, text } of readLines(file)) {
+  for await (const { at, text } of strictLines(file)) {
     if (!header) {
       if (text !== HEADER) {
         const wanted = HEADER.replaceAll('\t', '<tab>');

@@ -3,7 +3,7 @@ import type { Dirent, Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, relative } from 'node:path';
 import { documentText, type Document } from './document.js';
-import { lines } from './lines.js';
+import { fieldsOf, lines } from './lines.js';
 
 export interface CorpusOptions {
   /** Field of a .jsonl line that holds the text. Default 'text'. */
@@ -119,21 +119,20 @@ export class Corpus implements AsyncIterable<Document> {
     const beir = basename(file) === BEIR_CORPUS;
     for await (const { number: line, text: content } of this.lines(file)) {
       if (content.trim() === '') continue;
-      let row: unknown;
+      let fields: Record<string, unknown>;
       try {
-        row = JSON.parse(content);
+        fields = fieldsOf(content);
       } catch (error) {
-        this.bad(file, line, `malformed JSON (${(error as Error).message})`);
+        this.bad(file, line, (error as Error).message);
         continue;
       }
-      if (typeof row !== 'object' || row === null || Array.isArray(row)) {
-        this.bad(file, line, 'not a JSON object');
-        continue;
-      }
-      const fields = row as Record<string, unknown>;
       const text = fields[this.field];
       if (typeof text !== 'string') {
-        this.bad(file, line, `no string in field '${this.field}' (fields: ${Object.keys(row).join(', ') || 'none'})`);
+        this.bad(
+          file,
+          line,
+          `no string in field '${this.field}' (fields: ${Object.keys(fields).join(', ') || 'none'})`,
+        );
         continue;
       }
       const id = fields._id ?? fields.id;
@@ -166,13 +165,9 @@ export class Corpus implements AsyncIterable<Document> {
 
   /** The lines that are valid UTF-8. */
   private async *lines(file: string): AsyncGenerator<{ number: number; text: string }> {
-    try {
-      for await (const { number, text } of lines(file)) {
-        if (text === null) this.bad(file, number, 'invalid UTF-8');
-        else yield { number, text };
-      }
-    } catch (error) {
-      throw 'code' in (error as Error) ? unreadable(file, error) : error;
+    for await (const { number, text } of lines(file)) {
+      if (text === null) this.bad(file, number, 'invalid UTF-8');
+      else yield { number, text };
     }
   }
 
