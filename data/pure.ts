@@ -6,7 +6,7 @@ export { pack, packDocuments, packText } from './pack.js';
 export type { Block, PackDocumentsOptions, PackOptions } from './pack.js';
 export type { NormalizerOptions } from './pretokenize.js';
 export type { Qrels, Query, RetrievalSet } from './retrieval-set.js';
-export { splitSentences } from './sentences.js';
+export { sentenceSegments, splitSentences, wordCount } from './sentences.js';
 export { toTokenizerConfig, toTokenizerJson } from './tokenizer-json.js';
 export { trainWordPiece } from './train-wordpiece.js';
 export type { TrainOptions, TrainProgress } from './train-wordpiece.js';
