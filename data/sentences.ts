@@ -53,8 +53,9 @@ export function* sentenceSegments(text: string, locale = 'en'): Generator<string
 }
 
 /**
- * Whole sentences, as many as fit into `limit` characters with the blank behind them, at least one. A stop before a capital or a digit is taken for
- * the end of one: coarser than `splitSentences`, and right often enough for a cut every few sentences.
+ * Whole sentences, as many as fit into `limit` characters with the blank behind them, at least one. A stop before a
+ * capital or a digit is taken for the end of one: coarser than `splitSentences`, and right often enough for a cut every
+ * few sentences.
  */
 export function passages(text: string, limit: number): string[] {
   const found: string[] = [];
