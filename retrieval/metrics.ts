@@ -15,6 +15,8 @@ export interface Scores {
 }
 
 export interface Evaluation {
+  /** What was scored, to be fused or compared with another. */
+  readonly run: Run;
   readonly perQuery: ReadonlyMap<string, Scores>;
   /** Averages over all judged queries, and their number. */
   readonly mean: Scores & { readonly queries: number };
@@ -113,6 +115,7 @@ export function evaluateRun(run: Run, qrels: Qrels, { dropSelf = false }: { drop
   const scores = [...perQuery.values()];
   const mean = (name: keyof Scores): number => scores.reduce((sum, each) => sum + each[name], 0) / scores.length;
   return {
+    run,
     perQuery,
     mean: {
       'ndcg@10': mean('ndcg@10'),
