@@ -7,5 +7,3 @@ export * from './retrieval/index.js';
 export * from './retromae/index.js';
 export * from './hub/index.js';
 export * from './train/index.js';
-// Both packages have documents; a corpus's say where they came from, and are what one reads first.
-export type { Document } from './data/index.js';

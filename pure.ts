@@ -7,5 +7,3 @@ export * from './retrieval/pure.js';
 export * from './retromae/index.js';
 export * from './hub/pure.js';
 export * from './train/pure.js';
-// Both packages have documents; a corpus's say where they came from, and are what one reads first.
-export type { Document } from './data/pure.js';

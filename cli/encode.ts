@@ -2,12 +2,11 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { documents } from '../data/index.js';
-import { encodeTexts, FlatIndex, saveIndex } from '../retrieval/index.js';
-import { loadModel } from '../hub/folder.js';
-import { writeError } from '../data/files/atomic.js';
-import { Ticker } from '../train/report/progress.js';
+import { documents, writeError } from '../data/index.js';
+import { FlatIndex, saveIndex } from '../retrieval/index.js';
+import { Ticker } from '../train/index.js';
 import { backendFlags, required, say, withBackend } from './common.js';
+import { loadEncoder } from './encoder.js';
 import { helpText, parseFlags } from './flags.js';
 
 const flags = {
@@ -48,15 +47,11 @@ export async function encodeCommand(args: string[]): Promise<void> {
     texts.push(text);
   }
   await withBackend(given, async () => {
-    const { model, tokenizer, maxLength, similarity } = await loadModel(dir);
+    const encoder = await loadEncoder(dir);
     const ticker = new Ticker(process.stderr, { what: 'texts', total: texts.length });
-    const vectors = await encodeTexts(model, tokenizer, texts, {
-      maxLength,
-      normalize: similarity === 'cosine',
-      onProgress: (done) => ticker.update(done),
-    });
+    const vectors = await encoder.encode(texts, { onProgress: (done) => ticker.update(done) });
     ticker.done();
-    await saveIndex(new FlatIndex(ids, vectors, model.config.hidden_size), out);
-    say(`${texts.length} vectors of ${model.config.hidden_size} numbers in ${out}.`);
+    await saveIndex(new FlatIndex(ids, vectors, encoder.dim), out);
+    say(`${texts.length} vectors of ${encoder.dim} numbers in ${out}.`);
   });
 }

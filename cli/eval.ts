@@ -1,15 +1,9 @@
 // `retromae eval`: a model on a BEIR folder, with confidence intervals, BM25 beside it.
-import {
-  compareRuns,
-  evaluateBm25,
-  evaluateModel,
-  loadBeir,
-  metricInterval,
-  type Evaluation,
-} from '../retrieval/index.js';
-import { loadModel } from '../hub/folder.js';
-import { Ticker } from '../train/report/progress.js';
+import { loadBeir } from '../data/index.js';
+import { compareRuns, evaluateBm25, evaluateEncoder, metricInterval, type Evaluation } from '../retrieval/index.js';
+import { Ticker } from '../train/index.js';
 import { backendFlags, required, say, withBackend } from './common.js';
+import { loadEncoder } from './encoder.js';
 import { helpText, parseFlags } from './flags.js';
 
 const flags = {
@@ -39,14 +33,9 @@ export async function evalCommand(args: string[]): Promise<void> {
   const set = await loadBeir(required(given.data, 'data', 'a BEIR folder'), { split: given.split });
   set.warnings.forEach(say);
   await withBackend(given, async () => {
-    const { model, tokenizer, maxLength, similarity, notes } = await loadModel(dir);
-    notes.forEach(say);
+    const encoder = await loadEncoder(dir, { maxLength: given['max-length'], similarity: given.similarity });
     const ticker = new Ticker(process.stderr, { what: 'texts', total: set.corpus.length });
-    const own = await evaluateModel(model, tokenizer, set, {
-      maxLength: given['max-length'] ?? maxLength,
-      normalize: (given.similarity ?? similarity) === 'cosine',
-      onProgress: (done) => ticker.update(done),
-    });
+    const own = await evaluateEncoder(encoder, set, { onProgress: (done) => ticker.update(done) });
     ticker.done();
     const bm25 = given.baseline ? evaluateBm25(set) : undefined;
     if (given.json) process.stdout.write(`${JSON.stringify({ ...own.mean, ...(bm25 && { bm25: bm25.mean }) })}\n`);

@@ -1,7 +1,7 @@
 // `retromae pretrain`: flags to settings, progress to the terminal, a report at the end.
 import { join } from 'node:path';
-import { readJsonObject } from '../data/index.js';
-import { evaluateBm25, evaluateModel, heldOut, loadBeir, type RetrievalSet } from '../retrieval/index.js';
+import { loadBeir, readJsonObject, type RetrievalSet } from '../data/index.js';
+import { evaluateBm25, evaluateModel, heldOut } from '../retrieval/index.js';
 import { objectiveNamed } from '../retromae/index.js';
 import * as train from '../train/index.js';
 import type { PretrainHooks, PretrainResult, PretrainSettings } from '../train/index.js';

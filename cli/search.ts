@@ -1,8 +1,8 @@
 // `retromae search`: the nearest texts of an index to a query.
-import { encodeTexts, loadIndex } from '../retrieval/index.js';
-import { loadModel } from '../hub/folder.js';
 import { documents } from '../data/index.js';
+import { loadIndex } from '../retrieval/index.js';
 import { backendFlags, required, say, withBackend } from './common.js';
+import { loadEncoder } from './encoder.js';
 import { helpText, parseFlags, UsageError } from './flags.js';
 
 const flags = {
@@ -31,15 +31,12 @@ export async function searchCommand(args: string[]): Promise<void> {
   const index = await loadIndex(required(given.index, 'index', 'an index file'));
   const query = required(given.query, 'query', 'what to look for');
   await withBackend(given, async () => {
-    const { model, tokenizer, maxLength, similarity } = await loadModel(dir);
-    if (model.config.hidden_size !== index.dim)
+    const encoder = await loadEncoder(dir);
+    if (encoder.dim !== index.dim)
       throw new UsageError(
-        `--index has vectors of ${index.dim} numbers, the model makes ${model.config.hidden_size}. Encode again with this model.`,
+        `--index has vectors of ${index.dim} numbers, the model makes ${encoder.dim}. Encode again with this model.`,
       );
-    const [hits] = index.search(
-      await encodeTexts(model, tokenizer, [query], { maxLength, normalize: similarity === 'cosine' }),
-      given.top ?? 10,
-    );
+    const [hits] = index.search(await encoder.encode([query]), given.top ?? 10);
     const texts = given.corpus
       ? await textsOf(given.corpus, given.field, new Set(hits.map(({ id }) => id)))
       : undefined;

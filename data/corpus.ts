@@ -2,8 +2,8 @@
 import type { Dirent, Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, relative } from 'node:path';
-import type { Document } from './document.js';
-import { lines } from './lines.js';
+import { documentText, type Document } from './document.js';
+import { fieldsOf, lines } from './lines.js';
 
 export interface CorpusOptions {
   /** Field of a .jsonl line that holds the text. Default 'text'. */
@@ -32,7 +32,7 @@ const BEIR_CORPUS = 'corpus.jsonl';
  * The documents of `path`, one after another, never all in memory. What `path` may be:
  * - a `.jsonl` file: one JSON object a line; the text is in `field`, the id in `_id` or `id`, the title in `title`;
  * - a `.txt` file: documents are paragraphs, separated by blank lines; the lines of a paragraph are joined by a blank;
- * - a BEIR folder: its `corpus.jsonl` alone, each text being `title + ' ' + text` where there is a title;
+ * - a BEIR folder: its `corpus.jsonl` alone, each text being the `documentText` of title and text, and no title beside it;
  * - a directory of these, searched through in the order of names.
  *
  * A bad line (malformed JSON, not an object, no string in `field`, invalid UTF-8) is left out, counted and named to
@@ -119,29 +119,28 @@ export class Corpus implements AsyncIterable<Document> {
     const beir = basename(file) === BEIR_CORPUS;
     for await (const { number: line, text: content } of this.lines(file)) {
       if (content.trim() === '') continue;
-      let row: unknown;
+      let fields: Record<string, unknown>;
       try {
-        row = JSON.parse(content);
+        fields = fieldsOf(content);
       } catch (error) {
-        this.bad(file, line, `malformed JSON (${(error as Error).message})`);
+        this.bad(file, line, (error as Error).message);
         continue;
       }
-      if (typeof row !== 'object' || row === null || Array.isArray(row)) {
-        this.bad(file, line, 'not a JSON object');
-        continue;
-      }
-      const fields = row as Record<string, unknown>;
       const text = fields[this.field];
       if (typeof text !== 'string') {
-        this.bad(file, line, `no string in field '${this.field}' (fields: ${Object.keys(row).join(', ') || 'none'})`);
+        this.bad(
+          file,
+          line,
+          `no string in field '${this.field}' (fields: ${Object.keys(fields).join(', ') || 'none'})`,
+        );
         continue;
       }
       const id = fields._id ?? fields.id;
       const title = typeof fields.title === 'string' ? fields.title.trim() : '';
       yield {
         id: typeof id === 'string' || typeof id === 'number' ? String(id) : this.place(file, line),
-        text: beir && title !== '' ? `${title} ${text}` : text,
-        ...(title !== '' && { title }),
+        text: beir ? documentText({ title, text }) : text,
+        ...(title !== '' && !beir && { title }),
         file,
         line,
       };
@@ -166,13 +165,9 @@ export class Corpus implements AsyncIterable<Document> {
 
   /** The lines that are valid UTF-8. */
   private async *lines(file: string): AsyncGenerator<{ number: number; text: string }> {
-    try {
-      for await (const { number, text } of lines(file)) {
-        if (text === null) this.bad(file, number, 'invalid UTF-8');
-        else yield { number, text };
-      }
-    } catch (error) {
-      throw 'code' in (error as Error) ? unreadable(file, error) : error;
+    for await (const { number, text } of lines(file)) {
+      if (text === null) this.bad(file, number, 'invalid UTF-8');
+      else yield { number, text };
     }
   }
 

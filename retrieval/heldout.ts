@@ -1,6 +1,6 @@
 // A retrieval task made of plain text: a sentence cut from its passage must find it. After ORQA's inverse cloze task.
-import { Random } from '../core/random.js';
-import type { Document, Query, RetrievalSet } from './types.js';
+import { Random } from '../core/index.js';
+import { sentenceSegments, wordCount, type Query, type RetrievalSet } from '../data/pure.js';
 
 export interface HeldOutOptions {
   /** How many passages lose a sentence; fewer if the text has no more that qualify. */
@@ -12,7 +12,7 @@ export interface HeldOutOptions {
   readonly minWords?: number;
   /** Of the rules by which sentences and words are told apart, a BCP 47 tag. */
   readonly locale?: string;
-  /** Cuts a text into sentences whose concatenation is the text; by default with Intl.Segmenter. */
+  /** Cuts a text into sentences whose concatenation is the text; `sentenceSegments` if not given. */
   readonly split?: (text: string) => string[];
 }
 
@@ -33,7 +33,7 @@ export function heldOut(
     minSentences = 3,
     minWords = 8,
     locale = 'en',
-    split = sentenceSplitter(locale),
+    split = (text) => [...sentenceSegments(text, locale)],
   }: HeldOutOptions = {},
 ): RetrievalSet {
   if (!Number.isInteger(wanted) || wanted < 1) {
@@ -43,7 +43,6 @@ export function heldOut(
   const order = Uint32Array.from(documents.keys());
   random.shuffle(order);
 
-  const wordCount = wordCounter(locale);
   const cuts = new Map<number, Cut>();
   for (const at of order) {
     if (cuts.size === wanted) break;
@@ -51,7 +50,7 @@ export function heldOut(
     if (sentences.length < minSentences) continue;
     const candidates = sentences
       .map((_, i) => cutAt(sentences, i))
-      .filter(({ sentence, rest }) => wordCount(sentence) >= minWords && !rest.includes(sentence));
+      .filter(({ sentence, rest }) => wordCount(sentence, locale) >= minWords && !rest.includes(sentence));
     if (candidates.length > 0) cuts.set(at, candidates[random.below(candidates.length)]);
   }
   return assemble(documents, cuts, wanted, `at least ${minSentences} sentences, one of ${minWords} words or more`);
@@ -82,7 +81,7 @@ function assemble(
       `held-out: two of ${documents.length} passages have the same id, expected distinct ids; number them.`,
     );
   }
-  const corpus = documents.map(({ id, text }, at): Document => ({ id, title: '', text: cuts.get(at)?.rest ?? text }));
+  const corpus = documents.map(({ id, text }, at) => ({ id, text: cuts.get(at)?.rest ?? text }));
   const queries: Query[] = [];
   const qrels = new Map<string, Map<string, number>>();
   for (const [at, { sentence }] of [...cuts].sort(([a], [b]) => a - b)) {
@@ -93,14 +92,4 @@ function assemble(
   const warnings =
     cuts.size < wanted ? [`held-out: ${cuts.size} queries instead of ${wanted}: no more passages have ${needed}.`] : [];
   return { name: 'held-out', corpus, queries, qrels, warnings };
-}
-
-function sentenceSplitter(locale: string): (text: string) => string[] {
-  const segmenter = new Intl.Segmenter(locale, { granularity: 'sentence' });
-  return (text) => Array.from(segmenter.segment(text), ({ segment }) => segment);
-}
-
-function wordCounter(locale: string): (text: string) => number {
-  const segmenter = new Intl.Segmenter(locale, { granularity: 'word' });
-  return (text) => Array.from(segmenter.segment(text)).filter(({ isWordLike }) => isWordLike).length;
 }

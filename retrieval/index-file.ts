@@ -1,7 +1,7 @@
 // A FlatIndex on disk, as one safetensors file. The node:fs part of search.
-import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { SafetensorsFile, writeSafetensors, type TensorData } from '../nn/safetensors.js';
+import { readFile } from 'node:fs/promises';
+import { writeFileAtomic } from '../data/index.js';
+import { SafetensorsFile, writeSafetensors, type HostTensor } from '../nn/index.js';
 import { FlatIndex } from './search.js';
 
 /** In the metadata, so that a model's weights are not taken for an index. */
@@ -11,7 +11,7 @@ const FORMAT = 'retromae.flat-index.1';
  * Writes an index. The file is a safetensors file, which other tools read: `embeddings`, F32 [documents, dimension];
  * `ids`, U8 [bytes], a JSON array of strings in UTF-8, in the order of the rows; and metadata `kind`. It appears under
  * its name only when complete; whatever fails, a file that was there stays as it was.
- * @throws if it cannot be written
+ * @throws WriteError naming the file
  */
 export async function saveIndex(index: FlatIndex, file: string): Promise<void> {
   const ids = new TextEncoder().encode(JSON.stringify(index.ids));
@@ -22,24 +22,7 @@ export async function saveIndex(index: FlatIndex, file: string): Promise<void> {
     ],
     { kind: FORMAT },
   );
-  // A name of its own, so that two writers never share a half-written file.
-  const partial = `${file}.${randomUUID()}.partial`;
-  try {
-    const handle = await open(partial, 'wx');
-    try {
-      for (const chunk of chunks) await handle.writeFile(chunk);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(partial, file);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw new Error(
-      `${file}: the index cannot be written (${(error as Error).message}); check the folder, its permissions and the disk's free space.`,
-      { cause: error },
-    );
-  }
+  await writeFileAtomic(file, chunks);
 }
 
 /** Reads what `saveIndex` wrote, up to 2 GiB. @throws if the file is missing, cut short, damaged or something else */
@@ -64,7 +47,7 @@ export async function loadIndex(file: string): Promise<FlatIndex> {
   return new FlatIndex(ids, opened.float32('embeddings').data, dim);
 }
 
-function parseIds(data: TensorData, file: string): string[] {
+function parseIds(data: HostTensor['data'], file: string): string[] {
   try {
     const ids: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
     if (Array.isArray(ids) && ids.every((id) => typeof id === 'string')) return ids;

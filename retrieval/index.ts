@@ -1,4 +1,3 @@
-// The package `retromae/retrieval`: BM25, encoding, exact search, metrics; sets and indexes on disk.
+// The package `retromae/retrieval`: BM25, encoding, exact search, metrics; indexes on disk.
 export * from './pure.js';
-export { loadBeir } from './beir.js';
 export { loadIndex, saveIndex } from './index-file.js';

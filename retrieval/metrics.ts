@@ -1,6 +1,7 @@
 // Retrieval metrics, per query and averaged. After trec_eval (Buckley and Voorhees), as BEIR uses it through pytrec_eval.
+import type { Qrels } from '../data/pure.js';
 import { compareHits } from './ranking.js';
-import type { Hit, Qrels, Run } from './types.js';
+import type { Hit, Run } from './types.js';
 
 type Judgements = ReadonlyMap<string, number>;
 type Ranking = readonly string[];
@@ -14,6 +15,8 @@ export interface Scores {
 }
 
 export interface Evaluation {
+  /** What was scored, to be fused or compared with another. */
+  readonly run: Run;
   readonly perQuery: ReadonlyMap<string, Scores>;
   /** Averages over all judged queries, and their number. */
   readonly mean: Scores & { readonly queries: number };
@@ -112,6 +115,7 @@ export function evaluateRun(run: Run, qrels: Qrels, { dropSelf = false }: { drop
   const scores = [...perQuery.values()];
   const mean = (name: keyof Scores): number => scores.reduce((sum, each) => sum + each[name], 0) / scores.length;
   return {
+    run,
     perQuery,
     mean: {
       'ndcg@10': mean('ndcg@10'),

@@ -22,7 +22,8 @@ export {
   type Scores,
 } from './metrics.js';
 export { compareHits, compareIds } from './ranking.js';
-export { FlatIndex } from './search.js';
-export { documentText, type Document, type Hit, type Qrels, type Query, type RetrievalSet, type Run } from './types.js';
-export { encodeTexts, type EncodeOptions, type TextTokenizer } from './encode.js';
-export { evaluateBm25, evaluateModel } from './evaluate.js';
+export { FlatIndex, type Index } from './search.js';
+export type { Hit, Run } from './types.js';
+export { BertEncoder, encodeTexts } from './encode.js';
+export type { BatchingOptions, EncodeOptions, Encoder, EncoderOptions, TextTokenizer } from './encode.js';
+export { evaluateBm25, evaluateEncoder, evaluateModel } from './evaluate.js';

@@ -7,8 +7,18 @@ const TILE = 4;
 /** Documents scored before the next tile of queries takes its turn: as many values as stay in a core's cache. */
 const BLOCK_VALUES = 1 << 16;
 
+/** Vectors of documents, to be searched by vectors of queries. */
+export interface Index {
+  /** Number of documents. */
+  readonly size: number;
+  /** Numbers in a vector. */
+  readonly dim: number;
+  /** The k nearest documents for each query, best first; `queries` is [number of queries, dim], row-major. */
+  search(queries: Float32Array, k: number): Hit[][];
+}
+
 /** Ranks all documents for each query. Vectors are kept as given, not copied and not normalized. */
-export class FlatIndex {
+export class FlatIndex implements Index {
   private readonly places: Int32Array;
 
   /**

@@ -1,5 +1,6 @@
 // From token ids to a training batch: masks for the encoder, targets for the decoder. After RetroMAE's RetroMAECollator.
 import type { Random } from '../core/index.js';
+import { packSequences, type PackedSequences } from '../data/pure.js';
 import { IGNORE, longestSequence, wordsFor } from './batch.js';
 import type { DecoderBatch } from './batch.js';
 import { corruptionFrom, maskCount, torchCorruption, WordMasker } from './masking.js';
@@ -118,31 +119,22 @@ export class Collator {
     };
   }
 
-  /** [CLS] text [SEP] of every example, end to end; of a text that is too long, the left part. */
-  private pack(examples: readonly ArrayLike<number>[]): { offsets: Int32Array; ids: Int32Array } {
+  private pack(examples: readonly ArrayLike<number>[]): PackedSequences {
     if (examples.length === 0) throw new Error('collator: the batch has no examples; give it at least one.');
-    const { cls, sep, size } = this.tokenizer;
-    const offsets = new Int32Array(examples.length + 1);
-    examples.forEach(({ length }, b) => {
-      if (length === 0) throw new Error(`collator: example ${b} of the batch has no tokens; drop empty texts before.`);
-      offsets[b + 1] = offsets[b] + Math.min(length + 2, this.maxLength);
-    });
-    const ids = new Int32Array(offsets[examples.length]);
-    examples.forEach((example, b) => {
-      const last = offsets[b + 1] - 1;
-      ids[offsets[b]] = cls;
-      for (let row = offsets[b] + 1, i = 0; row < last; row++, i++) {
-        if (!isId(example[i], size)) {
-          throw new Error(
-            `collator: example ${b} of the batch has the id ${example[i]} at ${i}, expected 0 .. ${size - 1}; ` +
-              'was it tokenized with another vocabulary?',
-          );
-        }
-        ids[row] = example[i];
-      }
-      ids[last] = sep;
-    });
-    return { offsets, ids };
+    examples.forEach((example, b) => this.check(example, b));
+    return packSequences(examples, this.tokenizer, this.maxLength);
+  }
+
+  private check(example: ArrayLike<number>, b: number): void {
+    const { size } = this.tokenizer;
+    if (example.length === 0)
+      throw new Error(`collator: example ${b} of the batch has no tokens; drop empty texts before.`);
+    for (let i = 0; i < Math.min(example.length, this.maxLength - 2); i++)
+      if (!isId(example[i], size))
+        throw new Error(
+          `collator: example ${b} of the batch has the id ${example[i]} at ${i}, expected 0 .. ${size - 1}; ` +
+            'was it tokenized with another vocabulary?',
+        );
   }
 
   private drawsFrom(generators: Generators, examples: number, width: number): (b: number, stream: number) => Draws {

@@ -149,7 +149,7 @@ void t.test('bad input', async (t) => {
       /no split "dev" \(dev\.tsv\); there are test: ask for one of these/,
     ],
     [[...evaluate, '--data', badQrels], /test\.tsv:1: expected the header line/],
-    [[...evaluate, '--data', badQueries], /queries\.jsonl:2: not JSON/],
+    [[...evaluate, '--data', badQueries], /queries\.jsonl:2: malformed JSON/],
     [[...evaluate, '--data', beir, '--baseline', 'tfidf'], /--baseline is "tfidf"; it must be one of bm25/],
     [[...evaluate, '--data', beir, '--max-length', '2'], /--max-length is "2"; it must be an integer of at least 3/],
     [['eval', ...ON, '--data', beir, '--model', join(dir, 'nowhere')], /nowhere\/config\.json: is not there/],

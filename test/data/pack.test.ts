@@ -1,40 +1,8 @@
-// Sentences, and packing against a word for word transcription of retromae-spec.md 1.1.
+// Packing against a word for word transcription of retromae-spec.md 1.1.
 import fc from 'fast-check';
 import t from 'tap';
 import { SPECIAL_TOKENS, WordPiece, pack, packDocuments, packText, splitSentences } from '../../data/index.js';
 import type { Document } from '../../data/index.js';
-
-void t.test('sentences', (t) => {
-  t.same(splitSentences('One. Two? "Three!" Four 3.5 (e.g. five)'), [
-    'One.',
-    'Two?',
-    '"Three!"',
-    'Four 3.5 (e.g. five)',
-  ]);
-  t.same(splitSentences('Mr. Speaker, Dr. J. F. Smith of the U.S. Senate spoke. He left.'), [
-    'Mr. Speaker, Dr. J. F. Smith of the U.S. Senate spoke.',
-    'He left.',
-  ]);
-  t.same(splitSentences('我们学习。你呢?很好!', 'zh'), ['我们学习。', '你呢?', '很好!']);
-  t.same(splitSentences('  \n '), []);
-  t.same(splitSentences(''), []);
-  t.same(splitSentences('It ends with Mr. '), ['It ends with Mr.']);
-  t.end();
-});
-
-void t.test('a long text has the sentences that it has in one go', (t) => {
-  const segmenter = new Intl.Segmenter('de', { granularity: 'sentence' });
-  const sentence = fc.integer({ min: 1, max: 3000 }).map((length) => `A${'b '.repeat(length / 2)}c. `);
-  fc.assert(
-    fc.property(fc.array(sentence, { maxLength: 12 }), (sentences) => {
-      const text = sentences.join('');
-      const whole = Array.from(segmenter.segment(text), ({ segment }) => segment.trim());
-      t.same(splitSentences(text, 'de'), whole);
-    }),
-    { numRuns: 40 },
-  );
-  t.end();
-});
 
 /** retromae-spec.md 1.1, line by line. */
 function packedBySpec(units: number[][], target: number, probability: number, random: () => number): number[][] {

@@ -119,10 +119,13 @@ void t.test('a folder that cannot be written', async (t) => {
   const tokenizer = WordPiece.fromVocab(tokens);
   await t.rejects(
     saveTokenizer(join(dir, 'file'), tokenizer),
-    /saveTokenizer: .*file cannot be written .*expected a folder with room/,
+    /file: cannot be written, a file is in its place, expected a folder \(EEXIST\); name another folder/,
   );
   t.equal(readFileSync(join(dir, 'file'), 'utf8'), 'not a folder');
   if (process.getuid?.() === 0) return;
   chmodSync(join(dir, 'locked'), 0o500);
-  await t.rejects(saveTokenizer(join(dir, 'locked'), tokenizer), /locked cannot be written \(EACCES/);
+  await t.rejects(
+    saveTokenizer(join(dir, 'locked'), tokenizer),
+    /locked.*: cannot be written, no permission to write there \(EACCES\)/,
+  );
 });

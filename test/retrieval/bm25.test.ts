@@ -3,10 +3,9 @@ import { existsSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
 import { englishAnalyzer, type Analyzer } from '../../retrieval/analyzer.js';
-import { loadBeir } from '../../retrieval/beir.js';
 import { Bm25, roundLength } from '../../retrieval/bm25.js';
 import { evaluateRun, recall } from '../../retrieval/metrics.js';
-import { documentText } from '../../retrieval/types.js';
+import { documentText, loadBeir } from '../../data/index.js';
 
 const SETS = '../shared/data/beir';
 const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');

@@ -6,7 +6,7 @@ import t from 'tap';
 import { loadIndex, saveIndex } from '../../retrieval/index-file.js';
 import { compareHits } from '../../retrieval/ranking.js';
 import { FlatIndex } from '../../retrieval/search.js';
-import { writeSafetensors } from '../../nn/safetensors.js';
+import { writeSafetensors } from '../../nn/index.js';
 
 void t.test('equal to a full sort, with many ties, for any block and number of queries', async () => {
   // Small integers: products are exact, so that equal scores are equal.
@@ -138,7 +138,13 @@ void t.test('file: other things than an index', async (t) => {
 void t.test('file: a failed write leaves what was there', async (t) => {
   const dir = t.testdir();
   await mkdir(join(dir, 'taken'));
-  await t.rejects(saveIndex(example(), join(dir, 'taken')), /taken: the index cannot be written \(.*check the folder/);
-  await t.rejects(saveIndex(example(), join(dir, 'no', 'folder')), /cannot be written \(ENOENT/);
+  await t.rejects(
+    saveIndex(example(), join(dir, 'taken')),
+    /taken: cannot be written, a folder is in its place, expected a file/,
+  );
+  await t.rejects(
+    saveIndex(example(), join(dir, 'no', 'folder')),
+    /cannot be written, the folder around it does not exist \(ENOENT\)/,
+  );
   t.same(await readdir(dir), ['taken']);
 });

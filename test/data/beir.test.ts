@@ -2,8 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { loadBeir } from '../../retrieval/beir.js';
-import { documentText } from '../../retrieval/types.js';
+import { documentText, loadBeir } from '../../data/index.js';
 
 const lines = (...all: unknown[]): string => all.map((line) => `${JSON.stringify(line)}\n`).join('');
 const HEADER = 'query-id\tcorpus-id\tscore\n';
@@ -18,8 +17,10 @@ const GOOD = {
   'qrels/train.tsv': `${HEADER}q3\td2\t1\n`,
 };
 
-/** A folder of files, GOOD unless said otherwise; undefined leaves a file out. */
-function folder(t: Test, changes: Record<string, string | Buffer | undefined> = {}) {
+type Changes = Record<string, string | Buffer | Record<string, never> | undefined>;
+
+/** A folder of files, GOOD unless said otherwise; undefined leaves a file out, {} makes it a folder. */
+function folder(t: Test, changes: Changes = {}) {
   const files = { ...GOOD, ...changes };
   const of = (prefix: string) =>
     Object.fromEntries(
@@ -36,7 +37,7 @@ void t.test('reads', async (t) => {
   t.equal(set.name, 'set');
   t.same(set.corpus, [
     { id: 'd1', title: 'Title', text: 'text' },
-    { id: 'd2', title: '', text: 'no title' },
+    { id: 'd2', text: 'no title' },
     { id: '3', title: 'empty', text: '' },
   ]);
   t.same(
@@ -84,13 +85,14 @@ void t.test('warns', async (t) => {
   t.same([...qrels], [['q1', new Map(Object.entries({ d1: 2, gone: 1, lost: 1 }))]]);
 });
 
-const REFUSED: [string, Record<string, string | Buffer | undefined>, RegExp][] = [
+const REFUSED: [string, Changes, RegExp][] = [
   [
     'no corpus',
     { 'corpus.jsonl': undefined },
     /corpus\.jsonl: no such file; a BEIR folder holds corpus\.jsonl, queries\.jsonl and qrels\/SPLIT\.tsv/,
   ],
   ['no queries', { 'queries.jsonl': undefined }, /queries\.jsonl: no such file/],
+  ['a folder for a file', { 'queries.jsonl': {} }, /queries\.jsonl: is a folder, expected a file; check the path/],
   [
     'no split',
     { 'qrels/test.tsv': undefined, 'qrels/dev.tsv': '' },
@@ -100,23 +102,19 @@ const REFUSED: [string, Record<string, string | Buffer | undefined>, RegExp][] =
   [
     'not JSON',
     { 'corpus.jsonl': `${GOOD['corpus.jsonl']}{"_id": \n` },
-    /corpus\.jsonl:4: not JSON \(.*\), expected an object; correct the line/,
+    /corpus\.jsonl:4: malformed JSON \(.*\), expected a document; correct the line/,
   ],
+  ['null', { 'corpus.jsonl': 'null\n' }, /corpus\.jsonl:1: not a JSON object, expected a document; correct the line/],
+  ['a list', { 'queries.jsonl': '[1]\n' }, /queries\.jsonl:1: not a JSON object, expected a query/],
   [
-    'null',
-    { 'corpus.jsonl': 'null\n' },
+    'no id',
+    { 'corpus.jsonl': lines({ text: 'x' }) },
     /corpus\.jsonl:1: not a document, expected an object with strings "_id", "text"/,
   ],
   [
-    'a list',
-    { 'queries.jsonl': '[1]\n' },
-    /queries\.jsonl:1: not a query, expected an object with strings "_id" and "text"/,
-  ],
-  ['no id', { 'corpus.jsonl': lines({ text: 'x' }) }, /corpus\.jsonl:1: not a document/],
-  [
     'text of another kind',
     { 'queries.jsonl': lines({ _id: 'q1', text: 'x' }, { _id: 'q2', text: 5 }) },
-    /queries\.jsonl:2: not a query/,
+    /queries\.jsonl:2: not a query, expected an object with strings "_id" and "text"/,
   ],
   [
     'title of another kind',
@@ -129,7 +127,11 @@ const REFUSED: [string, Record<string, string | Buffer | undefined>, RegExp][] =
     /corpus\.jsonl:4: the document "d2" comes twice/,
   ],
   ['no documents', { 'corpus.jsonl': '\n' }, /corpus\.jsonl: empty, expected a document per line/],
-  ['bytes', { 'corpus.jsonl': Buffer.from([0x7b, 0xff, 0x7d, 10]) }, /corpus\.jsonl:1: not valid UTF-8/],
+  [
+    'bytes',
+    { 'corpus.jsonl': Buffer.from([0x7b, 0xff, 0x7d, 10]) },
+    /corpus\.jsonl:1: invalid UTF-8, expected UTF-8 text/,
+  ],
   [
     'no header',
     { 'qrels/test.tsv': 'q1\td1\t1\n' },

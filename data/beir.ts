@@ -1,8 +1,9 @@
 // Reads a retrieval set from a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv. After BEIR.
 import { access, readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { readLines } from './lines.js';
-import type { Document, Query, RetrievalSet } from './types.js';
+import type { Document } from './document.js';
+import { fieldsOf, strictLines } from './lines.js';
+import type { Query, RetrievalSet } from './retrieval-set.js';
 
 const HEADER = 'query-id\tcorpus-id\tscore';
 const LAYOUT = 'corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv';
@@ -57,9 +58,9 @@ function joinJudged(
 async function readJsonLines(file: string, what: 'document' | 'query'): Promise<Document[]> {
   const documents: Document[] = [];
   const seen = new Set<string>();
-  for await (const { at, text: line } of readLines(file)) {
+  for await (const { at, text: line } of strictLines(file)) {
     if (line.trim() === '') continue;
-    const { _id: given, title = '', text } = parseObject(line, at);
+    const { _id: given, title = '', text } = fieldsAt(at, line, what);
     const id = typeof given === 'number' ? String(given) : given;
     if (typeof id !== 'string' || typeof text !== 'string' || typeof title !== 'string') {
       const wanted = what === 'query' ? '"_id" and "text"' : '"_id", "text" and, where there is one, "title"';
@@ -69,23 +70,18 @@ async function readJsonLines(file: string, what: 'document' | 'query'): Promise<
       throw new Error(`${at}: the ${what} "${id}" comes twice, expected distinct "_id"s; drop one of the two.`);
     }
     seen.add(id);
-    documents.push({ id, title, text });
+    documents.push({ id, text, ...(title !== '' && { title }) });
   }
   if (documents.length === 0) throw new Error(`${file}: empty, expected a ${what} per line; is the file whole?`);
   return documents;
 }
 
-function parseObject(line: string, at: string): Record<string, unknown> {
-  let value: unknown;
+function fieldsAt(at: string, line: string, what: string): Record<string, unknown> {
   try {
-    value = JSON.parse(line);
+    return fieldsOf(line);
   } catch (error) {
-    throw new Error(`${at}: not JSON (${(error as Error).message}), expected an object; correct the line.`, {
-      cause: error,
-    });
+    throw new Error(`${at}: ${(error as Error).message}, expected a ${what}; correct the line.`, { cause: error });
   }
-  // Arrays and scalars fail the checks on fields; null has no fields to check.
-  return (value ?? {}) as Record<string, unknown>;
 }
 
 interface Judgements {
@@ -98,7 +94,7 @@ async function readQrels(file: string): Promise<Judgements> {
   const qrels = new Map<string, Map<string, number>>();
   const repeated: string[] = [];
   let header = false;
-  for await (const { at, text } of readLines(file)) {
+  for await (const { at, text } of strictLines(file)) {
     if (!header) {
       if (text !== HEADER) {
         const wanted = HEADER.replaceAll('\t', '<tab>');
