@@ -1,4 +1,4 @@
-// The `wasm` backend: tensors on one shared heap, kernels of the library as tuned WebAssembly SIMD on all threads.
+// The `wasm` backend: tensors on one heap, kernels of the library as tuned WebAssembly SIMD on all threads.
 import type { Backend, Launch, MemoryStats, Storage, View } from '../backend.js';
 import { runCells } from '../cells.js';
 import { cellsOf, type Kernel } from '../kernel.js';
@@ -34,12 +34,15 @@ export class WasmBackend implements Backend {
     this.#engine = engine;
     this.threads = engine.threads;
     const simd = engine.relaxed ? 'relaxed SIMD (fused multiply-add)' : '128-bit SIMD';
-    this.description = `WebAssembly, ${simd}, ${this.threads} ${this.threads === 1 ? 'thread' : 'threads'}`;
+    const threads = `${this.threads} ${this.threads === 1 ? 'thread' : 'threads'}`;
+    const alone = engine.heap.shared ? '' : ' (no memory to share: the page is not cross-origin isolated)';
+    this.description = `WebAssembly, ${simd}, ${threads}${alone}`;
   }
 
   /**
-   * Compiles the kernels and starts the threads, by default as many as the machine offers.
-   * @throws where the host has no shared WebAssembly memory, naming what is missing
+   * Compiles the kernels and starts the threads, by default as many as the machine offers, and one where the host has no
+   * memory that they could share.
+   * @throws if several are asked for there, naming what is missing
    */
   static async open(options: EngineOptions = {}): Promise<WasmBackend> {
     return new WasmBackend(await Engine.open(options));

@@ -11,6 +11,7 @@ import { Random, vector, type Operand } from '../support/random.js';
 import { runCase } from './case.js';
 
 const backends = await Promise.all([1, 2, 3].map((threads) => WasmBackend.open({ threads })));
+backends.push(await WasmBackend.open({ shared: false }));
 const [single] = backends;
 t.teardown(() => Promise.all(backends.map((backend) => backend.close())));
 
@@ -124,7 +125,7 @@ const launches: [Kernel, Inputs, Record<string, Dims>][] = [
   [kernels.adamWRows, { ...step(), dy: table(), ...inverse }, { p: [rows, width], m: [rows, width], v: [rows, width] }],
 ];
 
-void t.test('the same bits on 1, 2 and 3 threads', async (t) => {
+void t.test('the same bits on 1, 2 and 3 threads, and in memory that is not shared', async (t) => {
   for (const [kernel, inputs, outputs] of launches) {
     const [first, ...others] = await Promise.all(backends.map((backend) => run(backend, kernel, inputs, outputs)));
     const equal = others.every((other) =>
