@@ -4,8 +4,8 @@ import { runCells } from '../cells.js';
 import { cellsOf, type Kernel } from '../kernel.js';
 import { checkLaunch, MemoryCounter, runStages } from '../staged.js';
 import { Engine, type EngineOptions } from './engine.js';
-import { Call } from './native.js';
-import { routines } from './natives/index.js';
+import { Call, type Routine } from './native.js';
+import { routinesOf } from './natives/index.js';
 
 interface WasmStorage extends Storage {
   /** 0 once it has been freed. */
@@ -28,10 +28,12 @@ export class WasmBackend implements Backend {
   readonly description: string;
   readonly threads: number;
   readonly #counter = new MemoryCounter();
+  readonly #routines: ReadonlyMap<Kernel, Routine>;
   #engine: Engine | undefined;
 
   private constructor(engine: Engine) {
     this.#engine = engine;
+    this.#routines = routinesOf(engine);
     this.threads = engine.threads;
     const simd = engine.relaxed ? 'relaxed SIMD (fused multiply-add)' : '128-bit SIMD';
     const threads = `${this.threads} ${this.threads === 1 ? 'thread' : 'threads'}`;
@@ -78,7 +80,7 @@ export class WasmBackend implements Backend {
   ): void {
     const engine = this.#open();
     checkLaunch(kernel, inputs, outputs);
-    const routine = routines.get(kernel);
+    const routine = this.#routines.get(kernel);
     if (routine) routine(engine, [this.#call({ inputs, outputs })]);
     else this.#runStages(engine, kernel, { inputs, outputs });
   }
@@ -86,7 +88,7 @@ export class WasmBackend implements Backend {
   launchAll<I extends string, O extends string>(kernel: Kernel<I, O>, launches: readonly Launch<I, O>[]): void {
     const engine = this.#open();
     for (const { inputs, outputs } of launches) checkLaunch(kernel, inputs, outputs);
-    const routine = routines.get(kernel);
+    const routine = this.#routines.get(kernel);
     if (routine) routine(engine, launches.map(this.#call));
     else for (const launch of launches) this.#runStages(engine, kernel, launch);
   }

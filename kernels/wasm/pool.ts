@@ -193,6 +193,11 @@ export class Pool {
     }
   }
 
+  /** Whether the module exports a kernel of this name. */
+  has(name: string): boolean {
+    return this.#kernels.has(name);
+  }
+
   /** The value of a global constant of the module. */
   constant(name: string): number {
     return (this.#exports[name] as WebAssembly.Global).value as number;

@@ -5,8 +5,9 @@ import type { Backend } from '../../kernels/backend.js';
 import { defineKernel, type Cell } from '../../kernels/kernel.js';
 import * as kernels from '../../kernels/library/index.js';
 import { ReferenceBackend } from '../../kernels/reference.js';
+import { Engine } from '../../kernels/wasm/engine.js';
 import { WasmBackend } from '../../kernels/wasm/backend.js';
-import { routines } from '../../kernels/wasm/natives/index.js';
+import { routinesOf } from '../../kernels/wasm/natives/index.js';
 import { vector } from '../support/random.js';
 import { runCase } from './case.js';
 import { allCases, library } from './cases.js';
@@ -16,7 +17,10 @@ const reference = new ReferenceBackend();
 t.teardown(() => backend.close());
 
 void t.test('every kernel of the library has a routine, and none runs as JavaScript', async (t) => {
+  const engine = await Engine.open({ threads: 1 });
+  const routines = routinesOf(engine);
   for (const kernel of library.values()) t.ok(routines.has(kernel), kernel.name);
+  await engine.close();
   const warnings = t.capture(console, 'warn');
   for (const item of allCases()) await runCase(backend, item);
   t.same(warnings(), []);

@@ -7,8 +7,10 @@ import { keep } from '../../kernels/library/random.js';
 import type { Dims, Kernel } from '../../kernels/kernel.js';
 import { ReferenceBackend } from '../../kernels/reference.js';
 import { WasmBackend } from '../../kernels/wasm/backend.js';
+import { isMap } from '../../kernels/wasm/natives/elementwise.js';
 import { Random, vector, type Operand } from '../support/random.js';
 import { runCase } from './case.js';
+import { library } from './cases.js';
 
 const backends = await Promise.all([1, 2, 3].map((threads) => WasmBackend.open({ threads })));
 backends.push(await WasmBackend.open({ shared: false }));
@@ -48,18 +50,10 @@ const step = () => ({
 });
 
 const launches: [Kernel, Inputs, Record<string, Dims>][] = [
-  ...[kernels.copy, kernels.exp, kernels.log, kernels.sqrt, kernels.tanh, kernels.erfMap, kernels.gelu].map(
-    (kernel): [Kernel, Inputs, Record<string, Dims>] => [kernel, { x: flat() }, { y: [n] }],
-  ),
-  ...[
-    kernels.add,
-    kernels.sub,
-    kernels.mul,
-    kernels.div,
-    kernels.maximum,
-    kernels.greaterEqual,
-    kernels.geluGradient,
-  ].map((kernel): [Kernel, Inputs, Record<string, Dims>] => [kernel, { a: flat(), b: flat() }, { y: [n] }]),
+  ...[...library.values()].filter(isMap).map((kernel): [Kernel, Inputs, Record<string, Dims>] => {
+    const inputs = Object.keys(kernel.inputs).map((name) => [name, flat()]);
+    return [kernel, Object.fromEntries(inputs) as Inputs, { y: [n] }];
+  }),
   [kernels.scaleBy, { y: flat(), factor: vector([0.3]) }, { y: [n] }],
   [kernels.addScaled, { y: flat(), x: flat(), factor: vector([0.3]) }, { y: [n] }],
   [kernels.affine, { x: flat(), scale: 1.5, shift: -2 }, { y: [n] }],

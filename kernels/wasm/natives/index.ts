@@ -1,9 +1,10 @@
 // Every tuned routine of the `wasm` backend.
 import type { Kernel } from '../../kernel.js';
 import * as library from '../../library/index.js';
+import type { Engine } from '../engine.js';
 import type { Native, Natives, Routine, Routines } from '../native.js';
 import { attentionNatives } from './attention.js';
-import { elementwiseNatives } from './elementwise.js';
+import { elementwiseNatives, isMap, map } from './elementwise.js';
 import { geluNatives } from './gelu.js';
 import { lossNatives } from './loss.js';
 import { matmulNatives } from './matmul.js';
@@ -38,10 +39,15 @@ const named: Routines = {
   ...optimizerRoutines,
 };
 
-/** The routines that stand for kernels of the library; a user's kernel has none, also where it bears the name of one. */
-export const routines: ReadonlyMap<Kernel, Routine> = new Map(
-  Object.values(library as unknown as Record<string, Kernel>).flatMap((kernel) => {
-    const routine = named[kernel.name];
-    return routine ? [[kernel, routine]] : [];
-  }),
-);
+/**
+ * The routines that stand for kernels of the library; a user's kernel has none, also where it bears the name of one. A map
+ * is found by its name alone, if the module exports a routine of that name.
+ */
+export function routinesOf(engine: Engine): ReadonlyMap<Kernel, Routine> {
+  const found = new Map<Kernel, Routine>();
+  for (const kernel of Object.values(library as unknown as Record<string, Kernel>)) {
+    const routine = named[kernel.name] ?? (isMap(kernel) && engine.pool.has(kernel.name) && inTurn(map(kernel)));
+    if (routine) found.set(kernel, routine);
+  }
+  return found;
+}
