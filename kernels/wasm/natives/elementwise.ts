@@ -13,11 +13,11 @@ export const isMap = ({ inputs, outputs }: Kernel): boolean => mapOperands.inclu
 
 /** The routine of such a kernel, which bears its name and takes its arrays and their length. */
 export const map = ({ name, inputs }: Kernel): Native => {
-  const operands = [...Object.keys(inputs), 'y'];
+  const isUnary = 'x' in inputs;
   return (engine, call) => {
     const n = call.cells('y');
-    const pointers = operands.map((operand) => call.at(operand));
-    spread(engine, name, Math.ceil(n / BLOCK), n, [...pointers, n]);
+    const args = isUnary ? [call.at('x'), call.at('y'), n] : [call.at('a'), call.at('b'), call.at('y'), n];
+    spread(engine, name, Math.ceil(n / BLOCK), n, args);
   };
 };
 
