@@ -1,9 +1,10 @@
 // Builds everything that users import: `node build.js` (with --tests, the tests as well, and no declarations).
-//   1. kernels/wasm/assembly/*.ts  -> dist/wasm/kernels.wasm, kernels-relaxed.wasm   (AssemblyScript)
+//   1. kernels/wasm/assembly/*.ts  -> dist/wasm/kernels.wasm, kernels-relaxed.wasm   (AssemblyScript; tests: if changed)
 //   2. the packages of `exports`   -> dist/node, dist/browser  (esbuild)
 //   3. declarations                -> dist/types               (tsc)
+// Each step first removes what it made before, so that nothing old is shipped or tested.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { build } from 'esbuild';
 
@@ -11,12 +12,19 @@ const tests = process.argv.includes('--tests');
 const require = createRequire(import.meta.url);
 const run = (script, ...args) => execFileSync(process.execPath, [script, ...args], { stdio: 'inherit' });
 
-if (!tests || !existsSync('dist/wasm/kernels-relaxed.wasm')) {
-  for (const part of ['node', 'browser', 'types', 'chunks', 'tools', 'test', 'wasm'])
-    rmSync(`dist/${part}`, { recursive: true, force: true });
-  const compile = ['kernels/wasm/assembly/index.ts', '--config', 'kernels/wasm/assembly/asconfig.json'];
+const remove = (...parts) => parts.forEach((part) => rmSync(`dist/${part}`, { recursive: true, force: true }));
+
+const assembly = 'kernels/wasm/assembly';
+const lastModule = 'dist/wasm/kernels-relaxed.wasm';
+const time = (file) => statSync(file).mtimeMs;
+const isCompiled = () =>
+  existsSync(lastModule) && readdirSync(assembly).every((file) => time(`${assembly}/${file}`) < time(lastModule));
+
+if (!tests || !isCompiled()) {
+  remove('wasm');
+  const compile = [`${assembly}/index.ts`, '--config', `${assembly}/asconfig.json`];
   run(require.resolve('assemblyscript/bin/asc.js'), ...compile);
-  const relaxed = ['--enable', 'relaxed-simd', '--outFile', 'dist/wasm/kernels-relaxed.wasm'];
+  const relaxed = ['--enable', 'relaxed-simd', '--outFile', lastModule];
   run(require.resolve('assemblyscript/bin/asc.js'), ...compile, ...relaxed);
 }
 
@@ -45,6 +53,7 @@ const common = {
   loader: { '.wasm': 'binary' },
 };
 const chunk = 'chunks/[name]-[hash]';
+remove('node', 'browser', 'chunks', 'tools', 'test');
 const node = {
   ...common,
   platform: 'node',
@@ -78,4 +87,7 @@ for (const [file, { imports }] of Object.entries(browser.metafile.outputs))
   for (const { path, kind } of imports)
     if (path.startsWith('node:') && kind !== 'dynamic-import')
       throw new Error(`${file} imports ${path}, which no browser has. Keep it out of pure.ts.`);
-if (!tests) run(require.resolve('typescript/lib/tsc.js'), '-p', 'tsconfig.json');
+if (!tests) {
+  remove('types');
+  run(require.resolve('typescript/lib/tsc.js'), '-p', 'tsconfig.json');
+}

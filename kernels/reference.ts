@@ -1,13 +1,12 @@
 // The reference backend: every cell function run as plain JavaScript, in float32 or float64.
-import type { Dims, Kernel, Stage } from './kernel.js';
+import type { Kernel, Stage } from './kernel.js';
 import type { Dtype, FloatArray, Storage, View } from './backend.js';
+import { runCells } from './cells.js';
 import { StagedBackend } from './staged.js';
 
 interface PlainStorage extends Storage {
   data: FloatArray | undefined;
 }
-
-type Nested = FloatArray | Nested[];
 
 export class ReferenceBackend extends StagedBackend {
   readonly name = 'reference';
@@ -38,21 +37,7 @@ export class ReferenceBackend extends StagedBackend {
   }
 
   protected override runStage(_kernel: Kernel, stage: Stage, operands: (View | number)[], out: View): void {
-    const values = operands.map((operand) =>
-      typeof operand === 'number' ? this.round(operand) : nest(dataOf(operand.storage), operand.dims),
-    );
-    const target = dataOf(out.storage);
-    const [depth, height, width] = [1, 1, 1, ...out.dims].slice(-3);
-    const thread = { x: 0, y: 0, z: 0 };
-    const cell = stage.cell.bind({ thread });
-    let index = 0;
-    for (thread.z = 0; thread.z < depth; thread.z++)
-      for (thread.y = 0; thread.y < height; thread.y++)
-        for (thread.x = 0; thread.x < width; thread.x++) target[index++] = cell(...values);
-  }
-
-  private round(value: number): number {
-    return this.dtype === 'float32' ? Math.fround(value) : value;
+    runCells(stage, operands, out, ({ storage }) => dataOf(storage));
   }
 }
 
@@ -60,11 +45,4 @@ function dataOf(storage: Storage): FloatArray {
   const { data } = storage as PlainStorage;
   if (!data) throw new Error('reference: a storage was used after it had been freed');
   return data;
-}
-
-/** A flat array as rows of rows, sharing its memory. */
-function nest(data: FloatArray, dims: Dims): Nested {
-  if (dims.length === 1) return data;
-  const stride = dims.slice(1).reduce((product, extent) => product * extent, 1);
-  return Array.from({ length: dims[0] }, (_, i) => nest(data.subarray(i * stride, (i + 1) * stride), dims.slice(1)));
 }

@@ -1,4 +1,4 @@
-// Runs a kernel stage by stage: what every backend without a tuned routine does (reference, gpu.js).
+// Runs a kernel stage by stage: what a backend without a tuned routine of it does.
 import { cellsOf, type Dims, type Kernel, type Stage } from './kernel.js';
 import type { Backend, BackendName, Dtype, FloatArray, Launch, MemoryStats, Storage, View } from './backend.js';
 
@@ -40,6 +40,40 @@ export function checkLaunch(
   for (const [name, rank] of Object.entries(kernel.outputs)) check(name, rank, outputs[name]);
 }
 
+/**
+ * Runs the stages in order, their temporaries in memory of the backend that is free again at the end. `runStage` computes
+ * every cell of `out`; its operands come in the order of `stage.reads`.
+ */
+export function runStages(
+  backend: Backend,
+  kernel: Kernel,
+  inputs: Readonly<Record<string, View | number>>,
+  outputs: Readonly<Record<string, View>>,
+  runStage: (stage: Stage, operands: (View | number)[], out: View) => void,
+): void {
+  const operands: Record<string, View | number> = { ...inputs };
+  const temps: View[] = [];
+  for (const stage of kernel.stages) {
+    let out: View | undefined = outputs[stage.out];
+    if (!out) temps.push((out = temporary(backend, kernel, stage.out, { ...inputs, ...outputs })));
+    const values = stage.reads.map((name) => operands[name]);
+    runStage(stage, values, out);
+    operands[stage.out] = out;
+  }
+  for (const { storage } of temps) backend.free(storage);
+}
+
+/** Memory for a temporary of the extents that the kernel says. */
+function temporary(backend: Backend, kernel: Kernel, name: string, operands: Record<string, View | number>): View {
+  const dims: Record<string, Dims> = {};
+  const numbers: Record<string, number> = {};
+  for (const [key, operand] of Object.entries(operands))
+    if (typeof operand === 'number') numbers[key] = operand;
+    else dims[key] = operand.dims;
+  const extents = kernel.temps![name](dims, numbers);
+  return { storage: backend.alloc(cellsOf(extents)), dims: extents };
+}
+
 export abstract class StagedBackend implements Backend {
   abstract readonly name: BackendName;
   abstract readonly description: string;
@@ -59,39 +93,11 @@ export abstract class StagedBackend implements Backend {
     outputs: Readonly<Record<O, View>>,
   ): void {
     checkLaunch(kernel, inputs, outputs);
-    const operands: Record<string, View | number> = { ...inputs };
-    const temps: View[] = [];
-    for (const stage of kernel.stages) {
-      const out = stage.out in outputs ? outputs[stage.out as O] : this.temp(kernel, stage.out, inputs, outputs);
-      if (!(stage.out in outputs)) temps.push(out);
-      this.runStage(
-        kernel,
-        stage,
-        stage.reads.map((name) => operands[name]),
-        out,
-      );
-      operands[stage.out] = out;
-    }
-    for (const { storage } of temps) this.free(storage);
+    runStages(this, kernel, inputs, outputs, (stage, operands, out) => this.runStage(kernel, stage, operands, out));
   }
 
   launchAll<I extends string, O extends string>(kernel: Kernel<I, O>, launches: readonly Launch<I, O>[]): void {
     for (const { inputs, outputs } of launches) this.launch(kernel, inputs, outputs);
-  }
-
-  private temp(
-    kernel: Kernel,
-    name: string,
-    inputs: Record<string, View | number>,
-    outputs: Record<string, View>,
-  ): View {
-    const dims: Record<string, Dims> = {};
-    const numbers: Record<string, number> = {};
-    for (const [key, operand] of Object.entries({ ...inputs, ...outputs }))
-      if (typeof operand === 'number') numbers[key] = operand;
-      else dims[key] = operand.dims;
-    const extents = kernel.temps![name](dims, numbers);
-    return { storage: this.alloc(cellsOf(extents)), dims: extents };
   }
 
   memory(): MemoryStats {

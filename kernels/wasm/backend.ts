@@ -1,10 +1,11 @@
-// The `wasm` backend: tensors on one shared heap, every kernel a tuned routine in WebAssembly SIMD on all threads.
+// The `wasm` backend: tensors on one heap, kernels of the library as tuned WebAssembly SIMD on all threads.
 import type { Backend, Launch, MemoryStats, Storage, View } from '../backend.js';
-import type { Kernel } from '../kernel.js';
-import { checkLaunch, MemoryCounter } from '../staged.js';
+import { runCells } from '../cells.js';
+import { cellsOf, type Kernel } from '../kernel.js';
+import { checkLaunch, MemoryCounter, runStages } from '../staged.js';
 import { Engine, type EngineOptions } from './engine.js';
-import { Call } from './native.js';
-import { batches, natives } from './natives/index.js';
+import { Call, type Routine } from './native.js';
+import { routinesOf } from './natives/index.js';
 
 interface WasmStorage extends Storage {
   /** 0 once it has been freed. */
@@ -13,6 +14,9 @@ interface WasmStorage extends Storage {
 
 /** Bytes of a float32. */
 const CELL = 4;
+
+/** Kernels that were said to run slowly. */
+const announced = new WeakSet<Kernel>();
 
 /**
  * Launches run to their end before they return: there is no queue, and `read` only has to copy. A launch on a backend
@@ -24,18 +28,23 @@ export class WasmBackend implements Backend {
   readonly description: string;
   readonly threads: number;
   readonly #counter = new MemoryCounter();
+  readonly #routines: ReadonlyMap<Kernel, Routine>;
   #engine: Engine | undefined;
 
   private constructor(engine: Engine) {
     this.#engine = engine;
+    this.#routines = routinesOf(engine);
     this.threads = engine.threads;
     const simd = engine.relaxed ? 'relaxed SIMD (fused multiply-add)' : '128-bit SIMD';
-    this.description = `WebAssembly, ${simd}, ${this.threads} ${this.threads === 1 ? 'thread' : 'threads'}`;
+    const threads = `${this.threads} ${this.threads === 1 ? 'thread' : 'threads'}`;
+    const alone = engine.heap.shared ? '' : ' (no memory to share: the page is not cross-origin isolated)';
+    this.description = `WebAssembly, ${simd}, ${threads}${alone}`;
   }
 
   /**
-   * Compiles the kernels and starts the threads, by default as many as the machine offers.
-   * @throws where the host has no shared WebAssembly memory, naming what is missing
+   * Compiles the kernels and starts the threads, by default as many as the machine offers, and one where the host has no
+   * memory that they could share.
+   * @throws if several are asked for there, naming what is missing
    */
   static async open(options: EngineOptions = {}): Promise<WasmBackend> {
     return new WasmBackend(await Engine.open(options));
@@ -70,29 +79,36 @@ export class WasmBackend implements Backend {
     outputs: Readonly<Record<O, View>>,
   ): void {
     const engine = this.#open();
-    const call = this.#call(kernel, inputs, outputs);
-    const native = natives.get(kernel.name);
-    const batch = batches.get(kernel.name);
-    if (native) native(engine, call);
-    else if (batch) batch(engine, [call]);
-    else throw new Error(`wasm: kernel ${kernel.name} has no native routine. Add one to kernels/wasm/natives`);
+    checkLaunch(kernel, inputs, outputs);
+    const routine = this.#routines.get(kernel);
+    if (routine) routine(engine, [this.#call({ inputs, outputs })]);
+    else this.#runStages(engine, kernel, { inputs, outputs });
   }
 
   launchAll<I extends string, O extends string>(kernel: Kernel<I, O>, launches: readonly Launch<I, O>[]): void {
-    const batch = batches.get(kernel.name);
-    if (!batch) for (const { inputs, outputs } of launches) this.launch(kernel, inputs, outputs);
-    else
-      batch(
-        this.#open(),
-        launches.map(({ inputs, outputs }) => this.#call(kernel, inputs, outputs)),
-      );
+    const engine = this.#open();
+    for (const { inputs, outputs } of launches) checkLaunch(kernel, inputs, outputs);
+    const routine = this.#routines.get(kernel);
+    if (routine) routine(engine, launches.map(this.#call));
+    else for (const launch of launches) this.#runStages(engine, kernel, launch);
   }
 
-  #call(kernel: Kernel, inputs: Launch['inputs'], outputs: Launch['outputs']): Call {
-    checkLaunch(kernel, inputs, outputs);
+  readonly #call = ({ inputs, outputs }: Launch): Call =>
     // Two spreads into one object take V8 2.6 µs, longer than all the rest of a launch; this takes a tenth.
-    const operands: Record<string, View | number> = Object.assign({}, inputs, outputs);
-    return new Call(operands, this.#pointerOf);
+    new Call(Object.assign({}, inputs, outputs), this.#pointerOf);
+
+  /** The kernel as its stages say, in JavaScript over the heap, and for the first time with a warning. */
+  #runStages({ heap }: Engine, kernel: Kernel, { inputs, outputs }: Launch): void {
+    if (!announced.has(kernel))
+      console.warn(
+        `wasm: kernel ${kernel.name} has no tuned routine, so it runs as plain JavaScript on one thread, many times ` +
+          'slower. Compose its op of those that there are, or open gpu:webgpu, which compiles any kernel',
+      );
+    announced.add(kernel);
+    runStages(this, kernel, inputs, outputs, (stage, operands, out) =>
+      // Views of the heap are made anew for each stage: an allocation may replace its buffer.
+      runCells(stage, operands, out, (view) => heap.f32(this.#pointerOf(view), cellsOf(view.dims))),
+    );
   }
 
   /** A copy of what is there at the time of the call, whatever happens before the promise is awaited. */

@@ -7,13 +7,16 @@ import { Pool, defaultThreads } from './pool.js';
 import { gemm, GEMM_BYTES, packB } from './gemm.js';
 import type { Gemm } from './gemm.js';
 import { hasRelaxedSimd } from './relaxed.js';
+import { unshared } from './unshared.js';
 
 /** Scratch memory of each thread: a kernel may use all of it during one call, also around calls of `gemm`. */
 export const SCRATCH_BYTES = 1 << 20;
 
 export interface EngineOptions extends HeapOptions {
-  /** Threads, the caller's included; default: as many as the machine offers. */
+  /** Threads, the caller's included; default: as many as the machine offers, and 1 without shared memory. */
   threads?: number;
+  /** Whether threads can share the memory; default: where the host has SharedArrayBuffer. */
+  shared?: boolean;
   /** Whether to use relaxed SIMD, whose multiply-add is one instruction; default: where the host has it. */
   relaxed?: boolean;
 }
@@ -34,22 +37,25 @@ export class Engine {
 
   /**
    * Compiles the kernels and starts the threads.
-   * @throws where the host has no shared WebAssembly memory, naming what is missing
+   * @throws if several threads are asked for where they can share no memory, naming what is missing
    */
-  static async open({ threads, relaxed, maximumPages }: EngineOptions = {}): Promise<Engine> {
-    const count = threads ?? (await defaultThreads());
+  static async open(options: EngineOptions = {}): Promise<Engine> {
+    const { threads, shared = typeof SharedArrayBuffer !== 'undefined', relaxed, maximumPages } = options;
+    const count = threads ?? (shared ? await defaultThreads() : 1);
     if (!Number.isInteger(count) || count < 1) {
       throw new Error(`engine: threads is ${count}: a whole number of at least 1 is needed`);
     }
-    if (typeof SharedArrayBuffer === 'undefined') {
+    if (count > 1 && !shared) {
       throw new Error(
-        'engine: this page has no SharedArrayBuffer because it is not cross-origin isolated. Serve it with the headers ' +
+        `engine: threads is ${count}, but threads share memory, which a page has only if it is cross-origin isolated. ` +
+          'Leave threads out to compute on one, or serve the page with the headers ' +
           'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp',
       );
     }
-    const heap = new Heap({ maximumPages });
+    const heap = new Heap({ maximumPages, shared });
     const fuses = relaxed ?? (await hasRelaxedSimd());
-    const module = await WebAssembly.compile(fuses ? fused : plain);
+    const bytes = fuses ? fused : plain;
+    const module = await WebAssembly.compile(shared ? bytes : unshared(bytes));
     const scratch = Array.from({ length: count }, () => heap.alloc(SCRATCH_BYTES + GEMM_BYTES));
     const pool = await Pool.open({ module, memory: heap.memory, scratch, scratchBytes: SCRATCH_BYTES });
     return new Engine(heap, pool, fuses);

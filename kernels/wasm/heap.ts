@@ -1,4 +1,4 @@
-// The one heap under the `wasm` backend: best fit with coalescing (Knuth, TAOCP 1, section 2.5) over a shared memory.
+// The one heap under the `wasm` backend: best fit with coalescing (Knuth, TAOCP 1, section 2.5) over one memory.
 
 const PAGE = 65536;
 const ALIGN = 64;
@@ -13,6 +13,8 @@ interface Free {
 export interface HeapOptions {
   /** Largest size of the memory in pages of 64 KiB; 65536 is 4 GiB, all that 32-bit pointers reach. */
   maximumPages?: number;
+  /** Whether threads can share the memory; default: yes. */
+  shared?: boolean;
 }
 
 /**
@@ -22,6 +24,7 @@ export interface HeapOptions {
  */
 export class Heap {
   readonly memory: WebAssembly.Memory;
+  readonly shared: boolean;
   readonly #limit: number;
   /** Where memory never handed out begins. */
   #top = BASE;
@@ -33,8 +36,9 @@ export class Heap {
   #peakBytes = 0;
   #reachedBytes = BASE;
 
-  constructor({ maximumPages = 65536 }: HeapOptions = {}) {
-    this.memory = new WebAssembly.Memory({ initial: 1, maximum: maximumPages, shared: true });
+  constructor({ maximumPages = 65536, shared = true }: HeapOptions = {}) {
+    this.memory = new WebAssembly.Memory({ initial: 1, maximum: maximumPages, shared });
+    this.shared = shared;
     // The last 64 bytes stay unused, so that a pointer just past a block never wraps to 0.
     this.#limit = maximumPages * PAGE - ALIGN;
   }
@@ -111,19 +115,17 @@ export class Heap {
     else this.#insert(start, end - start);
   }
 
-  /** The floats at `pointer`; a view that stays valid when the memory grows, until the block is freed. */
-  f32(pointer: number, length: number): Float32Array<SharedArrayBuffer> {
-    return new Float32Array(this.#buffer(), pointer, length);
+  /**
+   * The floats at `pointer`: a view for here and now, not to be kept. The next `alloc` may grow the memory, and memory that
+   * is not shared then has a new buffer, with the views of the old one empty.
+   */
+  f32(pointer: number, length: number): Float32Array {
+    return new Float32Array(this.memory.buffer, pointer, length);
   }
 
   /** The 32-bit integers at `pointer`, as f32 does for floats. */
-  i32(pointer: number, length: number): Int32Array<SharedArrayBuffer> {
-    return new Int32Array(this.#buffer(), pointer, length);
-  }
-
-  #buffer(): SharedArrayBuffer {
-    // The memory is shared, which TypeScript's library does not express.
-    return this.memory.buffer as unknown as SharedArrayBuffer;
+  i32(pointer: number, length: number): Int32Array {
+    return new Int32Array(this.memory.buffer, pointer, length);
   }
 
   /** Takes `size` bytes at the top, growing the memory by a quarter at a time so that growing stays rare. */

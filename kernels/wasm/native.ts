@@ -31,10 +31,12 @@ export class Call {
   }
 }
 
+/** Does one launch of its kernel. */
 export type Native = (engine: Engine, call: Call) => void;
 
-/** A routine that does several launches of its kernel at once, in their order. */
-export type Batch = (engine: Engine, calls: readonly Call[]) => void;
+/** Does several launches of its kernel, as if in their order. */
+export type Routine = (engine: Engine, calls: readonly Call[]) => void;
 
 /** Tuned routines by the name of their kernel. */
 export type Natives = Readonly<Record<string, Native>>;
+export type Routines = Readonly<Record<string, Routine>>;

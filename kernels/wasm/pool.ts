@@ -32,7 +32,7 @@ const layout = {
 interface WorkerData {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
-  control: SharedArrayBuffer;
+  control: ArrayBufferLike;
   scratch: number;
   scratchBytes: number;
   thread: number;
@@ -109,15 +109,19 @@ export class Pool {
   readonly threads: number;
   readonly #exports: WebAssembly.Exports;
   readonly #kernels = new Map<string, { index: number; call: Kernel }>();
-  readonly #control = new SharedArrayBuffer(layout.bytes);
-  readonly #cells = new Int32Array(this.#control);
-  readonly #args = new Float64Array(this.#control, layout.argsByte, layout.maxArgs);
+  readonly #control: ArrayBufferLike;
+  readonly #cells: Int32Array;
+  readonly #args: Float64Array;
   readonly #mayWait = mayWait();
   #terminate: (() => Promise<unknown>)[] = [];
   #lost: Error | undefined;
 
   private constructor({ module, memory, scratch, scratchBytes }: PoolOptions) {
     this.threads = scratch.length;
+    // One thread shares it with nobody, and runs where nothing can be shared too.
+    this.#control = this.threads > 1 ? new SharedArrayBuffer(layout.bytes) : new ArrayBuffer(layout.bytes);
+    this.#cells = new Int32Array(this.#control);
+    this.#args = new Float64Array(this.#control, layout.argsByte, layout.maxArgs);
     this.#exports = new WebAssembly.Instance(module, { env: { memory } }).exports;
     WebAssembly.Module.exports(module).forEach(({ name }, index) => {
       this.#kernels.set(name, { index, call: this.#exports[name] as Kernel });
@@ -187,6 +191,11 @@ export class Pool {
       const bytes = new Uint8Array(this.#control, layout.messageByte, cells[layout.messageLength]);
       throw failure(name, cells[layout.failed], new TextDecoder().decode(bytes.slice()));
     }
+  }
+
+  /** Whether the module exports a kernel of this name. */
+  has(name: string): boolean {
+    return this.#kernels.has(name);
   }
 
   /** The value of a global constant of the module. */

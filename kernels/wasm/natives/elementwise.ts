@@ -1,27 +1,28 @@
 // The kernels of library/elementwise.ts on the engine: assembly/elementwise.ts, over blocks of cells.
+import type { Kernel } from '../../kernel.js';
 import type { Native, Natives } from '../native.js';
 import { BLOCK, spread } from './grid.js';
 
-const unary =
-  (name: string): Native =>
-  (engine, call) => {
+const mapOperands = [
+  [{ x: 1 }, { y: 1 }],
+  [{ a: 1, b: 1 }, { y: 1 }],
+].map((operands) => JSON.stringify(operands));
+
+/** Whether the kernel is y = f(x) or y = f(a, b), cell by cell, by its operands. */
+export const isMap = ({ inputs, outputs }: Kernel): boolean => mapOperands.includes(JSON.stringify([inputs, outputs]));
+
+/** The routine of such a kernel, which bears its name and takes its arrays and their length. */
+export const map = ({ name, inputs }: Kernel): Native => {
+  const isUnary = 'x' in inputs;
+  return (engine, call) => {
     const n = call.cells('y');
-    spread(engine, name, Math.ceil(n / BLOCK), n, [call.at('x'), call.at('y'), n]);
+    const args = isUnary ? [call.at('x'), call.at('y'), n] : [call.at('a'), call.at('b'), call.at('y'), n];
+    spread(engine, name, Math.ceil(n / BLOCK), n, args);
   };
+};
 
-const binary =
-  (name: string): Native =>
-  (engine, call) => {
-    const n = call.cells('y');
-    spread(engine, name, Math.ceil(n / BLOCK), n, [call.at('a'), call.at('b'), call.at('y'), n]);
-  };
-
-const table = (names: readonly string[], native: (name: string) => Native): Natives =>
-  Object.fromEntries(names.map((name) => [name, native(name)]));
-
+/** Those whose operands are others. */
 export const elementwiseNatives: Natives = {
-  ...table(['copy', 'exp', 'log', 'sqrt', 'tanh', 'erf', 'gelu'], unary),
-  ...table(['geluGradient', 'add', 'sub', 'mul', 'div', 'maximum', 'greaterEqual'], binary),
   addTo: (engine, call) => {
     const n = call.cells('y');
     spread(engine, 'add', Math.ceil(n / BLOCK), n, [call.at('y'), call.at('x'), call.at('y'), n]);

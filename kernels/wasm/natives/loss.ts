@@ -87,7 +87,8 @@ function crossEntropyGradient(engine: Engine, call: Call): void {
 
 function vocabularyMax(engine: Engine, call: Call): void {
   const [words] = call.dims('table');
-  const offsets = engine.heap.f32(call.at('offsets'), call.cells('offsets'));
+  // A copy, because what follows allocates.
+  const offsets = engine.heap.f32(call.at('offsets'), call.cells('offsets')).slice();
   forBlocks(engine, call, ({ logits, ld, first, rows }) => {
     // The sequences that have rows in this block.
     const from = offsets.findLastIndex((offset) => offset <= first);

@@ -2,7 +2,7 @@
 //
 // A grid over many tensors is described by a table in the heap, a record for each task: what it works on.
 import type { Engine } from '../engine.js';
-import type { Batch, Call, Natives } from '../native.js';
+import type { Call, Natives, Routine, Routines } from '../native.js';
 import { BLOCK, spread } from './grid.js';
 
 const sumOfCells = (calls: readonly Call[], name: string) => calls.reduce((sum, call) => sum + call.cells(name), 0);
@@ -39,7 +39,7 @@ const blocksOf = (calls: readonly Call[], name: string) =>
   calls.reduce((sum, call) => sum + Math.ceil(call.cells(name) / BLOCK), 0);
 
 /** Sums of blocks in float32, then of these in float64, in order. */
-const sumOfSquares: Batch = (engine, calls) => {
+const sumOfSquares: Routine = (engine, calls) => {
   const blocks = blocksOf(calls, 'g');
   const partial = engine.workspace(4 * (1 + 3) * blocks);
   const table = partial + 4 * blocks;
@@ -72,7 +72,7 @@ function writeNumbers(engine: Engine, at: number, call: Call): void {
     ]);
 }
 
-const adamW: Batch = (engine, calls) => {
+const adamW: Routine = (engine, calls) => {
   const blocks = blocksOf(calls, 'p');
   const numbers = engine.workspace(4 * NUMBERS * calls.length + 4 * 6 * blocks);
   calls.forEach((call, i) => writeNumbers(engine, numbers + 4 * NUMBERS * i, call));
@@ -81,7 +81,7 @@ const adamW: Batch = (engine, calls) => {
   spread(engine, 'adamW', blocks, sumOfCells(calls, 'p'), [table]);
 };
 
-export const optimizerBatches: Readonly<Record<string, Batch>> = { sumOfSquares, adamW };
+export const optimizerRoutines: Routines = { sumOfSquares, adamW };
 
 /** Rows of a task where the gradient is rows by id, as ROWS in assembly/optimizer.ts. */
 const ROWS = 64;
