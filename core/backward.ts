@@ -18,7 +18,7 @@ function accumulate(former: Tensor | undefined, rule: Rule): Tensor {
   const open = former?.isContiguous && former.buffer.exclusive ? former : undefined;
   const gradient = rule(open);
   if (gradient === open) return gradient;
-  if (open && gradient.isContiguous) return update(addTo, open, { x: flat(gradient) });
+  if (open) return update(addTo, open, { x: flat(gradient) });
   const sum = former ? former.add(gradient) : gradient;
   sum.buffer.retain();
   former?.buffer.release();

@@ -8,7 +8,7 @@ export { setBackend, getBackend } from './device.js';
 export { HostArray, Ids, Sequences } from './host.js';
 export { Random } from './random.js';
 export { checkGradient, type GradientCheck } from './gradient-check.js';
-export { defineOp, launch, type Op, type OpSpec, type Sample } from './op.js';
+export { asRows, contiguous, defineOp, flat, launch, update, type Op, type OpSpec, type Sample } from './op.js';
 export type { Attention } from './ops/attention.js';
 export type { Shape } from './shape.js';
 export * as ops from './ops/index.js';

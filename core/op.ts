@@ -86,7 +86,7 @@ export const contiguous = (x: Tensor): Tensor => (x.isContiguous ? x : materiali
 
 /**
  * Allocates the outputs of a kernel and launches it. Shapes of outputs are given by name; an operand is a number, a view,
- * or a tensor seen as its own shape.
+ * or a tensor seen as its own shape, made contiguous where it is not.
  */
 export function launch<I extends string, O extends string>(
   kernel: Kernel<I, O>,
@@ -97,7 +97,7 @@ export function launch<I extends string, O extends string>(
   let backend;
   for (const name of Object.keys(kernel.inputs) as I[]) {
     const operand: Tensor | View | number = inputs[name];
-    const view = operand instanceof Tensor ? operand.view() : operand;
+    const view = operand instanceof Tensor ? contiguous(operand).view() : operand;
     views[name] = view;
     if (typeof view === 'object') backend = view.storage.backend;
   }
@@ -134,11 +134,14 @@ export function withRank(shape: Shape, rank: Rank): Shape {
   return [shape.slice(0, cut).reduce((product, extent) => product * extent, 1), ...shape.slice(cut)];
 }
 
-/** A tensor as a flat array. */
-export const flat = (x: Tensor): View => x.view([x.size]);
+/** A tensor as a kernel reads it, with the given extents of the same cells: put in order first where it is not. */
+export const shaped = (x: Tensor, dims: Shape): View => contiguous(x).view(dims);
 
-/** A tensor as rows of its last axis. */
-export const rows = (x: Tensor): View => x.view(withRank(x.shape, 2));
+/** A tensor as a flat array, for a kernel to read. */
+export const flat = (x: Tensor): View => shaped(x, [x.size]);
+
+/** A tensor as rows of its last axis, for a kernel to read. */
+export const asRows = (x: Tensor): View => shaped(x, withRank(x.shape, 2));
 
 /** Error for inputs that do not fit: what failed, the facts, the remedy. */
 export function mismatch(name: string, shapes: Readonly<Record<string, Shape>>, remedy: string): Error {

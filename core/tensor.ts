@@ -74,8 +74,21 @@ export class Tensor implements Escaping {
     return isRowMajor(this.shape, this.strides);
   }
 
-  /** The tensor as a kernel sees it, with the given extents. @throws if its memory was freed */
+  /**
+   * The tensor as a kernel sees it, with the given extents of the same cells.
+   * @throws if it is not contiguous, so that its cells lie in memory in another order, or if its memory was freed
+   */
   view(dims: Shape = this.shape): View {
+    if (!this.isContiguous)
+      throw new Error(
+        `a tensor ${show(this.shape)} with strides ${show(this.strides)} lies in memory in another order. ` +
+          'Take it by flat, asRows or contiguous, which put it in order first.',
+      );
+    return this.memory(dims);
+  }
+
+  /** The memory of a tensor as it lies, whatever its strides: for those who read them. @throws if it was freed */
+  memory(dims: Shape): View {
     if (!this.buffer.alive)
       throw new Error(
         `a tensor ${show(this.shape)} was used after its scope had ended. Return it from the scope to keep it.`,

@@ -1,6 +1,5 @@
 // AdamW with clipping by global norm and gradient accumulation, one call a step.
-import { backward, dropGradient, ops, scope, tensor, zeros, type Tensor } from '../core/index.js';
-import { rows } from '../core/op.js';
+import { asRows, backward, dropGradient, ops, scope, tensor, zeros, type Tensor } from '../core/index.js';
 import type { Backend, View } from '../kernels/backend.js';
 import * as kernels from '../kernels/library/index.js';
 import { parameters } from './module.js';
@@ -99,7 +98,7 @@ export class AdamW {
     const rates = { lr, beta1, beta2, eps, correction1: 1 - beta1 ** step, correction2: 1 - beta2 ** step };
     const launch = <G extends object>({ name, parameter, gradient }: Gradient<G>) => {
       const { m, v } = this.state.moments.get(name)!;
-      const outputs = { p: rows(parameter), m: rows(m), v: rows(v) };
+      const outputs = { p: asRows(parameter), m: asRows(m), v: asRows(v) };
       const numbers = { factor: factor.view(), ...rates, decay: decays(name) ? weightDecay : 0 };
       return { inputs: { ...outputs, ...gradient, ...numbers }, outputs };
     };
@@ -122,7 +121,7 @@ export class AdamW {
       if (rowGradient) {
         const gradient = ops.rowsById(rowGradient.dy, rowGradient.ids, shape);
         found.byId.push({ name, parameter, gradient });
-      } else if (parameter.grad) found.dense.push({ name, parameter, gradient: { g: rows(parameter.grad) } });
+      } else if (parameter.grad) found.dense.push({ name, parameter, gradient: { g: asRows(parameter.grad) } });
     }
     return found;
   }
@@ -133,7 +132,7 @@ export class AdamW {
     const total = zeros([1], { backend });
     const outputs = { total: total.view() };
     const launch = <G extends object>({ parameter, gradient }: Gradient<G>) => {
-      const [height, width] = rows(parameter).dims;
+      const [height, width] = asRows(parameter).dims;
       return { inputs: { ...outputs, ...gradient, rows: height, columns: width }, outputs };
     };
     backend.launchAll(kernels.sumOfSquares, dense.map(launch));

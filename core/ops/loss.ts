@@ -1,6 +1,6 @@
 // Losses over a vocabulary whose output table is the input embedding (tied), without keeping logits where avoidable.
 import * as kernels from '../../kernels/library/index.js';
-import { contiguous, defineOp, flat, launch, mismatch, update } from '../op.js';
+import { defineOp, flat, launch, mismatch, update } from '../op.js';
 import { Ids, Sequences } from '../host.js';
 import { sizeOf, type Shape } from '../shape.js';
 import type { Rule } from '../tape.js';
@@ -17,7 +17,7 @@ const checkHead = (name: string, shapes: Readonly<Record<'x' | 'table' | 'bias',
 const scaled =
   (gradient: Tensor, dy: Tensor): Rule =>
   (sum) => {
-    const factor = dy.view([1]);
+    const factor = flat(dy);
     if (sum) return update(kernels.addScaled, sum, { x: flat(gradient), factor }, [sum.size]);
     return update(kernels.scaleBy, gradient, { factor }, [gradient.size]);
   };
@@ -102,7 +102,7 @@ export const vocabularyMax = defineOp({
       launch(
         kernels.vocabularyMaxGradient,
         {
-          dtop: contiguous(dy),
+          dtop: dy,
           row,
           x,
           table,
@@ -122,12 +122,13 @@ export const vocabularyMax = defineOp({
       const length = sequences.offsets.values[b + 1] - start;
       return logits.gather(Int32Array.from({ length }, (_, i) => start + i)).max(0, true);
     });
-    return tops.reduce((all, top) => all.concat(top));
+    return tops.reduce((all, top) => all.concat(top), logits.gather([]));
   },
   samples: [
     {
       shapes: { x: [7, 3], table: [5, 3], bias: [5] },
       attributes: { sequences: Sequences.ofLengths([4, 3]), skip: 1 },
     },
+    { shapes: { x: [0, 2], table: [3, 2], bias: [3] }, attributes: { sequences: Sequences.ofLengths([]), skip: 1 } },
   ],
 });

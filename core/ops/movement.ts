@@ -1,7 +1,7 @@
 // Ops that move numbers: reshape, permute and expand are views; gather reads rows of a table by id.
 import type { View } from '../../kernels/backend.js';
 import * as kernels from '../../kernels/library/index.js';
-import { contiguous, defineOp, launch, mismatch, rows, update } from '../op.js';
+import { asRows, defineOp, launch, mismatch, update } from '../op.js';
 import { Ids } from '../host.js';
 import { isShape, sameShape, show, sizeOf, type Shape } from '../shape.js';
 import type { Rule } from '../tape.js';
@@ -21,6 +21,7 @@ export const reshape = defineOp({
   samples: [
     { shapes: { x: [2, 6] }, attributes: { shape: [3, 4] } },
     { shapes: { x: [1] }, attributes: { shape: [] } },
+    { shapes: { x: [0, 2] }, attributes: { shape: [3, 0] } },
   ],
 });
 
@@ -48,6 +49,7 @@ export const permute = defineOp({
     { shapes: { x: [2, 3, 4] }, attributes: { axes: [2, 0, 1] } },
     { shapes: { x: [2, 3, 2, 4] }, attributes: { axes: [0, 2, 1, 3] } },
     { shapes: { x: [2, 3, 4, 2] }, attributes: { axes: [3, 1, 2, 0] } },
+    { shapes: { x: [2, 0, 3] }, attributes: { axes: [2, 0, 1] } },
   ],
 });
 
@@ -85,13 +87,14 @@ export const expand = defineOp({
     { shapes: { x: [3] }, attributes: { shape: [2, 3] } },
     { shapes: { x: [2, 1, 3] }, attributes: { shape: [4, 2, 5, 3] } },
     { shapes: { x: [1] }, attributes: { shape: [2, 2] } },
+    { shapes: { x: [1, 3] }, attributes: { shape: [0, 3] } },
   ],
 });
 
 /** Rows that are to be added up by id to those of `table`, as kernels take them. */
 export function rowsById(dy: Tensor, ids: Ids, table: Shape): Record<'dy' | 'order' | 'starts', View> {
   const { order, starts } = ids.inverse(table[0]);
-  return { dy: rows(contiguous(dy)), order: order.view(dy.backend), starts: starts.view(dy.backend) };
+  return { dy: asRows(dy), order: order.view(dy.backend), starts: starts.view(dy.backend) };
 }
 
 /** The transpose of gathering: rows of dy added up by id, to `sum` in place or as many as `table` has. */
@@ -150,5 +153,10 @@ export const concat = defineOp({
     };
     return { a: () => part(0, a), b: () => part(a[0], b) };
   },
-  samples: [{ shapes: { a: [2, 3], b: [4, 3] } }, { shapes: { a: [1], b: [2] } }, { shapes: { a: [0, 2], b: [2, 2] } }],
+  samples: [
+    { shapes: { a: [2, 3], b: [4, 3] } },
+    { shapes: { a: [1], b: [2] } },
+    { shapes: { a: [0, 2], b: [2, 2] } },
+    { shapes: { a: [0, 2], b: [0, 2] } },
+  ],
 });
