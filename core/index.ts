@@ -1,8 +1,9 @@
 // The package `retromae/core`: tensors, ops, derivatives, lifetimes.
 export { Tensor, tensor, full, zeros, ones, randn, type Operand, type TensorOptions } from './tensor.js';
-export { backward, dropGradient, takeGradient, vjp } from './backward.js';
+export { backward, vjp } from './backward.js';
+export { dropGradient, takeGradient, type RowGradient } from './gradients.js';
 export { recompute } from './recompute.js';
-export { noGrad } from './tape.js';
+export { noGrad, type Pullback, type Rule } from './tape.js';
 export { scope } from './lifetime.js';
 export { setBackend, getBackend } from './device.js';
 export { HostArray, Ids, Sequences } from './host.js';

@@ -3,8 +3,9 @@
 // Methods only name ops (core/ops); everything else about an op is in its row there.
 import type { Backend, FloatArray, View } from '../kernels/backend.js';
 import { getBackend } from './device.js';
+import { LeafGradient } from './gradients.js';
 import { Ids } from './host.js';
-import { Buffer, scope, type Escaping } from './lifetime.js';
+import { Buffer, type Escaping } from './lifetime.js';
 import { expandTogether, materialise } from './view.js';
 import * as ops from './ops/index.js';
 import type { Random } from './random.js';
@@ -13,16 +14,9 @@ import type { TapeEntry } from './tape.js';
 
 export type Operand = Tensor | number;
 
-/** The gradient of a table as rows that are added up by id: row n of dy is part of that of row ids[n]. */
-export interface RowGradient {
-  readonly dy: Tensor;
-  readonly ids: Ids;
-}
-
 export class Tensor implements Escaping {
-  /** @internal The gradient as `backward` left it, where that is rows and `grad` was not read yet; holds their memory. */
-  rowGradient: RowGradient | undefined;
-  private dense: Tensor | undefined;
+  /** @internal What `backward` left here, of a leaf. */
+  gradient: LeafGradient | undefined;
 
   /** @internal Users write `tensor`, `zeros`, `randn` or an op. */
   constructor(
@@ -36,21 +30,14 @@ export class Tensor implements Escaping {
 
   /** Gradient of the last `backward`, summed over calls; only on tensors made with `requiresGrad`. */
   get grad(): Tensor | undefined {
-    const { rowGradient } = this;
-    // In a scope of its own, so that the leaf alone holds the sum and later contributions are added to it in place.
-    if (rowGradient)
-      scope(() => {
-        const sum = ops.scatter(rowGradient.dy, rowGradient.ids, this.shape);
-        sum.buffer.retain();
-        this.grad = sum;
-      });
-    return this.dense;
+    return this.gradient?.dense();
   }
 
+  /** Puts another in its place, whose memory the leaf holds from now on. */
   set grad(gradient: Tensor | undefined) {
-    this.rowGradient?.dy.buffer.release();
-    this.rowGradient = undefined;
-    this.dense = gradient;
+    const next = gradient && LeafGradient.of(gradient);
+    this.gradient?.drop();
+    this.gradient = next;
   }
 
   get backend(): Backend {

@@ -117,11 +117,9 @@ export class AdamW {
   private gradients(): Gradients {
     const found: Gradients = { dense: [], byId: [] };
     for (const [name, parameter] of this.parameters) {
-      const { rowGradient, shape } = parameter;
-      if (rowGradient) {
-        const gradient = ops.rowsById(rowGradient.dy, rowGradient.ids, shape);
-        found.byId.push({ name, parameter, gradient });
-      } else if (parameter.grad) found.dense.push({ name, parameter, gradient: { g: asRows(parameter.grad) } });
+      const rows = parameter.gradient?.byId;
+      if (rows) found.byId.push({ name, parameter, gradient: ops.rowsById(rows.dy, rows.ids, parameter.shape) });
+      else if (parameter.grad) found.dense.push({ name, parameter, gradient: { g: asRows(parameter.grad) } });
     }
     return found;
   }

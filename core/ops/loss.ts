@@ -14,13 +14,13 @@ const checkHead = (name: string, shapes: Readonly<Record<'x' | 'table' | 'bias',
 };
 
 /** The rule of a gradient that only the tape holds and that is known up to the factor dy []: no copy of a whole table. */
-const scaled =
-  (gradient: Tensor, dy: Tensor): Rule =>
-  (sum) => {
+const scaled = (gradient: Tensor, dy: Tensor): Rule => ({
+  dense: (sum) => {
     const factor = flat(dy);
     if (sum) return update(kernels.addScaled, sum, { x: flat(gradient), factor }, [sum.size]);
     return update(kernels.scaleBy, gradient, { factor }, [gradient.size]);
-  };
+  },
+});
 
 /**
  * Mean cross-entropy of logits x table^T + bias against labels, one a row: y is a number, `hit` [R] is 1 where the label

@@ -77,14 +77,18 @@ function productGradients(saved: Readonly<Record<'x' | 'w' | 'dy', Tensor>>): Re
   const n = dy.size / outputs;
   const [x, a] = [saved.x.view([1, n, inputs]), shaped(dy, [1, n, outputs])];
   return {
-    x: (sum) => {
-      const operands = { a, c: w.view([1, outputs, inputs]), n: outputs };
-      if (sum) return update(kernels.addMatmulNN, sum, operands, [1, n, inputs]);
-      return launch(kernels.matmulNN, operands, { y: [1, n, inputs] }).y.reshape(saved.x.shape);
+    x: {
+      dense: (sum) => {
+        const operands = { a, c: w.view([1, outputs, inputs]), n: outputs };
+        if (sum) return update(kernels.addMatmulNN, sum, operands, [1, n, inputs]);
+        return launch(kernels.matmulNN, operands, { y: [1, n, inputs] }).y.reshape(saved.x.shape);
+      },
     },
-    w: (sum) => {
-      const operands = { a, c: x, n };
-      return sum ? update(kernels.addMatmulTN, sum, operands) : launch(kernels.matmulTN, operands, { y: w.shape }).y;
+    w: {
+      dense: (sum) => {
+        const operands = { a, c: x, n };
+        return sum ? update(kernels.addMatmulTN, sum, operands) : launch(kernels.matmulTN, operands, { y: w.shape }).y;
+      },
     },
   };
 }

@@ -105,8 +105,10 @@ export function scatter(dy: Tensor, ids: Ids, table: Shape, sum?: Tensor): Tenso
 }
 
 /** The gradient of a table of whose rows those with these ids were read, given that of the rows. */
-export const scatterRule = (dy: () => Tensor, ids: Ids, table: Shape): Rule =>
-  Object.assign((sum?: Tensor) => scatter(dy(), ids, table, sum), { rows: { dy, ids } });
+export const scatterRule = (dy: () => Tensor, ids: Ids, table: Shape): Rule => ({
+  dense: (sum) => scatter(dy(), ids, table, sum),
+  byId: { dy, ids },
+});
 
 /** y[n] = table[ids[n]]. table [V, H], y [N, H]. Its derivative adds the rows of dy up by id. */
 export const gather = defineOp({

@@ -1,6 +1,7 @@
 // The op table, each row proven in float64, and the proof itself: a rule that is off by one per cent fails it.
 import t from 'tap';
 import { defineOp, Tensor } from '../../core/index.js';
+import { asRule } from '../../core/tape.js';
 import { ReferenceBackend } from '../../kernels/reference.js';
 import { problems, table, type AnyOp } from './table.js';
 
@@ -21,7 +22,7 @@ function mutated({ spec }: AnyOp, input: string, factor: number): AnyOp {
     vjp: (saved, attributes, shapes) => {
       const gradients = spec.vjp(saved, attributes, shapes);
       const rule = gradients[input];
-      return rule ? { ...gradients, [input]: () => rule().mul(factor) } : gradients;
+      return rule ? { ...gradients, [input]: () => asRule(rule).dense().mul(factor) } : gradients;
     },
   });
 }
