@@ -18,15 +18,17 @@ export interface Sample<I extends string, A> {
   readonly positive?: boolean;
 }
 
-export interface OpSpec<I extends string, X extends string, S extends I | X | 'y', A> {
+export interface OpSpec<I extends string, X extends string, S extends I | X | K | 'y', A, K extends string = never> {
   readonly name: string;
   readonly inputs: readonly I[];
   /** Whether inputs may be permuted or expanded views; otherwise they are made contiguous first. */
   readonly takesViews?: boolean;
   /** Shape of y. Throws where the inputs do not fit: what failed, the shapes, the remedy. */
   readonly shape: (shapes: Shapes<I>, attributes: A) => Shape;
-  /** Computes y, and whatever else is worth keeping for the gradient (only `recording` needs it). */
-  readonly run: (inputs: Tensors<I>, attributes: A, shape: Shape, recording: boolean) => Tensors<X | 'y'>;
+  /** Computes y, and whatever else is worth reporting or keeping. */
+  readonly run: (inputs: Tensors<I>, attributes: A, shape: Shape) => Tensors<X | 'y'>;
+  /** While recording, runs instead where the gradient needs more than that: the same results and what it keeps. */
+  readonly runRecording?: (inputs: Tensors<I>, attributes: A, shape: Shape) => Tensors<NoInfer<X> | K | 'y'>;
   /** What the tape keeps, and nothing else. */
   readonly saves: readonly S[];
   /** dL/d input, given `dy` = dL/dy and what was saved. Inputs without a rule have no gradient. */
@@ -37,7 +39,7 @@ export interface OpSpec<I extends string, X extends string, S extends I | X | 'y
 }
 
 export interface Op<I extends string, X extends string, A> {
-  readonly spec: OpSpec<I, X, I | X | 'y', A>;
+  readonly spec: OpSpec<I, X, string, A, string>;
   /** y alone. */
   apply(inputs: Tensors<I>, ...attributes: undefined extends A ? [A?] : [A]): Tensor;
   /** y and the other results of `run` (these have no gradient). */
@@ -45,9 +47,13 @@ export interface Op<I extends string, X extends string, A> {
 }
 
 /** Makes an op of its row. */
-export function defineOp<const I extends string, const X extends string, const S extends I | X | 'y', A = undefined>(
-  spec: OpSpec<I, X, S, A>,
-): Op<I, X, A> {
+export function defineOp<
+  const I extends string,
+  const X extends string,
+  const S extends I | X | K | 'y',
+  A = undefined,
+  const K extends string = never,
+>(spec: OpSpec<I, X, S, A, K>): Op<I, X, A> {
   const applyAll = (given: Tensors<I>, attributes: A): Tensors<X | 'y'> => {
     const backend = given[spec.inputs[0]].backend;
     const inputs = { ...given } as Record<I, Tensor>;
@@ -63,11 +69,11 @@ export function defineOp<const I extends string, const X extends string, const S
     const shape = spec.shape(shapes, attributes);
     if (!spec.takesViews) for (const name of spec.inputs) inputs[name] = contiguous(given[name]);
     const recording = records(Object.values(given));
-    const results = spec.run(inputs, attributes, shape, recording);
-    if (!recording) return results;
+    if (!recording) return spec.run(inputs, attributes, shape);
+    const results: Tensors<X | 'y'> = (spec.runRecording ?? spec.run)(inputs, attributes, shape);
+    const known = { ...results, ...inputs } as Tensors<S>;
     const saved = {} as Record<S | 'dy', Tensor>;
-    for (const name of spec.saves)
-      saved[name] = (name in inputs ? inputs[name as I] : results[name as X | 'y']).detach();
+    for (const name of spec.saves) saved[name] = known[name].detach();
     const entry = new TapeEntry(spec.name, given, Object.values(saved), (dy) =>
       spec.vjp({ ...saved, dy }, attributes, shapes),
     );
@@ -75,7 +81,7 @@ export function defineOp<const I extends string, const X extends string, const S
     return { ...results, y };
   };
   return {
-    spec: spec as unknown as OpSpec<I, X, I | X | 'y', A>,
+    spec: spec as unknown as OpSpec<I, X, string, A, string>,
     applyAll,
     apply: (inputs, ...attributes) => applyAll(inputs, attributes[0] as A).y,
   };

@@ -22,6 +22,11 @@ const scaled = (gradient: Tensor, dy: Tensor): Rule => ({
   },
 });
 
+const crossEntropyOperands = (inputs: Readonly<Record<'x' | 'table' | 'bias', Tensor>>, labels: Ids) => {
+  const { x, table } = inputs;
+  return { ...inputs, labels: labels.view(x.backend), width: x.shape[1], words: table.shape[0] };
+};
+
 /**
  * Mean cross-entropy of logits x table^T + bias against labels, one a row: y is a number, `hit` [R] is 1 where the label
  * scores best. While recording, gradients are computed in the same sweep, so that logits are never kept.
@@ -40,19 +45,19 @@ export const linearCrossEntropy = defineOp({
       );
     return [];
   },
-  run: ({ x, table, bias }, { labels }, _, recording) => {
-    const [rows, width] = x.shape;
-    const words = table.shape[0];
-    const operands = { x, table, bias, labels: labels.view(x.backend), width, words };
-    const scale = 1 / rows;
-    const shapes = { nll: [rows], hit: [rows] };
-    const results = recording
-      ? launch(
-          kernels.crossEntropyGradient,
-          { ...operands, rows, scale },
-          { ...shapes, dx: x.shape, dtable: table.shape, dbias: bias.shape },
-        )
-      : { ...launch(kernels.crossEntropy, operands, shapes), dx: x, dtable: table, dbias: bias };
+  run: (inputs, { labels }) => {
+    const [rows] = inputs.x.shape;
+    const results = launch(kernels.crossEntropy, crossEntropyOperands(inputs, labels), { nll: [rows], hit: [rows] });
+    return { ...results, y: results.nll.mean() };
+  },
+  runRecording: (inputs, { labels }) => {
+    const { x, table, bias } = inputs;
+    const [rows] = x.shape;
+    const results = launch(
+      kernels.crossEntropyGradient,
+      { ...crossEntropyOperands(inputs, labels), rows, scale: 1 / rows },
+      { nll: [rows], hit: [rows], dx: x.shape, dtable: table.shape, dbias: bias.shape },
+    );
     return { ...results, y: results.nll.mean() };
   },
   saves: ['dx', 'dtable', 'dbias'],

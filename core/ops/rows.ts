@@ -25,11 +25,9 @@ export const biasGelu = defineOp({
       throw mismatch('biasGelu', { x, bias }, 'Wanted x [..., H], bias [H].');
     return x;
   },
-  run: ({ x, bias }, _, shape, recording) => {
-    if (recording) return launch(kernels.biasGeluSlope, { x: asRows(x), bias }, { y: shape, slope: shape });
-    const { y } = launch(kernels.biasGelu, { x: asRows(x), bias }, { y: shape });
-    return { y, slope: y };
-  },
+  run: ({ x, bias }, _, shape) => launch(kernels.biasGelu, { x: asRows(x), bias }, { y: shape }),
+  runRecording: ({ x, bias }, _, shape) =>
+    launch(kernels.biasGeluSlope, { x: asRows(x), bias }, { y: shape, slope: shape }),
   saves: ['slope'],
   vjp: ({ slope, dy }) => {
     const gradient = together(() =>
