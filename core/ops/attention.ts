@@ -2,7 +2,8 @@
 import * as kernels from '../../kernels/library/index.js';
 import { keep } from '../../kernels/library/random.js';
 import { defineOp, launch, mismatch } from '../op.js';
-import { HostArray, Ids, Sequences } from '../host.js';
+import { HostArray, Ids } from '../host.js';
+import { Sequences } from '../sequences.js';
 import { sameShape, sizeOf } from '../shape.js';
 import { tensor, type Tensor } from '../tensor.js';
 import { together } from './rows.js';

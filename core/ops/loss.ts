@@ -1,7 +1,8 @@
 // Losses over a vocabulary whose output table is the input embedding (tied), without keeping logits where avoidable.
 import * as kernels from '../../kernels/library/index.js';
 import { defineOp, flat, launch, mismatch, update } from '../op.js';
-import { Ids, Sequences } from '../host.js';
+import { Ids } from '../host.js';
+import { Sequences } from '../sequences.js';
 import { sizeOf, type Shape } from '../shape.js';
 import type { Rule } from '../tape.js';
 import { tensor, type Tensor } from '../tensor.js';
