@@ -1,13 +1,11 @@
 // The reference backend: every cell function run as plain JavaScript, in float32 or float64.
-import type { Dims, Kernel, Stage } from './kernel.js';
+import type { Kernel, Stage } from './kernel.js';
 import type { Dtype, FloatArray, Storage, View } from './backend.js';
-import { StagedBackend } from './staged.js';
+import { nest, StagedBackend } from './staged.js';
 
 interface PlainStorage extends Storage {
   data: FloatArray | undefined;
 }
-
-type Nested = FloatArray | Nested[];
 
 export class ReferenceBackend extends StagedBackend {
   readonly name = 'reference';
@@ -60,11 +58,4 @@ function dataOf(storage: Storage): FloatArray {
   const { data } = storage as PlainStorage;
   if (!data) throw new Error('reference: a storage was used after it had been freed');
   return data;
-}
-
-/** A flat array as rows of rows, sharing its memory. */
-function nest(data: FloatArray, dims: Dims): Nested {
-  if (dims.length === 1) return data;
-  const stride = dims.slice(1).reduce((product, extent) => product * extent, 1);
-  return Array.from({ length: dims[0] }, (_, i) => nest(data.subarray(i * stride, (i + 1) * stride), dims.slice(1)));
 }

@@ -40,6 +40,18 @@ export function checkLaunch(
   for (const [name, rank] of Object.entries(kernel.outputs)) check(name, rank, outputs[name]);
 }
 
+/** Rows of rows. */
+export type Nested<A> = A | Nested<A>[];
+
+/** A flat array as rows of rows, sharing its memory. */
+export function nest<A extends FloatArray>(data: A, dims: Dims): Nested<A> {
+  if (dims.length === 1) return data;
+  const stride = cellsOf(dims.slice(1));
+  return Array.from({ length: dims[0] }, (_, i) =>
+    nest(data.subarray(i * stride, (i + 1) * stride) as A, dims.slice(1)),
+  );
+}
+
 export abstract class StagedBackend implements Backend {
   abstract readonly name: BackendName;
   abstract readonly description: string;

@@ -52,7 +52,7 @@ export const matmul = defineOp({
     const kernel = left.transposed
       ? right.transposed ? matmulTT : matmulTN
       : right.transposed ? matmulNT : matmulNN; // prettier-ignore
-    return launch(kernel, { a: left.view, c: right.view, n: a.shape[a.rank - 1] }, { y: shape });
+    return launch(kernel, { a: left.view, b: right.view, k: a.shape[a.rank - 1] }, { y: shape });
   },
   saves: ['a', 'b'],
   // dA = dY B^T, dB = A^T dY, summed over the axes that were broadcast
@@ -79,14 +79,14 @@ function productGradients(saved: Readonly<Record<'x' | 'w' | 'dy', Tensor>>): Re
   return {
     x: {
       dense: (sum) => {
-        const operands = { a, c: w.view([1, outputs, inputs]), n: outputs };
+        const operands = { a, b: w.view([1, outputs, inputs]), k: outputs };
         if (sum) return update(kernels.addMatmulNN, sum, operands, [1, n, inputs]);
         return launch(kernels.matmulNN, operands, { y: [1, n, inputs] }).y.reshape(saved.x.shape);
       },
     },
     w: {
       dense: (sum) => {
-        const operands = { a, c: x, n };
+        const operands = { a, b: x, k: n };
         return sum ? update(kernels.addMatmulTN, sum, operands) : launch(kernels.matmulTN, operands, { y: w.shape }).y;
       },
     },
@@ -102,7 +102,7 @@ export const linear = defineOp({
       throw mismatch('linear', { x, w, bias }, 'Wanted x [..., K], w [M, K], bias [M].');
     return [...x.slice(0, -1), w[0]];
   },
-  run: ({ x, w, bias }, _, shape) => launch(kernels.linear, { x: asRows(x), w, bias, n: w.shape[1] }, { y: shape }),
+  run: ({ x, w, bias }, _, shape) => launch(kernels.linear, { x: asRows(x), w, bias, k: w.shape[1] }, { y: shape }),
   saves: ['x', 'w'],
   vjp: (saved) => ({ ...productGradients(saved), bias: () => sumTo(saved.dy, [saved.w.shape[0]]) }),
   composition: ({ x, w, bias }) => x.matmul(w.transpose()).add(bias),
@@ -126,7 +126,7 @@ export const product = defineOp({
   run: ({ x, w }, _, shape) => {
     const [outputs, inputs] = w.shape;
     const n = sizeOf(x.shape) / inputs;
-    const operands = { a: x.view([1, n, inputs]), c: w.view([1, outputs, inputs]), n: inputs };
+    const operands = { a: x.view([1, n, inputs]), b: w.view([1, outputs, inputs]), k: inputs };
     const { y } = launch(kernels.matmulNT, operands, { y: [1, n, outputs] });
     return { y: y.reshape(shape) };
   },

@@ -1,14 +1,12 @@
 // The backends `gpu:cpu` and `gpu:webasm`: every stage compiled by gpu.js to JavaScript or to WebAssembly, run at once.
-import { cellsOf, type Dims, type Kernel, type Stage } from '../kernel.js';
+import { cellsOf, type Kernel, type Stage } from '../kernel.js';
 import type { FloatArray, Storage, View } from '../backend.js';
-import { StagedBackend } from '../staged.js';
+import { nest, StagedBackend, type Nested } from '../staged.js';
 import { compileStage, flatArray, type Compiled } from './compile.js';
 
 interface PlainStorage extends Storage {
   data: Float32Array | undefined;
 }
-
-type Nested = Float32Array | Nested[];
 
 export class GpuJsBackend extends StagedBackend {
   readonly name: 'gpu:cpu' | 'gpu:webasm';
@@ -54,7 +52,7 @@ export class GpuJsBackend extends StagedBackend {
     compiled.setOutput([...out.dims].reverse());
     const values = operands.map((operand) => (typeof operand === 'number' ? operand : this.argument(operand)));
     compiled.build(...values);
-    flatten(compiled.run(...values) as Nested, this.dataOf(out.storage), 0);
+    flatten(compiled.run(...values) as Nested<Float32Array>, this.dataOf(out.storage), 0);
   }
 
   private compile(kernel: Kernel, stage: Stage): Compiled {
@@ -79,15 +77,8 @@ export class GpuJsBackend extends StagedBackend {
   }
 }
 
-/** A flat array as rows of rows, sharing its memory. */
-function nest(data: Float32Array, dims: Dims): Nested {
-  if (dims.length === 1) return data;
-  const stride = cellsOf(dims.slice(1));
-  return Array.from({ length: dims[0] }, (_, i) => nest(data.subarray(i * stride, (i + 1) * stride), dims.slice(1)));
-}
-
 /** Copies rows of rows into a flat array from `start` on; returns where they end. */
-function flatten(rows: Nested, target: Float32Array, start: number): number {
+function flatten(rows: Nested<Float32Array>, target: Float32Array, start: number): number {
   if (!Array.isArray(rows)) {
     target.set(rows, start);
     return start + rows.length;

@@ -18,15 +18,15 @@ const products = [
 /** More than WebGPU dispatches along an axis. */
 const manyPlanes = 70_000;
 
-/** `aDims` and `cDims` give the extents of the factors from batch, m, n and k. */
+/** `aDims` and `bDims` give the extents of the factors from batch, m, n and k. */
 const product = (
   kernel: Kernel,
   aDims: (b: number, m: number, k: number) => Dims,
-  cDims: (b: number, n: number, k: number) => Dims,
+  bDims: (b: number, n: number, k: number) => Dims,
   more: number[][] = [],
 ): Recipe =>
   sized(kernel, 2e-6, [3, 20, 20, 40], [...products, ...more], (random, b, m, n, k) => ({
-    inputs: { a: random.array(aDims(b, m, k)), c: random.array(cDims(b, n, k)), n: k },
+    inputs: { a: random.array(aDims(b, m, k)), b: random.array(bDims(b, n, k)), k },
     outputs: { y: [b, m, n] },
   }));
 
@@ -139,7 +139,7 @@ export const rowRecipes: readonly Recipe[] = [
       [3, 2, 1300],
     ],
     (random, n, m, k) => ({
-      inputs: { x: random.array([n, k]), w: random.array([m, k]), bias: random.array([m]), n: k },
+      inputs: { x: random.array([n, k]), w: random.array([m, k]), bias: random.array([m]), k },
       outputs: { y: [n, m] },
     }),
   ),

@@ -70,7 +70,7 @@ const launches: [Kernel, Inputs, Record<string, Dims>][] = [
   [kernels.addScatter, { y: table(), x: table(), ...inverse }, { y: [rows, width] }],
   ...[kernels.addMatmulNN, kernels.addMatmulTN].map((kernel): [Kernel, Inputs, Record<string, Dims>] => [
     kernel,
-    ...([{ y: block(), a: block(), c: block(), n: width }, { y: [1, width, width] }] as const),
+    ...([{ y: block(), a: block(), b: block(), k: width }, { y: [1, width, width] }] as const),
   ]),
   [kernels.sum, { x: random.array([3, 500, 31]), n: 500 }, { y: [3, 31] }],
   [kernels.sum, { x: random.array([1, 5000, 5]), n: 5000 }, { y: [1, 5] }],
@@ -117,7 +117,7 @@ const launches: [Kernel, Inputs, Record<string, Dims>][] = [
     { dy: table(), total: table(), mean: column(), inverse: column(), gain: line(), n: width, rows, ...drop },
     { dx: [rows, width], dtypes: [2, width], dgain: [width], dbias: [width] },
   ],
-  [kernels.linear, { x: table(), w: random.array([90, width]), bias: random.array([90]), n: width }, { y: [rows, 90] }],
+  [kernels.linear, { x: table(), w: random.array([90, width]), bias: random.array([90]), k: width }, { y: [rows, 90] }],
   [kernels.sumOfSquares, { g: table(), total: vector([2]), rows, columns: width }, { total: [1] }],
   [kernels.sumOfSquaresRows, { dy: table(), ...inverse, total: vector([2]), rows, columns: width }, { total: [1] }],
   [kernels.adamW, { ...step(), g: table() }, { p: [rows, width], m: [rows, width], v: [rows, width] }],
