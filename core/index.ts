@@ -2,6 +2,7 @@
 export { Tensor, tensor, full, zeros, ones, randn, type Operand, type TensorOptions } from './tensor.js';
 export { backward, vjp } from './backward.js';
 export { dropGradient, takeGradient, type RowGradient } from './gradients.js';
+export { crossEntropy } from './losses.js';
 export { recompute } from './recompute.js';
 export { noGrad, type Pullback, type Rule } from './tape.js';
 export { scope } from './lifetime.js';

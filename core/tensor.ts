@@ -8,7 +8,9 @@ import { Ids } from './host.js';
 import { Buffer, type Escaping } from './lifetime.js';
 import { expandTogether, materialise } from './view.js';
 import * as ops from './ops/index.js';
+import { pool } from './pool.js';
 import type { Random } from './random.js';
+import type { Sequences } from './sequences.js';
 import { axisOf, isRowMajor, isShape, rowMajor, sameShape, show, sizeOf, type Shape } from './shape.js';
 import type { TapeEntry } from './tape.js';
 
@@ -191,9 +193,20 @@ export class Tensor implements Escaping {
     return ops.gather.apply({ table: this }, { ids: ids instanceof Ids ? ids : new Ids(ids) });
   }
 
-  /** The rows of this tensor, then those of the other. */
-  concat(other: Tensor): Tensor {
-    return ops.concat.apply({ a: this, b: other });
+  /** Cells start .. end - 1 of an axis. */
+  slice(axis: number, start: number, end: number): Tensor {
+    return ops.slice.apply({ x: this }, { axis: axisOf('slice', axis, this.rank), start, end });
+  }
+  /** This tensor, then the other, along an axis; all other axes are equal. */
+  concat(other: Tensor, axis = 0): Tensor {
+    return ops.concat.apply({ a: this, b: other }, { axis: axisOf('concat', axis, this.rank) });
+  }
+  /**
+   * The mean of the rows of each packed sequence, or their mean by weight: this [N, H], weights [N], result [B, H].
+   * A sequence without rows gives 0; one whose weights sum to 0 has no mean.
+   */
+  pool(sequences: Sequences, weights?: Tensor): Tensor {
+    return pool(this, sequences, weights);
   }
 
   /** Matrix product of the last two axes; the others broadcast. */
@@ -222,6 +235,17 @@ export class Tensor implements Escaping {
     how: { eps: number; p: number; key: number },
   ): Tensor {
     return ops.dropoutAddNorm.apply({ x: this, ...others }, how);
+  }
+  /** Rows of length 1: this / max(|this|, eps) along the last axis, |x| the Euclidean norm. A row of zeros stays one. */
+  normalize(eps = 1e-12): Tensor {
+    // The limit is on the square, so that the square root has a slope at 0.
+    const squares = this.mul(this).sum(-1, true);
+    return this.div(squares.maximum(tensor([eps * eps], undefined, { backend: this.backend })).sqrt());
+  }
+  /** The k largest cells along the last axis, the largest first, and where they are; see `ops.topK`. */
+  topK(k: number): { values: Tensor; ids: Tensor } {
+    const { y: values, ids } = ops.topK.applyAll({ x: this }, { k });
+    return { values, ids };
   }
   /** Inverted dropout; which cells are dropped is a function of `key` alone. p = 0 returns the tensor itself. */
   dropout(p: number, key: number): Tensor {

@@ -1,5 +1,14 @@
 // BERT (Devlin et al., 2019), post-norm, over packed sequences. Field names are Hugging Face's: a path is a name there.
-import { recompute, scope, Sequences, Ids, type HostArray, type Random, type Tensor } from '../core/index.js';
+import {
+  crossEntropy,
+  recompute,
+  scope,
+  Sequences,
+  Ids,
+  type HostArray,
+  type Random,
+  type Tensor,
+} from '../core/index.js';
 import { ops, zeros } from '../core/index.js';
 import type { BertConfig } from './config.js';
 import { Dropout, Embedding, LayerNorm, Linear } from './layers.js';
@@ -194,10 +203,7 @@ export class BertHead {
       return { loss: none, accuracy: none.detach() };
     }
     const { bias } = this.predictions;
-    return scope(() => {
-      const { y, hit } = ops.linearCrossEntropy.applyAll({ x: transformed, table: table.weight, bias }, { labels });
-      return { loss: y, accuracy: hit.mean() };
-    });
+    return scope(() => crossEntropy(transformed, table.weight, labels, { bias }));
   }
 
   /** Logits over the vocabulary, [R, V]. */

@@ -1,4 +1,4 @@
-// Softmax, dropout, and GELU with its bias: fused row-wise ops, each a composition of plain ops by definition.
+// Ops along rows: softmax, dropout, GELU with its bias, each a composition of plain ops by definition; and the largest cells.
 import * as kernels from '../../kernels/library/index.js';
 import { keep } from '../../kernels/library/random.js';
 import { asRows, defineOp, launch, mismatch } from '../op.js';
@@ -68,6 +68,31 @@ export const softmax = defineOp({
     return e.div(e.sum(-1, true));
   },
   samples: [{ shapes: { x: [3, 5] } }, { shapes: { x: [2, 2, 1] } }, { shapes: { x: [7] } }, { shapes: { x: [0, 3] } }],
+});
+
+/**
+ * The k largest cells along the last axis, the largest first, and `ids` where they are; of equal ones the first comes first.
+ * The gradient goes to the cells that were taken. Of a row with NaN any may be taken.
+ */
+export const topK = defineOp({
+  name: 'topK',
+  inputs: ['x'],
+  shape: ({ x }, { k }: { k: number }) => {
+    const n = x.at(-1) ?? 0;
+    if (!Number.isInteger(k) || k < 1 || k > n) throw mismatch('topK', { x }, `k is ${k}; take one from 1 to ${n}.`);
+    return [...x.slice(0, -1), k];
+  },
+  run: ({ x }, _, shape) => launch(kernels.topK, { x: asRows(x), n: x.shape[x.rank - 1] }, { y: shape, ids: shape }),
+  saves: ['ids'],
+  vjp: ({ ids, dy }, { k }, { x }) => ({
+    x: () => launch(kernels.topKGradient, { dy: asRows(dy), ids: asRows(ids), count: k }, { dx: x }).dx,
+  }),
+  samples: [
+    { shapes: { x: [3, 5] }, attributes: { k: 2 } },
+    { shapes: { x: [2, 2, 3] }, attributes: { k: 3 } },
+    { shapes: { x: [4] }, attributes: { k: 1 } },
+    { shapes: { x: [0, 3] }, attributes: { k: 2 } },
+  ],
 });
 
 export interface Drop {

@@ -64,6 +64,15 @@ export const rows = [
   [2, 2100],
 ];
 
+/** Rows, columns that are not taken, columns that are. */
+const largest = [
+  [0, 3, 2],
+  [1, 0, 1],
+  [3, 0, 7],
+  [5, 64, 1],
+  [9, 130, 64],
+];
+
 /** Values of the whole range where GELU bends; one is away from the tail, where 1 + erf(x) is all rounding. */
 const biasGeluOperands = (random: Random, n: number, width: number) => ({
   x: random.array([n, width], (cell) => (cell === 0 ? 1 : random.between(-6, 6))),
@@ -163,6 +172,17 @@ export const rowRecipes: readonly Recipe[] = [
     const x = random.array([n, width]);
     const { y } = forward(kernels.softmax, { inputs: { x, n: width }, outputs: { y: [n, width] } });
     return { inputs: { y, dy: random.array([n, width]), n: width }, outputs: { dx: [n, width] } };
+  }),
+  sized(kernels.topK, 0, [10, 60, 20], largest, (random, n, width, count) => ({
+    // Of few values, so that many are equal.
+    inputs: { x: random.array([n, width + count], () => random.integer(20)), n: width + count },
+    outputs: { y: [n, count], ids: [n, count] },
+  })),
+  sized(kernels.topKGradient, 0, [10, 60, 20], largest, (random, n, width, count) => {
+    const shape = [n, count];
+    const x = random.array([n, width + count]);
+    const { ids } = forward(kernels.topK, { inputs: { x, n: width + count }, outputs: { y: shape, ids: shape } });
+    return { inputs: { dy: random.array(shape), ids, count }, outputs: { dx: [n, width + count] } };
   }),
   sized(
     kernels.dropout,

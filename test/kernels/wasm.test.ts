@@ -32,6 +32,7 @@ const n = 70001;
 const [rows, width] = [301, 131];
 const flat = () => random.array([n]);
 const table = () => random.array([rows, width]);
+const slab = () => random.array([1, rows, width]);
 const block = () => random.array([1, width, width]);
 const line = () => random.array([width]);
 const column = () => random.array([rows], () => random.between(0.5, 1.5));
@@ -64,7 +65,8 @@ const launches: [Kernel, Inputs, Record<string, Dims>][] = [
   [kernels.affine, { x: flat(), scale: 1.5, shift: -2 }, { y: [n] }],
   [kernels.arrange, { x: random.array([1, rows, width]), depth: 1, ...transposition }, { y: [1, width, rows] }],
   [kernels.arrange, { x: random.array([rows, 7, width]), depth: 7, ...turned }, { y: [7, rows, width] }],
-  [kernels.concat, { a: table(), b: table(), n: rows }, { y: [2 * rows, width] }],
+  [kernels.concat, { a: slab(), b: slab(), n: rows }, { y: [1, 2 * rows, width] }],
+  [kernels.slice, { x: slab(), n: rows, start: 3 }, { y: [1, rows - 3, width] }],
   [kernels.gather, { table: table(), ids: vector(starts.slice(0, rows).map((v) => v % rows)) }, { y: [rows, width] }],
   [kernels.scatter, { x: table(), ...inverse }, { y: [rows, width] }],
   [kernels.addScatter, { y: table(), x: table(), ...inverse }, { y: [rows, width] }],

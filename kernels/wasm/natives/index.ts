@@ -10,6 +10,7 @@ import { normNatives } from './norm.js';
 import { optimizerBatches, optimizerNatives } from './optimizer.js';
 import { reduceNatives } from './reduce.js';
 import { rowNatives } from './rows.js';
+import { topKNatives } from './topk.js';
 
 export const natives: ReadonlyMap<string, Native> = new Map(
   Object.entries({
@@ -19,6 +20,7 @@ export const natives: ReadonlyMap<string, Native> = new Map(
     ...matmulNatives,
     ...geluNatives,
     ...rowNatives,
+    ...topKNatives,
     ...normNatives,
     ...attentionNatives,
     ...lossNatives,
