@@ -1,5 +1,5 @@
 // Gradient check by projection: <u, J v> against <J^T u, v>, in float64, u as it comes and as views of other memory.
-import type { FloatArray } from '../kernels/backend.js';
+import type { FloatArray } from '../kernels/index.js';
 import { scope } from './lifetime.js';
 import { noGrad } from './tape.js';
 import { Tensor, tensor } from './tensor.js';

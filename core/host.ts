@@ -1,5 +1,5 @@
 // Arrays that are known on the host: ids, offsets, visibility bits, with a copy on the device made when first needed.
-import type { Backend, View } from '../kernels/backend.js';
+import type { Backend, View } from '../kernels/index.js';
 import { Buffer, outermostScope } from './lifetime.js';
 import { show, sizeOf, type Shape } from './shape.js';
 

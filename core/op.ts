@@ -1,6 +1,5 @@
 // One operation: its name, shape rule, kernels and derivative in one row; everything generic about ops is here.
-import type { Kernel, Rank } from '../kernels/kernel.js';
-import type { View } from '../kernels/backend.js';
+import type { Kernel, Rank, View } from '../kernels/index.js';
 import { Buffer } from './lifetime.js';
 import { show, type Shape } from './shape.js';
 import { records, TapeEntry, type Pullback } from './tape.js';

@@ -1,7 +1,7 @@
 // Tensor: a view of a buffer with a shape, an optional place on the tape, and the methods that users write.
 //
 // Methods only name ops (core/ops); everything else about an op is in its row there.
-import type { Backend, FloatArray, View } from '../kernels/backend.js';
+import type { Backend, FloatArray, View } from '../kernels/index.js';
 import { getBackend } from './device.js';
 import { LeafGradient } from './gradients.js';
 import { Ids } from './host.js';

@@ -3,7 +3,7 @@ export { parameters, parameterCount } from './module.js';
 export { Linear, Embedding, LayerNorm, Dropout } from './layers.js';
 export { bertConfig, configFromHuggingFace, configToHuggingFace, type BertConfig } from './config.js';
 export { BertEmbeddings, BertLayer, BertModel, BertHead, BertForMaskedLM, type Needed, type Pass } from './bert.js';
-export { AdamW, type AdamWOptions, type Losses, type OptimizerState } from './optimizer.js';
+export { AdamW, type AdamWOptions, type Losses, type OptimizerState } from './adamw.js';
 export { constant, cosineDecay, linearDecay, type Schedule } from './schedule.js';
 export { expressionSchedule } from './expression.js';
 export { assign, hostTensors, loadWeights, type LoadReport } from './weights.js';

@@ -1,6 +1,6 @@
 // Multi-head attention over packed sequences, with separate query and key/value streams.
+import { keep } from '../../kernels/index.js';
 import * as kernels from '../../kernels/library/index.js';
-import { keep } from '../../kernels/library/random.js';
 import { defineOp, launch, mismatch } from '../op.js';
 import { HostArray, Ids } from '../host.js';
 import { Sequences } from '../sequences.js';

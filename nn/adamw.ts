@@ -1,6 +1,6 @@
 // AdamW with clipping by global norm and gradient accumulation, one call a step.
 import { asRows, backward, dropGradient, ops, scope, tensor, zeros, type Tensor } from '../core/index.js';
-import type { Backend, View } from '../kernels/backend.js';
+import type { Backend, View } from '../kernels/index.js';
 import * as kernels from '../kernels/library/index.js';
 import { parameters } from './module.js';
 import type { Schedule } from './schedule.js';
