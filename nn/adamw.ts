@@ -1,23 +1,40 @@
-// AdamW with clipping by global norm and gradient accumulation, one call a step.
-import { asRows, backward, dropGradient, ops, scope, tensor, zeros, type Tensor } from '../core/index.js';
-import type { Backend, View } from '../kernels/index.js';
+// AdamW (Loshchilov and Hutter, 2019) with clipping by global norm; rates and decay may differ between parameters.
+import { asRows, dropGradient, zeros, type Tensor } from '../core/index.js';
 import * as kernels from '../kernels/library/index.js';
 import { parameters } from './module.js';
+import { clip, gradientsOf, type Gradient, type Optimizer } from './optimizer.js';
 import type { Schedule } from './schedule.js';
+import { step, type Losses } from './step.js';
+
+/** Whether a parameter is meant. */
+export type Matches = (name: string, parameter: Tensor) => boolean;
+
+/** Parameters that are trained otherwise than the rest. */
+export interface ParameterGroup {
+  readonly matches: Matches;
+  /** Factor on the learning rate. */
+  readonly lr?: number;
+  /** Their decay, whatever `decay` says of them. */
+  readonly weightDecay?: number;
+}
 
 export interface AdamWOptions {
   /** Learning rate: a number, or a function of the step (0 for the first). */
   lr: number | Schedule;
   betas?: readonly [number, number];
   eps?: number;
-  /** Decoupled weight decay; never on biases and LayerNorm, as BERT is trained. */
+  /** Decoupled weight decay of those parameters that `decay` names. */
   weightDecay?: number;
+  /**
+   * Which parameters decay. 'names', the default: all but biases and LayerNorm, as BERT is trained; 'matrices': those of
+   * two axes; or a function.
+   */
+  decay?: 'names' | 'matrices' | Matches;
+  /** Exceptions; the first that matches a parameter holds. */
+  groups?: readonly ParameterGroup[];
   /** Largest global norm of the gradients; 0 for no clipping. */
   clip?: number;
 }
-
-/** The loss that is minimised, and any other numbers that are worth reporting. */
-export type Losses = { readonly loss: Tensor } & Readonly<Record<string, Tensor>>;
 
 /** Everything that a later run needs to go on with the same bits. */
 export interface OptimizerState {
@@ -26,117 +43,80 @@ export interface OptimizerState {
   moments: Map<string, { m: Tensor; v: Tensor }>;
 }
 
-const decays = (name: string): boolean => !(name.endsWith('bias') || name.includes('LayerNorm'));
+const decays: Record<'names' | 'matrices', Matches> = {
+  names: (name) => !(name.endsWith('bias') || name.includes('LayerNorm')),
+  matrices: (_, { rank }) => rank === 2,
+};
 
-/** A parameter with its gradient as kernels take it. */
-interface Gradient<G> {
-  readonly name: string;
-  readonly parameter: Tensor;
-  readonly gradient: G;
-}
-
-interface Gradients {
-  readonly dense: Gradient<Record<'g', View>>[];
-  readonly byId: Gradient<Record<'dy' | 'order' | 'starts', View>>[];
-}
-
-export class AdamW {
+export class AdamW implements Optimizer {
   readonly state: OptimizerState = { step: 0, moments: new Map() };
+  readonly parameters: ReadonlyMap<string, Tensor>;
   private readonly options: Required<AdamWOptions>;
-  private readonly parameters: Map<string, Tensor>;
+  /** By parameter name: the factor on its rate, and its decay. */
+  private readonly own = new Map<string, { factor: number; decay: number }>();
 
   /**
    * @param module whose trainable tensors are updated
-   * @throws if it has none
+   * @throws if it has none, or a group matches none of them
    */
   constructor(module: object, options: AdamWOptions) {
-    this.options = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.01, clip: 0, ...options };
+    const defaults = {
+      betas: [0.9, 0.999],
+      eps: 1e-8,
+      weightDecay: 0.01,
+      decay: 'names',
+      groups: [],
+      clip: 0,
+    } as const;
+    this.options = { ...defaults, ...options };
     this.parameters = parameters(module);
     if (this.parameters.size === 0)
       throw new Error('AdamW: the module has no trainable tensors. Are they fields of it, made with requiresGrad?');
-    for (const [name, { shape, backend }] of this.parameters)
+    const { decay, groups, weightDecay } = this.options;
+    const decaying = typeof decay === 'function' ? decay : decays[decay];
+    const used = new Set<ParameterGroup>();
+    for (const [name, parameter] of this.parameters) {
+      const { shape, backend } = parameter;
+      const group = groups.find(({ matches }) => matches(name, parameter));
+      if (group) used.add(group);
+      const usual = decaying(name, parameter) ? weightDecay : 0;
+      this.own.set(name, { factor: group?.lr ?? 1, decay: group?.weightDecay ?? usual });
       this.state.moments.set(name, { m: zeros(shape, { backend }), v: zeros(shape, { backend }) });
+    }
+    const unused = groups.findIndex((group) => !used.has(group));
+    if (unused >= 0)
+      throw new Error(`AdamW: group ${unused} matches no parameter that a group before it leaves. Is a name wrong?`);
   }
 
-  /** Learning rate of the next step. */
   get lr(): number {
     const { lr } = this.options;
     return typeof lr === 'number' ? lr : lr(this.state.step);
   }
 
-  /**
-   * One step: forward, backward and update, and everything else freed. Several functions are micro-batches whose losses
-   * are averaged. Returns the averages of their numbers, and `gradientNorm` before clipping; nothing waits but the reading.
-   */
+  /** One step over micro-batches: see `step`. */
   step(...batches: (() => Losses)[]): Promise<Record<string, number>> {
-    // A step that broke off may have left gradients.
-    for (const parameter of this.parameters.values()) dropGradient(parameter);
-    const numbers = scope(() => {
-      const sums: Record<string, Tensor> = {};
-      for (const batch of batches) {
-        const means = scope(() => {
-          const losses = batch();
-          backward(losses.loss, 1 / batches.length);
-          return Object.entries(losses).map(([name, value]) => [name, value.detach().mul(1 / batches.length)] as const);
-        });
-        for (const [name, mean] of means) sums[name] = sums[name] ? sums[name].add(mean) : mean;
-      }
-      sums.gradientNorm = this.update();
-      return Object.entries(sums).map(([name, value]) => value.item().then((number) => [name, number] as const));
-    });
-    return Promise.all(numbers).then((entries) => Object.fromEntries(entries));
+    return step(this, batches);
   }
 
-  /** Applies the gradients that `backward` left on the parameters and takes them away. Returns their global norm. */
   update(): Tensor {
-    const { betas, eps, weightDecay, clip } = this.options;
+    const { betas, eps, clip: limit } = this.options;
     const [beta1, beta2] = betas;
-    const { lr, backend } = this;
-    const step = ++this.state.step;
-    const gradients = this.gradients();
-    const { norm, factor } = this.clipping(gradients, clip);
-    const rates = { lr, beta1, beta2, eps, correction1: 1 - beta1 ** step, correction2: 1 - beta2 ** step };
+    const { lr } = this;
+    const count = ++this.state.step;
+    const [first] = this.parameters.values();
+    const gradients = gradientsOf(this.parameters);
+    const { norm, factor } = clip(gradients, limit, first);
+    const rates = { beta1, beta2, eps, correction1: 1 - beta1 ** count, correction2: 1 - beta2 ** count };
     const launch = <G extends object>({ name, parameter, gradient }: Gradient<G>) => {
       const { m, v } = this.state.moments.get(name)!;
+      const own = this.own.get(name)!;
       const outputs = { p: asRows(parameter), m: asRows(m), v: asRows(v) };
-      const numbers = { factor: factor.view(), ...rates, decay: decays(name) ? weightDecay : 0 };
+      const numbers = { factor: factor.view(), ...rates, lr: lr * own.factor, decay: own.decay };
       return { inputs: { ...outputs, ...gradient, ...numbers }, outputs };
     };
-    backend.launchAll(kernels.adamW, gradients.dense.map(launch));
-    backend.launchAll(kernels.adamWRows, gradients.byId.map(launch));
+    first.backend.launchAll(kernels.adamW, gradients.dense.map(launch));
+    first.backend.launchAll(kernels.adamWRows, gradients.byId.map(launch));
     for (const parameter of this.parameters.values()) dropGradient(parameter);
     return norm;
-  }
-
-  private get backend(): Backend {
-    const [{ backend }] = this.parameters.values();
-    return backend;
-  }
-
-  /** What `backward` left: dense gradients, and those of tables of which only some rows were read. */
-  private gradients(): Gradients {
-    const found: Gradients = { dense: [], byId: [] };
-    for (const [name, parameter] of this.parameters) {
-      const rows = parameter.gradient?.byId;
-      if (rows) found.byId.push({ name, parameter, gradient: ops.rowsById(rows.dy, rows.ids, parameter.shape) });
-      else if (parameter.grad) found.dense.push({ name, parameter, gradient: { g: asRows(parameter.grad) } });
-    }
-    return found;
-  }
-
-  /** The global norm of all gradients, and the factor by which clipping shrinks them. */
-  private clipping({ dense, byId }: Gradients, limit: number): { norm: Tensor; factor: Tensor } {
-    const { backend } = this;
-    const total = zeros([1], { backend });
-    const outputs = { total: total.view() };
-    const launch = <G extends object>({ parameter, gradient }: Gradient<G>) => {
-      const [height, width] = asRows(parameter).dims;
-      return { inputs: { ...outputs, ...gradient, rows: height, columns: width }, outputs };
-    };
-    backend.launchAll(kernels.sumOfSquares, dense.map(launch));
-    backend.launchAll(kernels.sumOfSquaresRows, byId.map(launch));
-    const factor = tensor([1], [1], { backend });
-    if (limit > 0) backend.launch(kernels.clipFactor, { ...outputs, limit }, { factor: factor.view() });
-    return { norm: total.sqrt().reshape([]), factor };
   }
 }
