@@ -58,10 +58,7 @@ function measure(backend: Backend, size: string, vocab: number, rounds: number):
   const [stepRates, copyRates]: number[][] = [[], []];
   for (let round = -3; round < rounds; round++) {
     const copyMs = elapsed(() => backend.launch(copy, { x: views[0] }, { y: views[1] }));
-    leaves.forEach((leaf, i) => {
-      gradients[i].buffer.retain();
-      leaf.grad = gradients[i];
-    });
+    leaves.forEach((leaf, i) => (leaf.grad = gradients[i]));
     const stepMs = elapsed(() => scope(() => void optimizer.update()));
     // The first rounds are for the compiler, which optimises what has run for a while.
     if (round < 0) continue;

@@ -12,12 +12,12 @@ type Pairs = (operands: Operands) => number;
 /** Floating-point operations by kernel name; kernels without a matrix product are not listed. */
 const work: Record<string, (inputs: Operands, outputs: Operands, pairs: Pairs) => number> = {
   linear: (x, y) => 2 * dims(y, 'y')[0] * dims(y, 'y')[1] * dims(x, 'x')[1],
-  matmulNN: (x, y) => 2 * product(dims(y, 'y')) * Number(x.n),
-  matmulNT: (x, y) => 2 * product(dims(y, 'y')) * Number(x.n),
-  matmulTN: (x, y) => 2 * product(dims(y, 'y')) * Number(x.n),
-  addMatmulNN: (x, y) => 2 * product(dims(y, 'y')) * Number(x.n),
-  addMatmulTN: (x, y) => 2 * product(dims(y, 'y')) * Number(x.n),
-  matmulTT: (x, y) => 2 * product(dims(y, 'y')) * Number(x.n),
+  matmulNN: (x, y) => 2 * product(dims(y, 'y')) * Number(x.k),
+  matmulNT: (x, y) => 2 * product(dims(y, 'y')) * Number(x.k),
+  matmulTN: (x, y) => 2 * product(dims(y, 'y')) * Number(x.k),
+  addMatmulNN: (x, y) => 2 * product(dims(y, 'y')) * Number(x.k),
+  addMatmulTN: (x, y) => 2 * product(dims(y, 'y')) * Number(x.k),
+  matmulTT: (x, y) => 2 * product(dims(y, 'y')) * Number(x.k),
   // Scores and their product with the values; the gradient has four products, and the scores again count as nothing.
   attention: (x, _, pairs) => 4 * pairs(x) * dims(x, 'q')[1],
   attentionGradient: (x, _, pairs) => 8 * pairs(x) * dims(x, 'q')[1],

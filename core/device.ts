@@ -1,5 +1,5 @@
 // The backend on which tensors are made when nothing else says so.
-import type { Backend } from '../kernels/backend.js';
+import type { Backend } from '../kernels/index.js';
 
 let current: Backend | undefined;
 

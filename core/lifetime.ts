@@ -2,7 +2,7 @@
 //
 // Users write scopes for meaning (a step, an evaluation, an encode), never for memory. Buffers made outside of every
 // scope (parameters, results) belong to their tensors; the garbage collector gives them back.
-import type { Backend, Storage } from '../kernels/backend.js';
+import type { Backend, Storage } from '../kernels/index.js';
 
 const net = new FinalizationRegistry<Storage>((storage) => storage.backend.free(storage));
 

@@ -1,6 +1,5 @@
 // One operation: its name, shape rule, kernels and derivative in one row; everything generic about ops is here.
-import type { Kernel, Rank } from '../kernels/kernel.js';
-import type { View } from '../kernels/backend.js';
+import type { Kernel, Rank, View } from '../kernels/index.js';
 import { Buffer } from './lifetime.js';
 import { show, type Shape } from './shape.js';
 import { records, TapeEntry, type Pullback } from './tape.js';
@@ -18,15 +17,17 @@ export interface Sample<I extends string, A> {
   readonly positive?: boolean;
 }
 
-export interface OpSpec<I extends string, X extends string, S extends I | X | 'y', A> {
+export interface OpSpec<I extends string, X extends string, S extends I | X | K | 'y', A, K extends string = never> {
   readonly name: string;
   readonly inputs: readonly I[];
   /** Whether inputs may be permuted or expanded views; otherwise they are made contiguous first. */
   readonly takesViews?: boolean;
   /** Shape of y. Throws where the inputs do not fit: what failed, the shapes, the remedy. */
   readonly shape: (shapes: Shapes<I>, attributes: A) => Shape;
-  /** Computes y, and whatever else is worth keeping for the gradient (only `recording` needs it). */
-  readonly run: (inputs: Tensors<I>, attributes: A, shape: Shape, recording: boolean) => Tensors<X | 'y'>;
+  /** Computes y, and whatever else is worth reporting or keeping. */
+  readonly run: (inputs: Tensors<I>, attributes: A, shape: Shape) => Tensors<X | 'y'>;
+  /** While recording, runs instead where the gradient needs more than that: the same results and what it keeps. */
+  readonly runRecording?: (inputs: Tensors<I>, attributes: A, shape: Shape) => Tensors<NoInfer<X> | K | 'y'>;
   /** What the tape keeps, and nothing else. */
   readonly saves: readonly S[];
   /** dL/d input, given `dy` = dL/dy and what was saved. Inputs without a rule have no gradient. */
@@ -37,7 +38,7 @@ export interface OpSpec<I extends string, X extends string, S extends I | X | 'y
 }
 
 export interface Op<I extends string, X extends string, A> {
-  readonly spec: OpSpec<I, X, I | X | 'y', A>;
+  readonly spec: OpSpec<I, X, string, A, string>;
   /** y alone. */
   apply(inputs: Tensors<I>, ...attributes: undefined extends A ? [A?] : [A]): Tensor;
   /** y and the other results of `run` (these have no gradient). */
@@ -45,9 +46,13 @@ export interface Op<I extends string, X extends string, A> {
 }
 
 /** Makes an op of its row. */
-export function defineOp<const I extends string, const X extends string, const S extends I | X | 'y', A = undefined>(
-  spec: OpSpec<I, X, S, A>,
-): Op<I, X, A> {
+export function defineOp<
+  const I extends string,
+  const X extends string,
+  const S extends I | X | K | 'y',
+  A = undefined,
+  const K extends string = never,
+>(spec: OpSpec<I, X, S, A, K>): Op<I, X, A> {
   const applyAll = (given: Tensors<I>, attributes: A): Tensors<X | 'y'> => {
     const backend = given[spec.inputs[0]].backend;
     const inputs = { ...given } as Record<I, Tensor>;
@@ -63,11 +68,11 @@ export function defineOp<const I extends string, const X extends string, const S
     const shape = spec.shape(shapes, attributes);
     if (!spec.takesViews) for (const name of spec.inputs) inputs[name] = contiguous(given[name]);
     const recording = records(Object.values(given));
-    const results = spec.run(inputs, attributes, shape, recording);
-    if (!recording) return results;
+    if (!recording) return spec.run(inputs, attributes, shape);
+    const results: Tensors<X | 'y'> = (spec.runRecording ?? spec.run)(inputs, attributes, shape);
+    const known = { ...results, ...inputs } as Tensors<S>;
     const saved = {} as Record<S | 'dy', Tensor>;
-    for (const name of spec.saves)
-      saved[name] = (name in inputs ? inputs[name as I] : results[name as X | 'y']).detach();
+    for (const name of spec.saves) saved[name] = known[name].detach();
     const entry = new TapeEntry(spec.name, given, Object.values(saved), (dy) =>
       spec.vjp({ ...saved, dy }, attributes, shapes),
     );
@@ -75,7 +80,7 @@ export function defineOp<const I extends string, const X extends string, const S
     return { ...results, y };
   };
   return {
-    spec: spec as unknown as OpSpec<I, X, I | X | 'y', A>,
+    spec: spec as unknown as OpSpec<I, X, string, A, string>,
     applyAll,
     apply: (inputs, ...attributes) => applyAll(inputs, attributes[0] as A).y,
   };
@@ -86,7 +91,7 @@ export const contiguous = (x: Tensor): Tensor => (x.isContiguous ? x : materiali
 
 /**
  * Allocates the outputs of a kernel and launches it. Shapes of outputs are given by name; an operand is a number, a view,
- * or a tensor seen as its own shape.
+ * or a tensor seen as its own shape, made contiguous where it is not.
  */
 export function launch<I extends string, O extends string>(
   kernel: Kernel<I, O>,
@@ -97,7 +102,7 @@ export function launch<I extends string, O extends string>(
   let backend;
   for (const name of Object.keys(kernel.inputs) as I[]) {
     const operand: Tensor | View | number = inputs[name];
-    const view = operand instanceof Tensor ? operand.view() : operand;
+    const view = operand instanceof Tensor ? contiguous(operand).view() : operand;
     views[name] = view;
     if (typeof view === 'object') backend = view.storage.backend;
   }
@@ -134,11 +139,14 @@ export function withRank(shape: Shape, rank: Rank): Shape {
   return [shape.slice(0, cut).reduce((product, extent) => product * extent, 1), ...shape.slice(cut)];
 }
 
-/** A tensor as a flat array. */
-export const flat = (x: Tensor): View => x.view([x.size]);
+/** A tensor as a kernel reads it, with the given extents of the same cells: put in order first where it is not. */
+export const shaped = (x: Tensor, dims: Shape): View => contiguous(x).view(dims);
 
-/** A tensor as rows of its last axis. */
-export const rows = (x: Tensor): View => x.view(withRank(x.shape, 2));
+/** A tensor as a flat array, for a kernel to read. */
+export const flat = (x: Tensor): View => shaped(x, [x.size]);
+
+/** A tensor as rows of its last axis, for a kernel to read. */
+export const asRows = (x: Tensor): View => shaped(x, withRank(x.shape, 2));
 
 /** Error for inputs that do not fit: what failed, the facts, the remedy. */
 export function mismatch(name: string, shapes: Readonly<Record<string, Shape>>, remedy: string): Error {

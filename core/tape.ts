@@ -3,18 +3,22 @@ import type { Ids } from './host.js';
 import { record, type Recorded } from './lifetime.js';
 import type { Tensor } from './tensor.js';
 
-/**
- * Computes the gradient of an input. Where others came before and nobody else holds their sum, it is given that sum: a rule
- * that can add to it in place does so and returns it; all others return the gradient alone and are added up.
- */
+/** How to compute the gradient of an input. */
 export interface Rule {
-  (sum?: Tensor): Tensor;
-  /** Where the gradient is rows added up by id, the table's `RowGradient`: whoever can work on that needs no dense one. */
-  readonly rows?: { readonly dy: () => Tensor; readonly ids: Ids };
+  /**
+   * The gradient. Where others came before and nobody else holds their sum, it is given that sum: a rule that can add to it
+   * in place does so and returns it; all others return the gradient alone and are added up.
+   */
+  dense(sum?: Tensor): Tensor;
+  /** Where the gradient is rows of a table added up by id: whoever can work on these needs no dense one. */
+  readonly byId?: { readonly dy: () => Tensor; readonly ids: Ids };
 }
 
-/** Gradients of an operation's inputs, each computed only if it is wanted. */
-export type Pullback<I extends string = string> = Partial<Record<I, Rule>>;
+/** Gradients of an operation's inputs, each computed only if it is wanted: by a rule, or a function that is all of one. */
+export type Pullback<I extends string = string> = Partial<Record<I, Rule | (() => Tensor)>>;
+
+/** What a pullback says of an input, as a rule. */
+export const asRule = (given: Rule | (() => Tensor)): Rule => (typeof given === 'function' ? { dense: given } : given);
 
 /** Takes the rule of a part of the gradient of a tensor: one made with `requiresGrad`, or one that is on the tape. */
 export type Receive = (tensor: Tensor, rule: Rule) => void;

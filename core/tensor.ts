@@ -1,28 +1,24 @@
 // Tensor: a view of a buffer with a shape, an optional place on the tape, and the methods that users write.
 //
 // Methods only name ops (core/ops); everything else about an op is in its row there.
-import type { Backend, FloatArray, View } from '../kernels/backend.js';
+import type { Backend, FloatArray, View } from '../kernels/index.js';
 import { getBackend } from './device.js';
+import { LeafGradient } from './gradients.js';
 import { Ids } from './host.js';
-import { Buffer, scope, type Escaping } from './lifetime.js';
+import { Buffer, type Escaping } from './lifetime.js';
 import { expandTogether, materialise } from './view.js';
 import * as ops from './ops/index.js';
+import { pool } from './pool.js';
 import type { Random } from './random.js';
+import type { Sequences } from './sequences.js';
 import { axisOf, isRowMajor, isShape, rowMajor, sameShape, show, sizeOf, type Shape } from './shape.js';
 import type { TapeEntry } from './tape.js';
 
 export type Operand = Tensor | number;
 
-/** The gradient of a table as rows that are added up by id: row n of dy is part of that of row ids[n]. */
-export interface RowGradient {
-  readonly dy: Tensor;
-  readonly ids: Ids;
-}
-
 export class Tensor implements Escaping {
-  /** @internal The gradient as `backward` left it, where that is rows and `grad` was not read yet; holds their memory. */
-  rowGradient: RowGradient | undefined;
-  private dense: Tensor | undefined;
+  /** @internal What `backward` left here, of a leaf. */
+  gradient: LeafGradient | undefined;
 
   /** @internal Users write `tensor`, `zeros`, `randn` or an op. */
   constructor(
@@ -36,21 +32,14 @@ export class Tensor implements Escaping {
 
   /** Gradient of the last `backward`, summed over calls; only on tensors made with `requiresGrad`. */
   get grad(): Tensor | undefined {
-    const { rowGradient } = this;
-    // In a scope of its own, so that the leaf alone holds the sum and later contributions are added to it in place.
-    if (rowGradient)
-      scope(() => {
-        const sum = ops.scatter(rowGradient.dy, rowGradient.ids, this.shape);
-        sum.buffer.retain();
-        this.grad = sum;
-      });
-    return this.dense;
+    return this.gradient?.dense();
   }
 
+  /** Puts another in its place, whose memory the leaf holds from now on. */
   set grad(gradient: Tensor | undefined) {
-    this.rowGradient?.dy.buffer.release();
-    this.rowGradient = undefined;
-    this.dense = gradient;
+    const next = gradient && LeafGradient.of(gradient);
+    this.gradient?.drop();
+    this.gradient = next;
   }
 
   get backend(): Backend {
@@ -74,8 +63,21 @@ export class Tensor implements Escaping {
     return isRowMajor(this.shape, this.strides);
   }
 
-  /** The tensor as a kernel sees it, with the given extents. @throws if its memory was freed */
+  /**
+   * The tensor as a kernel sees it, with the given extents of the same cells.
+   * @throws if it is not contiguous, so that its cells lie in memory in another order, or if its memory was freed
+   */
   view(dims: Shape = this.shape): View {
+    if (!this.isContiguous)
+      throw new Error(
+        `a tensor ${show(this.shape)} with strides ${show(this.strides)} lies in memory in another order. ` +
+          'Take it by flat, asRows or contiguous, which put it in order first.',
+      );
+    return this.memory(dims);
+  }
+
+  /** The memory of a tensor as it lies, whatever its strides: for those who read them. @throws if it was freed */
+  memory(dims: Shape): View {
     if (!this.buffer.alive)
       throw new Error(
         `a tensor ${show(this.shape)} was used after its scope had ended. Return it from the scope to keep it.`,
@@ -191,9 +193,20 @@ export class Tensor implements Escaping {
     return ops.gather.apply({ table: this }, { ids: ids instanceof Ids ? ids : new Ids(ids) });
   }
 
-  /** The rows of this tensor, then those of the other. */
-  concat(other: Tensor): Tensor {
-    return ops.concat.apply({ a: this, b: other });
+  /** Cells start .. end - 1 of an axis. */
+  slice(axis: number, start: number, end: number): Tensor {
+    return ops.slice.apply({ x: this }, { axis: axisOf('slice', axis, this.rank), start, end });
+  }
+  /** This tensor, then the other, along an axis; all other axes are equal. */
+  concat(other: Tensor, axis = 0): Tensor {
+    return ops.concat.apply({ a: this, b: other }, { axis: axisOf('concat', axis, this.rank) });
+  }
+  /**
+   * The mean of the rows of each packed sequence, or their mean by weight: this [N, H], weights [N], result [B, H].
+   * A sequence without rows gives 0; one whose weights sum to 0 has no mean.
+   */
+  pool(sequences: Sequences, weights?: Tensor): Tensor {
+    return pool(this, sequences, weights);
   }
 
   /** Matrix product of the last two axes; the others broadcast. */
@@ -222,6 +235,17 @@ export class Tensor implements Escaping {
     how: { eps: number; p: number; key: number },
   ): Tensor {
     return ops.dropoutAddNorm.apply({ x: this, ...others }, how);
+  }
+  /** Rows of length 1: this / max(|this|, eps) along the last axis, |x| the Euclidean norm. A row of zeros stays one. */
+  normalize(eps = 1e-12): Tensor {
+    // The limit is on the square, so that the square root has a slope at 0.
+    const squares = this.mul(this).sum(-1, true);
+    return this.div(squares.maximum(tensor([eps * eps], undefined, { backend: this.backend })).sqrt());
+  }
+  /** The k largest cells along the last axis, the largest first, and where they are; see `ops.topK`. */
+  topK(k: number): { values: Tensor; ids: Tensor } {
+    const { y: values, ids } = ops.topK.applyAll({ x: this }, { k });
+    return { values, ids };
   }
   /** Inverted dropout; which cells are dropped is a function of `key` alone. p = 0 returns the tensor itself. */
   dropout(p: number, key: number): Tensor {

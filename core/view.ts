@@ -59,7 +59,7 @@ function launchCopy(x: Tensor, source: Shape, target: Shape, depth: number, fact
   const { y } = launch(
     arrange,
     {
-      x: x.view(source),
+      x: x.memory(source),
       depth,
       ...{ i0: f(0), i1: f(1), i2: f(2), i3: f(3) },
       ...{ j0: f(4), j1: f(5), j2: f(6), j3: f(7) },

@@ -18,7 +18,7 @@ export async function measureGflops(backend: Backend): Promise<number> {
   // The first round compiles the kernel and is not counted.
   for (let round = 0; round < 4; round++) {
     const start = performance.now();
-    for (let i = 0; i < launches; i++) backend.launch(linear, { x, w, bias, n: extent }, { y });
+    for (let i = 0; i < launches; i++) backend.launch(linear, { x, w, bias, k: extent }, { y });
     await backend.read(y.storage, 1);
     if (round > 0) best = Math.min(best, performance.now() - start);
   }

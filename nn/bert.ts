@@ -1,5 +1,14 @@
 // BERT (Devlin et al., 2019), post-norm, over packed sequences. Field names are Hugging Face's: a path is a name there.
-import { recompute, scope, Sequences, Ids, type HostArray, type Random, type Tensor } from '../core/index.js';
+import {
+  crossEntropy,
+  recompute,
+  scope,
+  Sequences,
+  Ids,
+  type HostArray,
+  type Random,
+  type Tensor,
+} from '../core/index.js';
 import { ops, zeros } from '../core/index.js';
 import type { BertConfig } from './config.js';
 import { Dropout, Embedding, LayerNorm, Linear } from './layers.js';
@@ -150,18 +159,33 @@ export class BertModel {
       throw new Error(
         `BERT: a sequence of ${sequences.longest} tokens is longer than the model's ${limit} positions. Cut it.`,
       );
-    const all: Pass = { queries: sequences, keys: sequences, random };
-    const last = this.encoder.layer.length - 1;
     return scope(() => {
-      let x = this.embeddings.forward(ids, sequences, random);
-      this.encoder.layer.forEach((layer, i) => {
-        const some = i === last ? needed : undefined;
+      const x = this.embeddings.forward(ids, sequences, random);
+      return this.through(x, sequences, { needed, random });
+    });
+  }
+
+  /**
+   * Hidden states x [N, H] led through the layers from .. to - 1, by default all: in two parts, for whoever reads an inner
+   * layer too. Of the last of them, only `needed` rows are computed if they are given.
+   */
+  through(
+    x: Tensor,
+    sequences: Sequences,
+    { from = 0, to, needed, random }: { from?: number; to?: number; needed?: Needed; random?: Random } = {},
+  ): Tensor {
+    const all: Pass = { queries: sequences, keys: sequences, random };
+    const layers = this.encoder.layer.slice(from, to);
+    return scope(() => {
+      let hidden = x;
+      layers.forEach((layer, i) => {
+        const some = i === layers.length - 1 ? needed : undefined;
         const pass = some ? { ...all, queries: some.sequences } : all;
         const run = (rows: Tensor, context: Tensor) => layer.forward(rows, context, pass);
-        const rows = some ? x.gather(some.rows) : x;
-        x = this.recompute ? recompute(run, [rows, x], random) : run(rows, x);
+        const rows = some ? hidden.gather(some.rows) : hidden;
+        hidden = this.recompute ? recompute(run, [rows, hidden], random) : run(rows, hidden);
       });
-      return x;
+      return hidden;
     });
   }
 }
@@ -194,10 +218,7 @@ export class BertHead {
       return { loss: none, accuracy: none.detach() };
     }
     const { bias } = this.predictions;
-    return scope(() => {
-      const { y, hit } = ops.linearCrossEntropy.applyAll({ x: transformed, table: table.weight, bias }, { labels });
-      return { loss: y, accuracy: hit.mean() };
-    });
+    return scope(() => crossEntropy(transformed, table.weight, labels, { bias }));
   }
 
   /** Logits over the vocabulary, [R, V]. */
@@ -219,10 +240,18 @@ export class BertForMaskedLM {
     this.cls = new BertHead(config, random);
   }
 
-  /** Sentence vectors: the last hidden state of [CLS], [B, H]. Nothing else of the last layer is computed. */
-  encode(ids: Ids, sequences: Sequences): Tensor {
+  /**
+   * Sentence vectors [B, H]: the last hidden state of [CLS], nothing else of that layer being computed, or the mean of all.
+   * @param options.random where dropout's randomness comes from; none: no dropout
+   */
+  encode(
+    ids: Ids,
+    sequences: Sequences,
+    { pooling = 'cls', random }: { pooling?: 'cls' | 'mean'; random?: Random } = {},
+  ): Tensor {
+    if (pooling === 'mean') return scope(() => this.bert.forward(ids, sequences, { random }).pool(sequences));
     const firsts = Int32Array.from({ length: sequences.count }, (_, b) => sequences.offsets.values[b]);
     const each = Sequences.ofLengths(firsts.map(() => 1));
-    return this.bert.forward(ids, sequences, { needed: { rows: new Ids(firsts), sequences: each } });
+    return this.bert.forward(ids, sequences, { needed: { rows: new Ids(firsts), sequences: each }, random });
   }
 }

@@ -1,7 +1,7 @@
 // Options in tables: a row is a default, what a value must be, and a help text; checks, flags and --help follow from it.
 
 /** What a value must be, in words, and whether one is that. */
-export interface Rule<T> {
+export interface OptionRule<T> {
   /** How the value is written: after a flag, or by the flag alone. */
   readonly type: 'string' | 'number' | 'boolean';
   readonly wanted: string;
@@ -12,7 +12,7 @@ export interface Rule<T> {
 
 export interface Option<T> {
   readonly preset: T;
-  readonly rule: Rule<T>;
+  readonly rule: OptionRule<T>;
   readonly help: string;
   /** What stands for the value in the help text. */
   readonly value?: string;
@@ -26,7 +26,7 @@ export type OptionsOf<T> = { -readonly [K in keyof T]: T[K] extends Option<infer
 /** A row; `more` is what a table needs beyond it. */
 export const option = <T, const M extends object = object>(
   preset: NoInfer<T>,
-  rule: Rule<T>,
+  rule: OptionRule<T>,
   help: string,
   more?: M & { value?: string },
 ): Option<T> & M => ({ preset, rule, help, ...more }) as Option<T> & M;
@@ -54,37 +54,37 @@ export function complete<O extends object>(table: OptionTable<O>, given: Partial
   ) as O;
 }
 
-export const number = (wanted: string, holds: (value: number) => boolean): Rule<number> => ({
+export const number = (wanted: string, holds: (value: number) => boolean): OptionRule<number> => ({
   type: 'number',
   wanted,
   holds: (value): value is number => typeof value === 'number' && holds(value),
 });
 
-export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Rule<number> =>
+export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): OptionRule<number> =>
   number(
     most < Number.MAX_SAFE_INTEGER ? `an integer of ${least} to ${most}` : `an integer of at least ${least}`,
     (value) => Number.isSafeInteger(value) && value >= least && value <= most,
   );
 
-export const oneOf = <const C extends readonly string[]>(choices: C): Rule<C[number]> => ({
+export const oneOf = <const C extends readonly string[]>(choices: C): OptionRule<C[number]> => ({
   type: 'string',
   wanted: `one of ${choices.join(', ')}`,
   choices,
   holds: (value): value is C[number] => typeof value === 'string' && choices.includes(value),
 });
 
-export const optional = <T>(rule: Rule<T>): Rule<T | undefined> => ({
+export const optional = <T>(rule: OptionRule<T>): OptionRule<T | undefined> => ({
   ...rule,
   holds: (value): value is T | undefined => value === undefined || rule.holds(value),
 });
 
-export const text: Rule<string> = {
+export const text: OptionRule<string> = {
   type: 'string',
   wanted: 'a text that is not empty',
   holds: (value): value is string => typeof value === 'string' && value.trim() !== '',
 };
 
-export const yesOrNo: Rule<boolean> = {
+export const yesOrNo: OptionRule<boolean> = {
   type: 'boolean',
   wanted: 'true or false',
   holds: (value): value is boolean => typeof value === 'boolean',

@@ -90,7 +90,7 @@ const wrong = (
 void t.test('the files are read', async (t) => {
   t.ok(sources.length > 100 && sources.some(({ imports }) => imports.some(({ lazy }) => lazy)));
   const types = sources.find(({ path }) => path === 'core/device.ts')!;
-  t.same(types.imports, [{ name: '../kernels/backend.js', lazy: false, types: true }]);
+  t.same(types.imports, [{ name: '../kernels/index.js', lazy: false, types: true }]);
 });
 
 void t.test('imports go along the arrows', async (t) => {

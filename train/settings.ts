@@ -1,7 +1,7 @@
 // Everything that a pre-training run can be told, one row a setting: flags, --help, checks and run.json are made of these.
 import { backendNames } from '../kernels/index.js';
 import { complete, objectiveNamed, objectiveNames, option, rules, wrongOption } from '../retromae/index.js';
-import type { Objective, Option, OptionsOf, RetroMaeOptions, Rule } from '../retromae/index.js';
+import type { Objective, Option, OptionsOf, RetroMaeOptions, OptionRule } from '../retromae/index.js';
 
 /** A row: an option, and what a run does with it beyond that. */
 export interface Setting<T = unknown> extends Option<T> {
@@ -22,7 +22,7 @@ const path = { value: 'PATH', path: true };
 const folder = { value: 'DIR', path: true };
 const anew = { anew: true };
 
-const learningRate: Rule<string> = {
+const learningRate: OptionRule<string> = {
   ...text,
   wanted: 'a number of at least 0, or an expression such as "1e-3 * min(step / 100, 1)"',
   holds: (lr): lr is string => text.holds(lr) && !(Number(lr) < 0 || Math.abs(Number(lr)) === Infinity),

@@ -1,8 +1,9 @@
 // Multi-head attention over packed sequences, with separate query and key/value streams.
+import { keep } from '../../kernels/index.js';
 import * as kernels from '../../kernels/library/index.js';
-import { keep } from '../../kernels/library/random.js';
-import { contiguous, defineOp, launch, mismatch } from '../op.js';
-import { HostArray, Ids, Sequences } from '../host.js';
+import { defineOp, launch, mismatch } from '../op.js';
+import { HostArray, Ids } from '../host.js';
+import { Sequences } from '../sequences.js';
 import { sameShape, sizeOf } from '../shape.js';
 import { tensor, type Tensor } from '../tensor.js';
 import { together } from './rows.js';
@@ -86,7 +87,7 @@ export const attention = defineOp({
     const gradient = together(() =>
       launch(
         kernels.attentionGradient,
-        { dy: contiguous(dy), y, lse, q, k, v, ...operands(q, attributes) },
+        { dy, y, lse, q, k, v, ...operands(q, attributes) },
         { dq: q.shape, dk: k.shape, dv: v.shape },
       ),
     );
@@ -99,13 +100,15 @@ export const attention = defineOp({
       const part = attendSequence(q, k, v, attributes, b);
       if (queries.offsets.values[b + 1] > queries.offsets.values[b] && keys.rows > 0) y = y ? y.concat(part) : part;
     }
-    return y ?? q.mul(0);
+    // Without a query y has no cell, whatever the keys and values are.
+    return y ?? q.add(k.add(v).sum(0));
   },
   samples: [
     sample(2, 3, [4, 2], [4, 2], 0, false),
     sample(2, 3, [4, 2], [4, 2], 0, true),
     sample(1, 4, [2, 1, 3], [5, 1, 3], 0.25, true),
     sample(3, 2, [1], [1], 0, false),
+    sample(1, 2, [0], [2], 0, false),
   ],
 });
 

@@ -1,6 +1,6 @@
 // Elementwise ops: y = f(x) and y = f(a, b) on equal shapes (methods of Tensor broadcast first, by `expand`).
+import type { Kernel } from '../../kernels/index.js';
 import * as kernels from '../../kernels/library/index.js';
-import type { Kernel } from '../../kernels/kernel.js';
 import { defineOp, flat, launch, mismatch } from '../op.js';
 import { sameShape, type Shape } from '../shape.js';
 import type { Pullback } from '../tape.js';
@@ -77,7 +77,7 @@ export const gelu = defineOp({
     x: () => launch(kernels.geluGradient, { a: flat(x), b: flat(dy) }, { y: x.shape }).y,
   }),
   composition: ({ x }) => x.mul(x.mul(Math.SQRT1_2).erf().add(1)).mul(0.5),
-  samples: [{ shapes: { x: [3, 4] } }, { shapes: { x: [1] } }],
+  samples: [{ shapes: { x: [3, 4] } }, { shapes: { x: [1] } }, { shapes: { x: [0, 2] } }],
 });
 
 export const add = binary('add', kernels.add, [], ({ dy }) => ({ a: () => dy, b: () => dy }));
@@ -109,5 +109,8 @@ export const affine = defineOp({
     launch(kernels.affine, { x: flat(x), scale, shift }, { y: shape }),
   saves: [],
   vjp: ({ dy }, { scale }) => ({ x: () => dy.mul(scale) }),
-  samples: [{ shapes: { x: [2, 3] }, attributes: { scale: -2.5, shift: 0.5 } }],
+  samples: [
+    { shapes: { x: [2, 3] }, attributes: { scale: -2.5, shift: 0.5 } },
+    { shapes: { x: [0, 3] }, attributes: { scale: 2, shift: 1 } },
+  ],
 });

@@ -1,7 +1,8 @@
 // Losses over a vocabulary whose output table is the input embedding (tied), without keeping logits where avoidable.
 import * as kernels from '../../kernels/library/index.js';
-import { contiguous, defineOp, flat, launch, mismatch, update } from '../op.js';
-import { Ids, Sequences } from '../host.js';
+import { defineOp, flat, launch, mismatch, update } from '../op.js';
+import { Ids } from '../host.js';
+import { Sequences } from '../sequences.js';
 import { sizeOf, type Shape } from '../shape.js';
 import type { Rule } from '../tape.js';
 import { tensor, type Tensor } from '../tensor.js';
@@ -14,13 +15,18 @@ const checkHead = (name: string, shapes: Readonly<Record<'x' | 'table' | 'bias',
 };
 
 /** The rule of a gradient that only the tape holds and that is known up to the factor dy []: no copy of a whole table. */
-const scaled =
-  (gradient: Tensor, dy: Tensor): Rule =>
-  (sum) => {
-    const factor = dy.view([1]);
+const scaled = (gradient: Tensor, dy: Tensor): Rule => ({
+  dense: (sum) => {
+    const factor = flat(dy);
     if (sum) return update(kernels.addScaled, sum, { x: flat(gradient), factor }, [sum.size]);
     return update(kernels.scaleBy, gradient, { factor }, [gradient.size]);
-  };
+  },
+});
+
+const crossEntropyOperands = (inputs: Readonly<Record<'x' | 'table' | 'bias', Tensor>>, labels: Ids) => {
+  const { x, table } = inputs;
+  return { ...inputs, labels: labels.view(x.backend), width: x.shape[1], words: table.shape[0] };
+};
 
 /**
  * Mean cross-entropy of logits x table^T + bias against labels, one a row: y is a number, `hit` [R] is 1 where the label
@@ -40,19 +46,19 @@ export const linearCrossEntropy = defineOp({
       );
     return [];
   },
-  run: ({ x, table, bias }, { labels }, _, recording) => {
-    const [rows, width] = x.shape;
-    const words = table.shape[0];
-    const operands = { x, table, bias, labels: labels.view(x.backend), width, words };
-    const scale = 1 / rows;
-    const shapes = { nll: [rows], hit: [rows] };
-    const results = recording
-      ? launch(
-          kernels.crossEntropyGradient,
-          { ...operands, rows, scale },
-          { ...shapes, dx: x.shape, dtable: table.shape, dbias: bias.shape },
-        )
-      : { ...launch(kernels.crossEntropy, operands, shapes), dx: x, dtable: table, dbias: bias };
+  run: (inputs, { labels }) => {
+    const [rows] = inputs.x.shape;
+    const results = launch(kernels.crossEntropy, crossEntropyOperands(inputs, labels), { nll: [rows], hit: [rows] });
+    return { ...results, y: results.nll.mean() };
+  },
+  runRecording: (inputs, { labels }) => {
+    const { x, table, bias } = inputs;
+    const [rows] = x.shape;
+    const results = launch(
+      kernels.crossEntropyGradient,
+      { ...crossEntropyOperands(inputs, labels), rows, scale: 1 / rows },
+      { nll: [rows], hit: [rows], dx: x.shape, dtable: table.shape, dbias: bias.shape },
+    );
     return { ...results, y: results.nll.mean() };
   },
   saves: ['dx', 'dtable', 'dbias'],
@@ -102,7 +108,7 @@ export const vocabularyMax = defineOp({
       launch(
         kernels.vocabularyMaxGradient,
         {
-          dtop: contiguous(dy),
+          dtop: dy,
           row,
           x,
           table,
@@ -122,12 +128,13 @@ export const vocabularyMax = defineOp({
       const length = sequences.offsets.values[b + 1] - start;
       return logits.gather(Int32Array.from({ length }, (_, i) => start + i)).max(0, true);
     });
-    return tops.reduce((all, top) => all.concat(top));
+    return tops.reduce((all, top) => all.concat(top), logits.gather([]));
   },
   samples: [
     {
       shapes: { x: [7, 3], table: [5, 3], bias: [5] },
       attributes: { sequences: Sequences.ofLengths([4, 3]), skip: 1 },
     },
+    { shapes: { x: [0, 2], table: [3, 2], bias: [3] }, attributes: { sequences: Sequences.ofLengths([]), skip: 1 } },
   ],
 });

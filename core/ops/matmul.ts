@@ -1,7 +1,7 @@
 // Matrix products.
 import * as kernels from '../../kernels/library/index.js';
 import { sumTo } from './movement.js';
-import { contiguous, defineOp, launch, mismatch, rows, update, withRank } from '../op.js';
+import { asRows, defineOp, launch, mismatch, shaped, update, withRank } from '../op.js';
 import { broadcast, isRowMajor, show, sizeOf } from '../shape.js';
 import type { Pullback } from '../tape.js';
 import type { Tensor } from '../tensor.js';
@@ -22,9 +22,10 @@ const isTransposed = (x: Tensor): boolean => {
 /** A matrix operand as the kernels take it: three axes, in memory order, and whether it is transposed. */
 function operand(x: Tensor) {
   const transposed = isTransposed(x);
-  const plain = transposed ? x : contiguous(x);
+  const batch = x.shape.slice(0, -2);
   const [m, n] = x.shape.slice(-2);
-  return { transposed, view: plain.view(withRank([...x.shape.slice(0, -2), ...(transposed ? [n, m] : [m, n])], 3)) };
+  const view = transposed ? x.memory(withRank([...batch, n, m], 3)) : shaped(x, withRank([...batch, m, n], 3));
+  return { transposed, view };
 }
 
 /** y = a b over the last two axes; leading axes broadcast. Permuted operands are read in place. */
@@ -51,7 +52,7 @@ export const matmul = defineOp({
     const kernel = left.transposed
       ? right.transposed ? matmulTT : matmulTN
       : right.transposed ? matmulNT : matmulNN; // prettier-ignore
-    return launch(kernel, { a: left.view, c: right.view, n: a.shape[a.rank - 1] }, { y: shape });
+    return launch(kernel, { a: left.view, b: right.view, k: a.shape[a.rank - 1] }, { y: shape });
   },
   saves: ['a', 'b'],
   // dA = dY B^T, dB = A^T dY, summed over the axes that were broadcast
@@ -64,25 +65,30 @@ export const matmul = defineOp({
     { shapes: { a: [2, 3, 4], b: [2, 4, 5] } },
     { shapes: { a: [2, 3, 4], b: [4, 5] } },
     { shapes: { a: [1, 1], b: [1, 1] } },
+    { shapes: { a: [0, 3], b: [3, 2] } },
+    { shapes: { a: [2, 0], b: [0, 3] } },
   ],
 });
 
 /** Gradients of x w^T: dx = dy w, dw = dy^T x. */
 function productGradients(saved: Readonly<Record<'x' | 'w' | 'dy', Tensor>>): Required<Pullback<'x' | 'w'>> {
-  const { w } = saved;
+  const { w, dy } = saved;
   const [outputs, inputs] = w.shape;
-  const dy = contiguous(saved.dy);
-  const n = sizeOf(dy.shape) / outputs;
-  const [x, a] = [contiguous(saved.x).view([1, n, inputs]), dy.view([1, n, outputs])];
+  const n = dy.size / outputs;
+  const [x, a] = [saved.x.view([1, n, inputs]), shaped(dy, [1, n, outputs])];
   return {
-    x: (sum) => {
-      const operands = { a, c: w.view([1, outputs, inputs]), n: outputs };
-      if (sum) return update(kernels.addMatmulNN, sum, operands, [1, n, inputs]);
-      return launch(kernels.matmulNN, operands, { y: [1, n, inputs] }).y.reshape(saved.x.shape);
+    x: {
+      dense: (sum) => {
+        const operands = { a, b: w.view([1, outputs, inputs]), k: outputs };
+        if (sum) return update(kernels.addMatmulNN, sum, operands, [1, n, inputs]);
+        return launch(kernels.matmulNN, operands, { y: [1, n, inputs] }).y.reshape(saved.x.shape);
+      },
     },
-    w: (sum) => {
-      const operands = { a, c: x, n };
-      return sum ? update(kernels.addMatmulTN, sum, operands) : launch(kernels.matmulTN, operands, { y: w.shape }).y;
+    w: {
+      dense: (sum) => {
+        const operands = { a, b: x, k: n };
+        return sum ? update(kernels.addMatmulTN, sum, operands) : launch(kernels.matmulTN, operands, { y: w.shape }).y;
+      },
     },
   };
 }
@@ -96,7 +102,7 @@ export const linear = defineOp({
       throw mismatch('linear', { x, w, bias }, 'Wanted x [..., K], w [M, K], bias [M].');
     return [...x.slice(0, -1), w[0]];
   },
-  run: ({ x, w, bias }, _, shape) => launch(kernels.linear, { x: rows(x), w, bias, n: w.shape[1] }, { y: shape }),
+  run: ({ x, w, bias }, _, shape) => launch(kernels.linear, { x: asRows(x), w, bias, k: w.shape[1] }, { y: shape }),
   saves: ['x', 'w'],
   vjp: (saved) => ({ ...productGradients(saved), bias: () => sumTo(saved.dy, [saved.w.shape[0]]) }),
   composition: ({ x, w, bias }) => x.matmul(w.transpose()).add(bias),
@@ -104,6 +110,7 @@ export const linear = defineOp({
     { shapes: { x: [3, 4], w: [5, 4], bias: [5] } },
     { shapes: { x: [2, 3, 4], w: [2, 4], bias: [2] } },
     { shapes: { x: [1, 1], w: [1, 1], bias: [1] } },
+    { shapes: { x: [0, 3], w: [2, 3], bias: [2] } },
   ],
 });
 
@@ -119,12 +126,16 @@ export const product = defineOp({
   run: ({ x, w }, _, shape) => {
     const [outputs, inputs] = w.shape;
     const n = sizeOf(x.shape) / inputs;
-    const operands = { a: x.view([1, n, inputs]), c: w.view([1, outputs, inputs]), n: inputs };
+    const operands = { a: x.view([1, n, inputs]), b: w.view([1, outputs, inputs]), k: inputs };
     const { y } = launch(kernels.matmulNT, operands, { y: [1, n, outputs] });
     return { y: y.reshape(shape) };
   },
   saves: ['x', 'w'],
   vjp: productGradients,
   composition: ({ x, w }) => x.matmul(w.transpose()),
-  samples: [{ shapes: { x: [3, 4], w: [5, 4] } }, { shapes: { x: [2, 3, 4], w: [2, 4] } }],
+  samples: [
+    { shapes: { x: [3, 4], w: [5, 4] } },
+    { shapes: { x: [2, 3, 4], w: [2, 4] } },
+    { shapes: { x: [0, 3], w: [2, 3] } },
+  ],
 });

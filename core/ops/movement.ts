@@ -1,9 +1,10 @@
-// Ops that move numbers: reshape, permute and expand are views; gather reads rows of a table by id.
-import type { View } from '../../kernels/backend.js';
+// Ops that move numbers: reshape, permute and expand are views; slice, concat and gather copy.
+import type { View } from '../../kernels/index.js';
 import * as kernels from '../../kernels/library/index.js';
-import { contiguous, defineOp, launch, mismatch, rows, update } from '../op.js';
+import { asRows, defineOp, launch, mismatch, shaped, update } from '../op.js';
 import { Ids } from '../host.js';
-import { isShape, sameShape, show, sizeOf, type Shape } from '../shape.js';
+import { Sequences } from '../sequences.js';
+import { around, isShape, sameShape, show, sizeOf, type Shape } from '../shape.js';
 import type { Rule } from '../tape.js';
 import { Tensor } from '../tensor.js';
 
@@ -21,6 +22,7 @@ export const reshape = defineOp({
   samples: [
     { shapes: { x: [2, 6] }, attributes: { shape: [3, 4] } },
     { shapes: { x: [1] }, attributes: { shape: [] } },
+    { shapes: { x: [0, 2] }, attributes: { shape: [3, 0] } },
   ],
 });
 
@@ -48,6 +50,7 @@ export const permute = defineOp({
     { shapes: { x: [2, 3, 4] }, attributes: { axes: [2, 0, 1] } },
     { shapes: { x: [2, 3, 2, 4] }, attributes: { axes: [0, 2, 1, 3] } },
     { shapes: { x: [2, 3, 4, 2] }, attributes: { axes: [3, 1, 2, 0] } },
+    { shapes: { x: [2, 0, 3] }, attributes: { axes: [2, 0, 1] } },
   ],
 });
 
@@ -85,13 +88,14 @@ export const expand = defineOp({
     { shapes: { x: [3] }, attributes: { shape: [2, 3] } },
     { shapes: { x: [2, 1, 3] }, attributes: { shape: [4, 2, 5, 3] } },
     { shapes: { x: [1] }, attributes: { shape: [2, 2] } },
+    { shapes: { x: [1, 3] }, attributes: { shape: [0, 3] } },
   ],
 });
 
 /** Rows that are to be added up by id to those of `table`, as kernels take them. */
 export function rowsById(dy: Tensor, ids: Ids, table: Shape): Record<'dy' | 'order' | 'starts', View> {
   const { order, starts } = ids.inverse(table[0]);
-  return { dy: rows(contiguous(dy)), order: order.view(dy.backend), starts: starts.view(dy.backend) };
+  return { dy: asRows(dy), order: order.view(dy.backend), starts: starts.view(dy.backend) };
 }
 
 /** The transpose of gathering: rows of dy added up by id, to `sum` in place or as many as `table` has. */
@@ -102,8 +106,10 @@ export function scatter(dy: Tensor, ids: Ids, table: Shape, sum?: Tensor): Tenso
 }
 
 /** The gradient of a table of whose rows those with these ids were read, given that of the rows. */
-export const scatterRule = (dy: () => Tensor, ids: Ids, table: Shape): Rule =>
-  Object.assign((sum?: Tensor) => scatter(dy(), ids, table, sum), { rows: { dy, ids } });
+export const scatterRule = (dy: () => Tensor, ids: Ids, table: Shape): Rule => ({
+  dense: (sum) => scatter(dy(), ids, table, sum),
+  byId: { dy, ids },
+});
 
 /** y[n] = table[ids[n]]. table [V, H], y [N, H]. Its derivative adds the rows of dy up by id. */
 export const gather = defineOp({
@@ -124,31 +130,85 @@ export const gather = defineOp({
   ],
 });
 
-/** The rows of a, then those of b. a [N, ...], b [M, ...], y [N + M, ...]. */
+/** x from `start` on along an axis, `count` cells of it, 0 where x has none. */
+function cut(x: Tensor, axis: number, start: number, count: number): Tensor {
+  const [outer, n, inner] = around(x.shape, axis);
+  const { y } = launch(kernels.slice, { x: shaped(x, [outer, n, inner]), n, start }, { y: [outer, count, inner] });
+  return new Tensor(y.buffer, x.shape.with(axis, count));
+}
+
+/** Cells start .. end - 1 of an axis. Its derivative puts dy back there, zeros around it. */
+export const slice = defineOp({
+  name: 'slice',
+  inputs: ['x'],
+  shape: ({ x }, { axis, start, end }: { axis: number; start: number; end: number }) => {
+    if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end < start || end > x[axis])
+      throw mismatch(
+        'slice',
+        { x },
+        `There are no cells ${start} to ${end} of axis ${axis}: 0 <= start <= end <= ${x[axis]}.`,
+      );
+    return x.with(axis, end - start);
+  },
+  run: ({ x }, { axis, start, end }) => ({ y: cut(x, axis, start, end - start) }),
+  saves: [],
+  vjp: ({ dy }, { axis, start }, { x }) => ({ x: () => cut(dy, axis, -start, x[axis]) }),
+  samples: [
+    { shapes: { x: [4, 3] }, attributes: { axis: 0, start: 1, end: 3 } },
+    { shapes: { x: [2, 5] }, attributes: { axis: 1, start: 2, end: 5 } },
+    { shapes: { x: [2, 3, 2] }, attributes: { axis: 1, start: 0, end: 2 } },
+    { shapes: { x: [3] }, attributes: { axis: 0, start: 1, end: 1 } },
+  ],
+});
+
+/** a, then b, along an axis; all others are equal. */
 export const concat = defineOp({
   name: 'concat',
   inputs: ['a', 'b'],
-  shape: ({ a, b }) => {
-    if (a.length === 0 || !sameShape(a.slice(1), b.slice(1)))
-      throw mismatch('concat', { a, b }, 'All axes but the first must be equal.');
-    return [a[0] + b[0], ...a.slice(1)];
+  shape: ({ a, b }, { axis }: { axis: number }) => {
+    if (a.length !== b.length || !sameShape(a, b.with(axis, a[axis])))
+      throw mismatch('concat', { a, b }, `All axes but axis ${axis} must be equal.`);
+    return a.with(axis, a[axis] + b[axis]);
   },
-  run: ({ a, b }, _, shape) => {
-    const inner = sizeOf(shape.slice(1));
-    const table = (x: Tensor) => x.view([x.shape[0], inner]);
-    const { y } = launch(kernels.concat, { a: table(a), b: table(b), n: a.shape[0] }, { y: [shape[0], inner] });
+  run: ({ a, b }, { axis }, shape) => {
+    const [n, parts] = [a.shape[axis], { a: a.view(around(a.shape, axis)), b: b.view(around(b.shape, axis)) }];
+    const { y } = launch(kernels.concat, { ...parts, n }, { y: around(shape, axis) });
     return { y: new Tensor(y.buffer, shape) };
   },
   saves: [],
-  vjp: ({ dy }, _, { a, b }) => {
-    const part = (start: number, shape: Shape) => {
-      const ids = new Ids(Int32Array.from({ length: shape[0] }, (_, i) => start + i));
-      return dy
-        .reshape([dy.shape[0], sizeOf(shape.slice(1))])
-        .gather(ids)
-        .reshape(shape);
-    };
-    return { a: () => part(0, a), b: () => part(a[0], b) };
+  vjp: ({ dy }, { axis }, { a, b }) => ({
+    a: () => dy.slice(axis, 0, a[axis]),
+    b: () => dy.slice(axis, a[axis], a[axis] + b[axis]),
+  }),
+  samples: [
+    { shapes: { a: [2, 3], b: [4, 3] }, attributes: { axis: 0 } },
+    { shapes: { a: [2, 3], b: [2, 1] }, attributes: { axis: 1 } },
+    { shapes: { a: [2, 3, 2], b: [2, 1, 2] }, attributes: { axis: 1 } },
+    { shapes: { a: [1], b: [2] }, attributes: { axis: 0 } },
+    { shapes: { a: [0, 2], b: [2, 2] }, attributes: { axis: 0 } },
+    { shapes: { a: [0, 2], b: [0, 2] }, attributes: { axis: 0 } },
+  ],
+});
+
+/** The sum of the rows of each sequence: x [N, H], y [B, H], 0 for a sequence without rows. */
+export const segmentSum = defineOp({
+  name: 'segmentSum',
+  inputs: ['x'],
+  shape: ({ x }, { sequences }: { sequences: Sequences }) => {
+    if (x.length !== 2 || x[0] !== sequences.rows)
+      throw mismatch(
+        'segmentSum',
+        { x },
+        `The sequences have ${sequences.rows} rows; wanted x [${sequences.rows}, H].`,
+      );
+    return [sequences.count, x[1]];
   },
-  samples: [{ shapes: { a: [2, 3], b: [4, 3] } }, { shapes: { a: [1], b: [2] } }, { shapes: { a: [0, 2], b: [2, 2] } }],
+  run: ({ x }, { sequences }, shape) => ({ y: scatter(x, sequences.ofRow, shape) }),
+  saves: [],
+  vjp: ({ dy }, { sequences }) => ({ x: () => dy.gather(sequences.ofRow) }),
+  samples: [
+    { shapes: { x: [5, 3] }, attributes: { sequences: Sequences.ofLengths([2, 0, 3]) } },
+    { shapes: { x: [1, 1] }, attributes: { sequences: Sequences.ofLengths([1]) } },
+    { shapes: { x: [0, 3] }, attributes: { sequences: Sequences.ofLengths([]) } },
+  ],
 });

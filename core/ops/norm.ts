@@ -1,6 +1,6 @@
 // Layer norm and the two ways in which BERT uses it: after a residual connection and after the sum of embeddings.
 import * as kernels from '../../kernels/library/index.js';
-import { contiguous, defineOp, launch, mismatch, rows } from '../op.js';
+import { asRows, defineOp, launch, mismatch } from '../op.js';
 import { Ids } from '../host.js';
 import { sameShape, sizeOf, type Shape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
@@ -21,7 +21,7 @@ function checkNorm(name: string, shapes: Readonly<Record<'x' | 'gain' | 'bias', 
 /** What the gradients of all norms read beside their input. */
 function operands(saved: Readonly<Record<'dy' | 'mean' | 'inverse' | 'gain', Tensor>>) {
   const { dy, mean, inverse, gain } = saved;
-  return { dy: rows(contiguous(dy)), mean, inverse, gain, n: dy.shape[dy.rank - 1], rows: rowCount(dy.shape) };
+  return { dy: asRows(dy), mean, inverse, gain, n: dy.shape[dy.rank - 1], rows: rowCount(dy.shape) };
 }
 
 const normComposition = (x: Tensor, gain: Tensor, bias: Tensor, eps: number): Tensor => {
@@ -38,19 +38,20 @@ export const layerNorm = defineOp({
   run: ({ x, gain, bias }, { eps }, shape) => {
     const n = shape[shape.length - 1];
     const count = [rowCount(shape)];
-    return launch(kernels.layerNorm, { x: rows(x), gain, bias, n, eps }, { y: shape, mean: count, inverse: count });
+    return launch(kernels.layerNorm, { x: asRows(x), gain, bias, n, eps }, { y: shape, mean: count, inverse: count });
   },
   saves: ['x', 'mean', 'inverse', 'gain'],
   vjp: (saved) => {
     const { x, gain } = saved;
     const shapes = { dx: x.shape, dgain: gain.shape, dbias: gain.shape };
-    const gradient = together(() => launch(kernels.layerNormGradient, { ...operands(saved), x: rows(x) }, shapes));
+    const gradient = together(() => launch(kernels.layerNormGradient, { ...operands(saved), x: asRows(x) }, shapes));
     return { x: gradient('dx'), gain: gradient('dgain'), bias: gradient('dbias') };
   },
   composition: ({ x, gain, bias }, { eps }) => normComposition(x, gain, bias, eps),
   samples: [
     { shapes: { x: [3, 8], gain: [8], bias: [8] }, attributes: { eps: 1e-12 } },
     { shapes: { x: [2, 2, 5], gain: [5], bias: [5] }, attributes: { eps: 1e-5 } },
+    { shapes: { x: [0, 3], gain: [3], bias: [3] }, attributes: { eps: 1e-5 } },
   ],
 });
 
@@ -68,7 +69,7 @@ export const dropoutAddNorm = defineOp({
     const count = [rowCount(shape)];
     return launch(
       kernels.dropoutAddNorm,
-      { x: rows(x), shift, residual: rows(residual), gain, bias, n, eps, p, key },
+      { x: asRows(x), shift, residual: asRows(residual), gain, bias, n, eps, p, key },
       { y: shape, total: shape, mean: count, inverse: count },
     );
   },
@@ -79,7 +80,7 @@ export const dropoutAddNorm = defineOp({
     const gradient = together(() =>
       launch(
         kernels.dropoutAddNormGradient,
-        { ...operands(saved), total: rows(total), p, key },
+        { ...operands(saved), total: asRows(total), p, key },
         { dresidual: table, dx: table, dshift: line, dgain: line, dbias: line },
       ),
     );
@@ -101,6 +102,10 @@ export const dropoutAddNorm = defineOp({
     {
       shapes: { x: [2, 4], shift: [4], residual: [2, 4], gain: [4], bias: [4] },
       attributes: { eps: 1e-12, p: 0, key: 0 },
+    },
+    {
+      shapes: { x: [0, 3], shift: [3], residual: [0, 3], gain: [3], bias: [3] },
+      attributes: { eps: 1e-12, p: 0.1, key: 5 },
     },
   ],
 });
@@ -167,6 +172,10 @@ export const embedNorm = defineOp({
     {
       shapes: { words: [2, 3], positions: [1, 3], types: [1, 3], gain: [3], bias: [3] },
       attributes: { ids: new Ids([1]), places: new Ids([0]), eps: 1e-5, p: 0, key: 0 },
+    },
+    {
+      shapes: { words: [2, 3], positions: [2, 3], types: [1, 3], gain: [3], bias: [3] },
+      attributes: { ids: new Ids([]), places: new Ids([]), eps: 1e-5, p: 0.1, key: 3 },
     },
   ],
 });

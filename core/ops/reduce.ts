@@ -1,6 +1,6 @@
 // Reductions over one axis.
+import type { Kernel } from '../../kernels/index.js';
 import * as kernels from '../../kernels/library/index.js';
-import type { Kernel } from '../../kernels/kernel.js';
 import { defineOp, flat, launch, mismatch } from '../op.js';
 import { around, type Shape } from '../shape.js';
 import { Tensor } from '../tensor.js';
@@ -23,6 +23,7 @@ const samples = [
   { shapes: { x: [2, 3] }, attributes: { axis: 0 } },
   { shapes: { x: [70] }, attributes: { axis: 0 } },
   { shapes: { x: [3, 1] }, attributes: { axis: 1 } },
+  { shapes: { x: [0, 3] }, attributes: { axis: 1 } },
 ];
 
 export const sum = defineOp({
@@ -47,7 +48,7 @@ export const max = defineOp({
   saves: ['x', 'y'],
   vjp: ({ x, y, dy }, { axis }) => ({
     x: () => {
-      const top = y.reshape(kept(x.shape, axis)).expand(x.shape).add(0);
+      const top = y.reshape(kept(x.shape, axis)).expand(x.shape);
       const best = launch(kernels.greaterEqual, { a: flat(x), b: flat(top) }, { y: x.shape }).y;
       return best.mul(dy.div(best.sum(axis)).reshape(kept(x.shape, axis)));
     },

@@ -7,10 +7,8 @@
 // A hidden key scores -1e9, so it has weight 0 as long as its row sees any key at all.
 // q, y [R, H]; k, v [S, H]; H = heads * width; visible [R, words], 16 bits a word; lse [R, heads]; keys = longest sequence.
 import { defineKernel, type Dims } from '../kernel.js';
-import { absorb, keep, mix, uniform } from './random.js';
+import { dropoutCalls, keep } from './random.js';
 import { bitAt } from './scalar.js';
-
-const dropoutCalls = [keep, uniform, absorb, mix];
 
 /** s[r][h][j] = q[r] . k[j] * scale over the columns of head h; one row of z per query row. */
 function score(

@@ -9,3 +9,4 @@ export * from './norm.js';
 export * from './attention.js';
 export * from './loss.js';
 export * from './optimizer.js';
+export * from './topk.js';

@@ -1,108 +1,109 @@
-// Matrix products, batched, with either side transposed; the naive kernels are the definition of the tuned ones.
+// Matrix products, batched, with either side transposed; the naive kernels are the definition of the tuned ones. k is K,
+// the extent that is summed over.
 import { defineKernel } from '../kernel.js';
 
-/** y[b] = a[b] c[b]. a [B, M, K], c [B, K, N], y [B, M, N]. */
+/** y[z] = a[z] b[z]. a [B, M, K], b [B, K, N], y [B, M, N]. */
 export const matmulNN = defineKernel({
   name: 'matmulNN',
-  inputs: { a: 3, c: 3, n: 0 },
+  inputs: { a: 3, b: 3, k: 0 },
   outputs: { y: 3 },
   stages: [
     {
       out: 'y',
-      reads: ['a', 'c', 'n'],
-      cell: function (a: number[][][], c: number[][][], n: number) {
+      reads: ['a', 'b', 'k'],
+      cell: function (a: number[][][], b: number[][][], k: number) {
         let sum = 0.0;
-        for (let k = 0; k < n; k++) sum += a[this.thread.z][this.thread.y][k] * c[this.thread.z][k][this.thread.x];
+        for (let i = 0; i < k; i++) sum += a[this.thread.z][this.thread.y][i] * b[this.thread.z][i][this.thread.x];
         return sum;
       },
     },
   ],
 });
 
-/** y[b] = a[b] c[b]^T. a [B, M, K], c [B, N, K], y [B, M, N]. */
+/** y[z] = a[z] b[z]^T. a [B, M, K], b [B, N, K], y [B, M, N]. */
 export const matmulNT = defineKernel({
   name: 'matmulNT',
-  inputs: { a: 3, c: 3, n: 0 },
+  inputs: { a: 3, b: 3, k: 0 },
   outputs: { y: 3 },
   stages: [
     {
       out: 'y',
-      reads: ['a', 'c', 'n'],
-      cell: function (a: number[][][], c: number[][][], n: number) {
+      reads: ['a', 'b', 'k'],
+      cell: function (a: number[][][], b: number[][][], k: number) {
         let sum = 0.0;
-        for (let k = 0; k < n; k++) sum += a[this.thread.z][this.thread.y][k] * c[this.thread.z][this.thread.x][k];
+        for (let i = 0; i < k; i++) sum += a[this.thread.z][this.thread.y][i] * b[this.thread.z][this.thread.x][i];
         return sum;
       },
     },
   ],
 });
 
-/** y[b] = a[b]^T c[b]. a [B, K, M], c [B, K, N], y [B, M, N]. */
+/** y[z] = a[z]^T b[z]. a [B, K, M], b [B, K, N], y [B, M, N]. */
 export const matmulTN = defineKernel({
   name: 'matmulTN',
-  inputs: { a: 3, c: 3, n: 0 },
+  inputs: { a: 3, b: 3, k: 0 },
   outputs: { y: 3 },
   stages: [
     {
       out: 'y',
-      reads: ['a', 'c', 'n'],
-      cell: function (a: number[][][], c: number[][][], n: number) {
+      reads: ['a', 'b', 'k'],
+      cell: function (a: number[][][], b: number[][][], k: number) {
         let sum = 0.0;
-        for (let k = 0; k < n; k++) sum += a[this.thread.z][k][this.thread.y] * c[this.thread.z][k][this.thread.x];
+        for (let i = 0; i < k; i++) sum += a[this.thread.z][i][this.thread.y] * b[this.thread.z][i][this.thread.x];
         return sum;
       },
     },
   ],
 });
 
-/** y[b] = a[b]^T c[b]^T. a [B, K, M], c [B, N, K], y [B, M, N]. */
+/** y[z] = a[z]^T b[z]^T. a [B, K, M], b [B, N, K], y [B, M, N]. */
 export const matmulTT = defineKernel({
   name: 'matmulTT',
-  inputs: { a: 3, c: 3, n: 0 },
+  inputs: { a: 3, b: 3, k: 0 },
   outputs: { y: 3 },
   stages: [
     {
       out: 'y',
-      reads: ['a', 'c', 'n'],
-      cell: function (a: number[][][], c: number[][][], n: number) {
+      reads: ['a', 'b', 'k'],
+      cell: function (a: number[][][], b: number[][][], k: number) {
         let sum = 0.0;
-        for (let k = 0; k < n; k++) sum += a[this.thread.z][k][this.thread.y] * c[this.thread.z][this.thread.x][k];
+        for (let i = 0; i < k; i++) sum += a[this.thread.z][i][this.thread.y] * b[this.thread.z][this.thread.x][i];
         return sum;
       },
     },
   ],
 });
 
-/** y[b] += a[b] c[b], in place: gradients that meet are added up by the product that makes the second. */
+/** y[z] += a[z] b[z], in place: gradients that meet are added up by the product that makes the second. */
 export const addMatmulNN = defineKernel({
   name: 'addMatmulNN',
-  inputs: { y: 3, a: 3, c: 3, n: 0 },
+  inputs: { y: 3, a: 3, b: 3, k: 0 },
   outputs: { y: 3 },
   stages: [
     {
       out: 'y',
-      reads: ['y', 'a', 'c', 'n'],
-      cell: function (y: number[][][], a: number[][][], c: number[][][], n: number) {
+      reads: ['y', 'a', 'b', 'k'],
+      cell: function (y: number[][][], a: number[][][], b: number[][][], k: number) {
         let sum = 0.0;
-        for (let k = 0; k < n; k++) sum += a[this.thread.z][this.thread.y][k] * c[this.thread.z][k][this.thread.x];
+        for (let i = 0; i < k; i++) sum += a[this.thread.z][this.thread.y][i] * b[this.thread.z][i][this.thread.x];
         return y[this.thread.z][this.thread.y][this.thread.x] + sum;
       },
     },
   ],
 });
 
-/** y[b] += a[b]^T c[b], in place. */
+/** y[z] += a[z]^T b[z], in place. */
 export const addMatmulTN = defineKernel({
   name: 'addMatmulTN',
-  inputs: { y: 3, a: 3, c: 3, n: 0 },
+  inputs: { y: 3, a: 3, b: 3, k: 0 },
   outputs: { y: 3 },
   stages: [
     {
       out: 'y',
-      reads: ['y', 'a', 'c', 'n'],
-      cell: function (y: number[][][], a: number[][][], c: number[][][], n: number) {
+      reads: ['y', 'a', 'b', 'k'],
+      cell: function (y: number[][][], a: number[][][], b: number[][][], k: number) {
         let sum = 0.0;
-        for (let k = 0; k < n; k++) sum += a[this.thread.z][k][this.thread.y] * c[this.thread.z][k][this.thread.x];
+        for (let i = 0; i < k; i++) sum += a[this.thread.z][i][this.thread.y] * b[this.thread.z][i][this.thread.x];
         return y[this.thread.z][this.thread.y][this.thread.x] + sum;
       },
     },
@@ -112,15 +113,15 @@ export const addMatmulTN = defineKernel({
 /** y = x w^T + bias. x [N, K], w [M, K] (as PyTorch and Hugging Face store it), bias [M], y [N, M]. */
 export const linear = defineKernel({
   name: 'linear',
-  inputs: { x: 2, w: 2, bias: 1, n: 0 },
+  inputs: { x: 2, w: 2, bias: 1, k: 0 },
   outputs: { y: 2 },
   stages: [
     {
       out: 'y',
-      reads: ['x', 'w', 'bias', 'n'],
-      cell: function (x: number[][], w: number[][], bias: number[], n: number) {
+      reads: ['x', 'w', 'bias', 'k'],
+      cell: function (x: number[][], w: number[][], bias: number[], k: number) {
         let sum = 0.0;
-        for (let k = 0; k < n; k++) sum += x[this.thread.y][k] * w[this.thread.x][k];
+        for (let i = 0; i < k; i++) sum += x[this.thread.y][i] * w[this.thread.x][i];
         return sum + bias[this.thread.x];
       },
     },

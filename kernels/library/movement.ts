@@ -1,4 +1,4 @@
-// Kernels that move numbers: strided views made contiguous, rows joined, gathered by id, added up by id.
+// Kernels that move numbers: strided views made contiguous, arrays cut and joined, rows gathered and added up by id.
 import { defineKernel } from '../kernel.js';
 
 /**
@@ -42,18 +42,40 @@ export const arrange = defineKernel({
   ],
 });
 
-/** y = the rows of a, then those of b. a [n, H], b [M, H], y [n + M, H]. */
+/** y = a, then b along the middle axis. a [outer, n, inner], b [outer, m, inner], y [outer, n + m, inner]. */
 export const concat = defineKernel({
   name: 'concat',
-  inputs: { a: 2, b: 2, n: 0 },
-  outputs: { y: 2 },
+  inputs: { a: 3, b: 3, n: 0 },
+  outputs: { y: 3 },
   stages: [
     {
       out: 'y',
       reads: ['a', 'b', 'n'],
-      cell: function (a: number[][], b: number[][], n: number) {
-        if (this.thread.y < n) return a[this.thread.y][this.thread.x];
-        return b[this.thread.y - n][this.thread.x];
+      cell: function (a: number[][][], b: number[][][], n: number) {
+        if (this.thread.y < n) return a[this.thread.z][this.thread.y][this.thread.x];
+        return b[this.thread.z][this.thread.y - n][this.thread.x];
+      },
+    },
+  ],
+});
+
+/**
+ * y = x from `start` on along the middle axis, 0 before its first and behind its last cell: with -start its own transpose.
+ * x [outer, n, inner], y [outer, m, inner].
+ */
+export const slice = defineKernel({
+  name: 'slice',
+  inputs: { x: 3, n: 0, start: 0 },
+  outputs: { y: 3 },
+  stages: [
+    {
+      out: 'y',
+      reads: ['x', 'n', 'start'],
+      cell: function (x: number[][][], n: number, start: number) {
+        const i = this.thread.y + start;
+        if (i < 0) return 0.0;
+        if (i >= n) return 0.0;
+        return x[this.thread.z][i][this.thread.x];
       },
     },
   ],

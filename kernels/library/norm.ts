@@ -2,9 +2,8 @@
 //
 // x, y [N, H]; gain, bias [H]; mean, inverse [N]; n is H, rows is N.
 import { defineKernel, type Cell, type Dims, type Stage } from '../kernel.js';
-import { keep } from './random.js';
+import { dropoutCalls, keep } from './random.js';
 import { columnSum } from './reduce.js';
-import { dropoutCalls } from './rows.js';
 
 function rowMean(this: Cell, x: number[][], n: number) {
   let sum = 0.0;

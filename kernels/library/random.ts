@@ -31,3 +31,6 @@ export function keep(p: number, key: number, row: number, column: number): numbe
   if (uniform(key, row, column) < p) return 0.0;
   return 1.0 / (1.0 - p);
 }
+
+/** What a cell that draws dropout calls. */
+export const dropoutCalls = [keep, uniform, absorb, mix];

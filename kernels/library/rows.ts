@@ -1,9 +1,6 @@
 // Row-wise kernels: softmax and dropout.
 import { defineKernel } from '../kernel.js';
-import { absorb, keep, mix, uniform } from './random.js';
-
-/** What a cell that draws dropout calls. */
-export const dropoutCalls = [keep, uniform, absorb, mix];
+import { dropoutCalls, keep } from './random.js';
 
 /** y = softmax of each row, shifted by the row's maximum. x, y [N, C]; n is C. */
 export const softmax = defineKernel({

@@ -130,9 +130,9 @@ void t.test('rows of a table are added up when somebody reads grad, or more come
   const before = own.memory();
   const once = () => scope(() => backward(table.gather([2, 0, 2]).mul(2).sum()));
   once();
-  t.same(table.rowGradient!.ids.values, [2, 0, 2]);
+  t.same(table.gradient!.byId!.ids.values, [2, 0, 2]);
   t.same(await gradientOf(table), [2, 0, 4, 0, 0]);
-  t.equal(table.rowGradient, undefined);
+  t.equal(table.gradient?.byId, undefined);
   const { grad } = table;
   t.equal(table.grad, grad, 'it is made once');
   once();
@@ -152,7 +152,7 @@ void t.test('rows of a table are added up when somebody reads grad, or more come
   t.same(await gradientOf(table), [1, 3, 1, 1, 1], 'rows beside a dense gradient');
   dropGradient(table);
   scope(() => backward(table.gather([0, 1, 2, 3, 4, 4]).sum()));
-  t.equal(table.rowGradient, undefined, 'more rows than the table has are added up at once');
+  t.equal(table.gradient?.byId, undefined, 'more rows than the table has are added up at once');
   t.same(await gradientOf(table), [1, 1, 1, 1, 2]);
 });
 
@@ -160,6 +160,40 @@ void t.test('a leaf may be the loss itself', async (t) => {
   const x = leaf(2);
   backward(x);
   t.same(await gradientOf(x), [1]);
+});
+
+void t.test('a gradient that comes in as a tensor: of any shape, a view too, and added up over calls', async (t) => {
+  const x = leaf(1, 2, 3);
+  const seed = tensor([[10, 20], [100, 200], [1000, 2000]]); // prettier-ignore
+  const y = () => x.mul(x).expand([2, 3]);
+  scope(() => backward(y(), seed.transpose()));
+  t.same(await gradientOf(x), [60, 1200, 18000]);
+  scope(() => backward(x.mul(2), tensor([1]).expand([3])));
+  t.same(await gradientOf(x), [62, 1202, 18002]);
+  t.same([...(await seed.read())], [10, 20, 100, 200, 1000, 2000], 'it stays as it was');
+  // A loss in two parts, the gradient of the first kept between them, is the loss in one.
+  const whole = leaf(1, 2, 3);
+  scope(() => backward(whole.exp().tanh().sum()));
+  const vectors = noGrad(() => x.exp());
+  const middle = tensor(await vectors.read(), [3], { requiresGrad: true });
+  scope(() => backward(middle.tanh().sum()));
+  dropGradient(x);
+  scope(() => backward(x.exp(), middle.grad));
+  t.same(await gradientOf(x), await gradientOf(whole));
+  t.throws(() => backward(x.mul(2), seed), /backward: y is \[3\], its gradient \[3, 2\]. Give one number a cell/);
+});
+
+void t.test('grad may be set: the leaf holds what it is given', async (t) => {
+  const own = new ReferenceBackend('float64');
+  const x = tensor([1, 2], undefined, { backend: own, requiresGrad: true });
+  const before = own.memory();
+  scope(() => {
+    backward(x.mul(3).sum());
+    x.grad = x.grad!.mul(0.5);
+  });
+  t.same(await gradientOf(x), [1.5, 1.5]);
+  x.grad = undefined;
+  t.match(own.memory(), { liveBytes: before.liveBytes }, 'and lets go of it');
 });
 
 void t.test('detach and noGrad stop the gradient', async (t) => {

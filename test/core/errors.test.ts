@@ -67,8 +67,27 @@ const bad: Record<string, [call: () => unknown, message: RegExp][]> = {
     [() => x(5, 2).gather([NaN]), /^gather: id NaN at index 0/],
   ],
   concat: [
-    [() => x(2, 3).concat(x(2, 4)), /^concat: a is \[2, 3\], b is \[2, 4\]. All axes but the first/],
-    [() => tensor(1).concat(tensor(2)), /^concat: a is \[\], b is \[\]/],
+    [() => x(2, 3).concat(x(2, 4)), /^concat: a is \[2, 3\], b is \[2, 4\]. All axes but axis 0 must/],
+    [() => x(2, 3).concat(x(2), 1), /^concat: a is \[2, 3\], b is \[2\]. All axes but axis 1 must/],
+    [() => tensor(1).concat(tensor(2)), /^concat: axis 0 is out of range for 0 axes/],
+  ],
+  slice: [
+    [
+      () => x(2, 3).slice(1, 2, 4),
+      /^slice: x is \[2, 3\]. There are no cells 2 to 4 of axis 1: 0 <= start <= end <= 3/,
+    ],
+    [() => x(2, 3).slice(0, 2, 1), /^slice: x is \[2, 3\]/],
+    [() => x(2, 3).slice(0, -1, 1), /^slice: x is \[2, 3\]/],
+    [() => x(2, 3).slice(0, 0.5, 1), /^slice: x is \[2, 3\]/],
+  ],
+  segmentSum: [
+    [() => x(2, 3).pool(two), /^segmentSum: x is \[2, 3\]. The sequences have 3 rows; wanted x \[3, H\]/],
+    [() => ops.segmentSum.apply({ x: x(3) }, { sequences: two }), /^segmentSum: x is \[3\]/],
+  ],
+  topK: [
+    [() => x(2, 3).topK(4), /^topK: x is \[2, 3\]. k is 4; take one from 1 to 3/],
+    [() => x(2, 3).topK(1.5), /^topK: x is \[2, 3\]. k is 1.5/],
+    [() => tensor(1).topK(1), /^topK: x is \[\]. k is 1; take one from 1 to 0/],
   ],
   sum: [[() => x(2, 3).sum(2), /^sum: axis 2 is out of range for 2 axes/]],
   max: [

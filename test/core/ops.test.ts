@@ -1,6 +1,7 @@
 // The op table, each row proven in float64, and the proof itself: a rule that is off by one per cent fails it.
 import t from 'tap';
-import { defineOp } from '../../core/index.js';
+import { defineOp, Tensor } from '../../core/index.js';
+import { asRule } from '../../core/tape.js';
 import { ReferenceBackend } from '../../kernels/reference.js';
 import { problems, table, type AnyOp } from './table.js';
 
@@ -21,7 +22,7 @@ function mutated({ spec }: AnyOp, input: string, factor: number): AnyOp {
     vjp: (saved, attributes, shapes) => {
       const gradients = spec.vjp(saved, attributes, shapes);
       const rule = gradients[input];
-      return rule ? { ...gradients, [input]: () => rule().mul(factor) } : gradients;
+      return rule ? { ...gradients, [input]: () => asRule(rule).dense().mul(factor) } : gradients;
     },
   });
 }
@@ -35,6 +36,23 @@ void t.test('a rule that is off by one per cent fails the same check', async (t)
         `${op.spec.name}: d ${input}`,
       );
     }
+});
+
+void t.test('a rule that takes the memory of a view for its numbers fails it', async (t) => {
+  for (const op of table) {
+    const { spec } = op;
+    if (spec.samples.every(({ shapes, attributes }) => spec.shape(shapes, attributes).length < 2)) continue;
+    const careless = defineOp({
+      ...spec,
+      vjp: (saved, ...rest) => spec.vjp({ ...saved, dy: new Tensor(saved.dy.buffer, saved.dy.shape) }, ...rest),
+    });
+    // Transposed it gives wrong numbers, expanded it reads behind the end.
+    const found = await problems(careless, float64).catch(({ message }: Error) => [message]);
+    t.ok(
+      found.some((problem) => /its gradient is off|but its storage has/.test(problem)),
+      spec.name,
+    );
+  }
 });
 
 void t.test('a rule that gives zero, or none, or another shape, fails it too', async (t) => {

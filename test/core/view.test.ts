@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
 import t from 'tap';
-import { ones, setBackend, zeros, vjp } from '../../core/index.js';
+import { asRows, flat, ones, setBackend, zeros, vjp } from '../../core/index.js';
 import { ReferenceBackend } from '../../kernels/reference.js';
 import { arrays, permutations, shapeWithin, shapes, arrayOf } from './arbitrary.js';
 import * as naive from './naive.js';
@@ -72,6 +72,14 @@ void t.test('permuting back, and axes of one cell, cost nothing', async (t) => {
   const x = zeros([2, 3]);
   t.equal(x.expand([2, 3]), x, 'expanding to the same shape is nothing');
   t.notOk(x.transpose().isContiguous);
+});
+
+void t.test('a kernel gets no view of memory in another order, unless it asks for memory', async (t) => {
+  const x = zeros([2, 3]).transpose();
+  t.throws(() => x.view(), /a tensor \[3, 2\] with strides \[1, 3\] lies in memory in another order. Take it by flat/);
+  t.throws(() => zeros([3]).expand([2, 3]).view([6]), /a tensor \[2, 3\] with strides \[0, 1\] lies in memory/);
+  t.same(x.memory([2, 3]).dims, [2, 3]);
+  t.same([flat(x).dims, asRows(x).dims], [[6], [3, 2]], 'flat and asRows put it in order');
 });
 
 void t.test('more than four groups of axes are refused, with the way out', async (t) => {

@@ -87,16 +87,41 @@ export const movementRecipes: readonly Recipe[] = [
   sized(
     kernels.concat,
     0,
-    [10, 10, 40],
+    [4, 10, 10, 40],
     [
-      [2, 0, 3],
-      [0, 2, 3],
-      [1, 1, 1],
-      [7, 4, 33],
+      [1, 2, 0, 3],
+      [1, 0, 2, 3],
+      [3, 0, 2, 1],
+      [1, 1, 1, 1],
+      [1, 7, 4, 33],
+      [5, 7, 4, 1],
+      [0, 2, 2, 3],
     ],
-    (random, n, m, width) => ({
-      inputs: { a: random.array([n, width]), b: random.array([m, width]), n },
-      outputs: { y: [n + m, width] },
+    (random, outer, n, m, inner) => ({
+      inputs: { a: random.array([outer, n, inner]), b: random.array([outer, m, inner]), n },
+      outputs: { y: [outer, n + m, inner] },
+    }),
+  ),
+  // The window begins up to 9 cells before the first.
+  sized(
+    kernels.slice,
+    0,
+    [4, 20, 30, 20, 20],
+    [
+      [1, 5, 12, 3, 4],
+      [3, 5, 9, 5, 2],
+      [3, 5, 7, 9, 2],
+      [2, 70, 29, 33, 65],
+      [4, 9, 11, 4, 1],
+      [2, 3, 20, 4, 3],
+      [2, 3, 0, 4, 3],
+      [2, 0, 9, 4, 3],
+      [2, 3, 9, 0, 3],
+      [0, 3, 9, 2, 3],
+    ],
+    (random, outer, n, start, m, inner) => ({
+      inputs: { x: random.array([outer, n, inner]), n, start: start - 9 },
+      outputs: { y: [outer, m, inner] },
     }),
   ),
   sized(

@@ -18,15 +18,15 @@ const products = [
 /** More than WebGPU dispatches along an axis. */
 const manyPlanes = 70_000;
 
-/** `aDims` and `cDims` give the extents of the factors from batch, m, n and k. */
+/** `aDims` and `bDims` give the extents of the factors from batch, m, n and k. */
 const product = (
   kernel: Kernel,
   aDims: (b: number, m: number, k: number) => Dims,
-  cDims: (b: number, n: number, k: number) => Dims,
+  bDims: (b: number, n: number, k: number) => Dims,
   more: number[][] = [],
 ): Recipe =>
   sized(kernel, 2e-6, [3, 20, 20, 40], [...products, ...more], (random, b, m, n, k) => ({
-    inputs: { a: random.array(aDims(b, m, k)), c: random.array(cDims(b, n, k)), n: k },
+    inputs: { a: random.array(aDims(b, m, k)), b: random.array(bDims(b, n, k)), k },
     outputs: { y: [b, m, n] },
   }));
 
@@ -62,6 +62,15 @@ export const rows = [
   [5, 64],
   [9, 130],
   [2, 2100],
+];
+
+/** Rows, columns that are not taken, columns that are. */
+const largest = [
+  [0, 3, 2],
+  [1, 0, 1],
+  [3, 0, 7],
+  [5, 64, 1],
+  [9, 130, 64],
 ];
 
 /** Values of the whole range where GELU bends; one is away from the tail, where 1 + erf(x) is all rounding. */
@@ -139,7 +148,7 @@ export const rowRecipes: readonly Recipe[] = [
       [3, 2, 1300],
     ],
     (random, n, m, k) => ({
-      inputs: { x: random.array([n, k]), w: random.array([m, k]), bias: random.array([m]), n: k },
+      inputs: { x: random.array([n, k]), w: random.array([m, k]), bias: random.array([m]), k },
       outputs: { y: [n, m] },
     }),
   ),
@@ -163,6 +172,17 @@ export const rowRecipes: readonly Recipe[] = [
     const x = random.array([n, width]);
     const { y } = forward(kernels.softmax, { inputs: { x, n: width }, outputs: { y: [n, width] } });
     return { inputs: { y, dy: random.array([n, width]), n: width }, outputs: { dx: [n, width] } };
+  }),
+  sized(kernels.topK, 0, [10, 60, 20], largest, (random, n, width, count) => ({
+    // Of few values, so that many are equal.
+    inputs: { x: random.array([n, width + count], () => random.integer(20)), n: width + count },
+    outputs: { y: [n, count], ids: [n, count] },
+  })),
+  sized(kernels.topKGradient, 0, [10, 60, 20], largest, (random, n, width, count) => {
+    const shape = [n, count];
+    const x = random.array([n, width + count]);
+    const { ids } = forward(kernels.topK, { inputs: { x, n: width + count }, outputs: { y: shape, ids: shape } });
+    return { inputs: { dy: random.array(shape), ids, count }, outputs: { dx: [n, width + count] } };
   }),
   sized(
     kernels.dropout,

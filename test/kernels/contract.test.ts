@@ -94,9 +94,9 @@ const checks: Record<string, (t: Test, backend: Backend) => Promise<void>> = {
     const x = backend.alloc(6);
     const view = (...dims: number[]) => ({ storage: x, dims });
     const bias = view(2);
-    t.throws(() => backend.launch(linear, { x: view(6), w: view(2, 3), bias, n: 3 }, { y: view(2, 2) }), /linear: x/);
+    t.throws(() => backend.launch(linear, { x: view(6), w: view(2, 3), bias, k: 3 }, { y: view(2, 2) }), /linear: x/);
     t.throws(
-      () => backend.launch(linear, { x: view(2, 3), w: view(3, 3), bias, n: 3 }, { y: view(2, 2) }),
+      () => backend.launch(linear, { x: view(2, 3), w: view(3, 3), bias, k: 3 }, { y: view(2, 2) }),
       /linear: w/,
     );
     await backend.read(x);

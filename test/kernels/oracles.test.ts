@@ -45,7 +45,7 @@ void t.test('products and sums agree with mathjs', async (t) => {
     [kernels.matmulTN, turned(a), whole(c)],
     [kernels.matmulTT, turned(a), turned(c)],
   ] as const) {
-    const inputs = { a: left, c: right, n: k };
+    const inputs = { a: left, b: right, k };
     const { y } = await runCase(reference, { kernel, label: '', inputs, outputs: { y: [1, m, n] }, tolerance: 0 });
     const worst = Math.max(...expected.flat().map((value, i) => Math.abs(value - y[i])));
     t.ok(worst < 1e-13, `${kernel.name}: within ${worst}`);

@@ -35,6 +35,7 @@ const n = 70001;
 const [rows, width] = [301, 131];
 const flat = () => random.array([n]);
 const table = () => random.array([rows, width]);
+const slab = () => random.array([1, rows, width]);
 const block = () => random.array([1, width, width]);
 const line = () => random.array([width]);
 const column = () => random.array([rows], () => random.between(0.5, 1.5));
@@ -59,13 +60,14 @@ const launches: [Kernel, Inputs, Record<string, Dims>][] = [
   [kernels.affine, { x: flat(), scale: 1.5, shift: -2 }, { y: [n] }],
   [kernels.arrange, { x: random.array([1, rows, width]), depth: 1, ...transposition }, { y: [1, width, rows] }],
   [kernels.arrange, { x: random.array([rows, 7, width]), depth: 7, ...turned }, { y: [7, rows, width] }],
-  [kernels.concat, { a: table(), b: table(), n: rows }, { y: [2 * rows, width] }],
+  [kernels.concat, { a: slab(), b: slab(), n: rows }, { y: [1, 2 * rows, width] }],
+  [kernels.slice, { x: slab(), n: rows, start: 3 }, { y: [1, rows - 3, width] }],
   [kernels.gather, { table: table(), ids: vector(starts.slice(0, rows).map((v) => v % rows)) }, { y: [rows, width] }],
   [kernels.scatter, { x: table(), ...inverse }, { y: [rows, width] }],
   [kernels.addScatter, { y: table(), x: table(), ...inverse }, { y: [rows, width] }],
   ...[kernels.addMatmulNN, kernels.addMatmulTN].map((kernel): [Kernel, Inputs, Record<string, Dims>] => [
     kernel,
-    ...([{ y: block(), a: block(), c: block(), n: width }, { y: [1, width, width] }] as const),
+    ...([{ y: block(), a: block(), b: block(), k: width }, { y: [1, width, width] }] as const),
   ]),
   [kernels.sum, { x: random.array([3, 500, 31]), n: 500 }, { y: [3, 31] }],
   [kernels.sum, { x: random.array([1, 5000, 5]), n: 5000 }, { y: [1, 5] }],
@@ -112,7 +114,7 @@ const launches: [Kernel, Inputs, Record<string, Dims>][] = [
     { dy: table(), total: table(), mean: column(), inverse: column(), gain: line(), n: width, rows, ...drop },
     { dx: [rows, width], dtypes: [2, width], dgain: [width], dbias: [width] },
   ],
-  [kernels.linear, { x: table(), w: random.array([90, width]), bias: random.array([90]), n: width }, { y: [rows, 90] }],
+  [kernels.linear, { x: table(), w: random.array([90, width]), bias: random.array([90]), k: width }, { y: [rows, 90] }],
   [kernels.sumOfSquares, { g: table(), total: vector([2]), rows, columns: width }, { total: [1] }],
   [kernels.sumOfSquaresRows, { dy: table(), ...inverse, total: vector([2]), rows, columns: width }, { total: [1] }],
   [kernels.adamW, { ...step(), g: table() }, { p: [rows, width], m: [rows, width], v: [rows, width] }],

@@ -132,6 +132,45 @@ void t.test('rows that are asked for are the rows of the whole', async (t) => {
   t.ok(vectors.length === firsts.length && distance(vectors, firsts) < 1e-12, 'encode: of every sequence the first');
 });
 
+void t.test('sentence vectors: [CLS] or the mean, with dropout where a generator is given', async (t) => {
+  const whole = await read(() => model.bert.forward(ids, sequences));
+  const mean = [0, 1, 2].flatMap((b) => {
+    const [start, end] = [sequences.offsets.values[b], sequences.offsets.values[b + 1]];
+    return Array.from({ length: 32 }, (_, i) => {
+      let sum = 0;
+      for (let row = start; row < end; row++) sum += whole[32 * row + i];
+      return sum / (end - start);
+    });
+  });
+  t.ok(distance(await read(() => model.encode(ids, sequences, { pooling: 'mean' })), mean) < 1e-12);
+  const cls = await read(() => model.encode(ids, sequences));
+  t.same(await read(() => model.encode(ids, sequences, { pooling: 'cls' })), cls);
+  for (const pooling of ['cls', 'mean'] as const) {
+    const dropped = (seed: number) => read(() => model.encode(ids, sequences, { pooling, random: new Random(seed) }));
+    t.same(await dropped(1), await dropped(1), pooling);
+    t.ok(distance(await dropped(1), await dropped(2)) > 1e-3, `${pooling}: two passes differ, as SimCSE wants`);
+  }
+});
+
+void t.test('layers in two parts are the layers in one, bit for bit', async (t) => {
+  const random = () => new Random(6);
+  const whole = await read(() => model.bert.forward(ids, sequences, { random: random() }));
+  const needed = { rows: new Ids([0, 5, 6]), sequences: Sequences.ofLengths([1, 1, 1]) };
+  const { inner, outer, some } = noGrad(() =>
+    scope(() => {
+      const { bert } = model;
+      const [one, two] = [random(), random()];
+      const inner = bert.through(bert.embeddings.forward(ids, sequences, one), sequences, { to: 1, random: one });
+      const outer = bert.through(inner, sequences, { from: 1, random: one });
+      const again = bert.through(bert.embeddings.forward(ids, sequences, two), sequences, { to: 1, random: two });
+      return { inner, outer, some: bert.through(again, sequences, { from: 1, needed, random: two }) };
+    }),
+  );
+  t.same(inner.shape, [15, 32]);
+  t.same([...(await outer.read())], whole);
+  t.same(some.shape, [3, 32]);
+});
+
 void t.test('sequences that share a batch do not see each other', async (t) => {
   const together = await read(() => model.bert.forward(ids, sequences));
   const alone: number[] = [];

@@ -55,8 +55,10 @@ function loss(module: Module, weight = 1): { loss: Tensor } {
   return { loss: terms.reduce((a, b) => a.add(b)).mul(weight) };
 }
 
+type Plain = Required<Omit<AdamWOptions, 'lr' | 'decay' | 'groups'>>;
+
 /** torch.nn.utils.clip_grad_norm_ and torch.optim.AdamW, as their documentation writes them. */
-function transcription(steps: number, lr: (step: number) => number, options: Required<Omit<AdamWOptions, 'lr'>>) {
+function transcription(steps: number, lr: (step: number) => number, options: Plain) {
   const { betas, eps, weightDecay, clip } = options;
   const [beta1, beta2] = betas;
   const p: Numbers = structuredClone(start);
@@ -133,6 +135,40 @@ void t.test('defaults are those of torch and BERT', async (t) => {
       (await x.read()).every((value, i) => Math.abs(value - plain.p[key][i]) < 1e-14),
       key,
     );
+});
+
+void t.test('which parameters decay, and groups with rates of their own', async (t) => {
+  /** What a first step does to weights of size 1 whose gradient is 1, less lr: -lr factor (1 + decay), by name. */
+  const moved = async (more: Partial<AdamWOptions>) => {
+    const module = newModule(Object.fromEntries(Object.entries(start).map(([name, x]) => [name, x.map(() => 1)])));
+    const optimizer = new AdamW(module, { lr: 0.125, weightDecay: 0.5, eps: 0, ...more });
+    await optimizer.step(() => ({ loss: named(module).reduce((sum, [, x]) => sum.add(x.sum()), zeros([])) }));
+    const changes = named(module).map(async ([name, x]) => [name, ((await x.read())[0] - 1) / -0.125] as const);
+    const rounded = (await Promise.all(changes)).map(([name, change]) => [name, Math.round(change * 1e9) / 1e9]);
+    return Object.fromEntries(rounded) as Record<string, number>;
+  };
+  const plain = { 'dense.weight': 1.5, 'dense.bias': 1, 'LayerNorm.weight': 1, 'LayerNorm.bias': 1, scale: 1.5 };
+  t.same(await moved({}), plain, 'by name');
+  t.same(await moved({ decay: 'names' }), plain);
+  t.same(await moved({ decay: 'matrices' }), { ...plain, scale: 1 }, 'matrices alone');
+  t.same(await moved({ decay: (name, { size }) => name === 'dense.bias' && size === 2 }), {
+    ...{ ...plain, 'dense.weight': 1, 'dense.bias': 1.5, scale: 1 },
+  });
+  const groups = [
+    { matches: (name: string) => name.startsWith('dense'), lr: 2 },
+    { matches: (name: string) => name.endsWith('bias'), lr: 0, weightDecay: 0.25 },
+    { matches: (_: string, { rank }: Tensor) => rank === 0, weightDecay: 0 },
+    { matches: (name: string) => name === 'LayerNorm.weight', weightDecay: 0.25 },
+  ];
+  t.same(
+    await moved({ groups }),
+    { 'dense.weight': 3, 'dense.bias': 2, 'LayerNorm.weight': 1.25, 'LayerNorm.bias': 0, scale: 1 },
+    'the first group that matches holds; its decay is its own',
+  );
+  await t.rejects(
+    moved({ groups: [...groups, { matches: (name) => name === 'dense.bias', lr: 3 }] }),
+    /AdamW: group 4 matches no parameter that a group before it leaves/,
+  );
 });
 
 void t.test('micro-batches average: losses, their gradients, and what is reported', async (t) => {

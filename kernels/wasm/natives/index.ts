@@ -13,6 +13,7 @@ import { normNatives } from './norm.js';
 import { optimizerNatives, optimizerRoutines } from './optimizer.js';
 import { reduceNatives } from './reduce.js';
 import { rowNatives } from './rows.js';
+import { topKNatives } from './topk.js';
 
 const natives: Natives = {
   ...elementwiseNatives,
@@ -21,6 +22,7 @@ const natives: Natives = {
   ...matmulNatives,
   ...geluNatives,
   ...rowNatives,
+  ...topKNatives,
   ...normNatives,
   ...attentionNatives,
   ...lossNatives,

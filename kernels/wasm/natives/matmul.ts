@@ -5,8 +5,8 @@ const product =
   (transA: boolean, transB: boolean, accumulate = false): Native =>
   (engine, call) => {
     const [batch, m, n] = call.dims('y');
-    const k = call.number('n');
-    engine.gemm({ a: call.at('a'), b: call.at('c'), c: call.at('y'), m, n, k, transA, transB, batch, accumulate });
+    const k = call.number('k');
+    engine.gemm({ a: call.at('a'), b: call.at('b'), c: call.at('y'), m, n, k, transA, transB, batch, accumulate });
   };
 
 export const matmulNatives: Natives = {
@@ -19,6 +19,6 @@ export const matmulNatives: Natives = {
   linear: (engine, call) => {
     const [m, n] = call.dims('y');
     const pointers = { a: call.at('x'), b: call.at('w'), c: call.at('y'), bias: call.at('bias') };
-    engine.gemm({ ...pointers, m, n, k: call.number('n'), transB: true });
+    engine.gemm({ ...pointers, m, n, k: call.number('k'), transB: true });
   },
 };

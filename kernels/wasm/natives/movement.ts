@@ -14,6 +14,22 @@ function strides(call: Call): number[] {
   );
 }
 
+/** Where runs of cells begin, and how many cells lie between the beginnings of two. */
+type Runs = readonly [pointer: number, step: number];
+
+/** Copies `count` runs of `length` cells. */
+function copyRuns(engine: Engine, count: number, length: number, [from, step]: Runs, [to, stride]: Runs): void {
+  if (count === 1 || (length === step && length === stride)) {
+    const cells = count * length;
+    spread(engine, 'copy', Math.ceil(cells / BLOCK), cells, [from, to, cells]);
+    return;
+  }
+  if (count * length === 0) return;
+  const source = engine.heap.f32(from, (count - 1) * step + length);
+  const target = engine.heap.f32(to, (count - 1) * stride + length);
+  for (let i = 0; i < count; i++) target.set(source.subarray(i * step, i * step + length), i * stride);
+}
+
 /** Rows of x by id, a task for each row of y; the work is about as much as there are `cells`. */
 function scatter(engine: Engine, call: Call, name: string, cells: number): void {
   const [rows, width] = call.dims('y');
@@ -27,10 +43,22 @@ export const movementNatives: Natives = {
     spread(engine, 'arrange', planes * Math.ceil(height / ROWS), call.cells('y'), args);
   },
   concat: (engine, call) => {
-    const first = call.cells('a');
-    const second = call.cells('b');
-    spread(engine, 'copy', Math.ceil(first / BLOCK), first, [call.at('a'), call.at('y'), first]);
-    spread(engine, 'copy', Math.ceil(second / BLOCK), second, [call.at('b'), call.at('y') + 4 * first, second]);
+    const [outer, n, inner] = call.dims('a');
+    const [, m] = call.dims('b');
+    const whole = (n + m) * inner;
+    copyRuns(engine, outer, n * inner, [call.at('a'), n * inner], [call.at('y'), whole]);
+    copyRuns(engine, outer, m * inner, [call.at('b'), m * inner], [call.at('y') + 4 * n * inner, whole]);
+  },
+  slice: (engine, call) => {
+    const [outer, n, inner] = call.dims('x');
+    const [, m] = call.dims('y');
+    const start = call.number('start');
+    // Rows of x that y has: from .. end - 1.
+    const from = Math.max(0, start);
+    const end = Math.max(from, Math.min(n, start + m));
+    if (end - from < m) engine.heap.f32(call.at('y'), call.cells('y')).fill(0);
+    const [x, y] = [call.at('x') + 4 * from * inner, call.at('y') + 4 * (from - start) * inner];
+    copyRuns(engine, outer, (end - from) * inner, [x, n * inner], [y, m * inner]);
   },
   gather: (engine, call) => {
     const [rows, width] = call.dims('y');
