@@ -1,6 +1,5 @@
 // Mersenne Twister (Matsumoto and Nishimura) as Python's random and PyTorch's CPU generator use it: for parity tests.
-import { shuffle } from '../core/random.js';
-import type { Below } from '../core/random.js';
+import { shuffle, type Below } from '../core/index.js';
 
 const SIZE = 624;
 const PERIOD = 397;

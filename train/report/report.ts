@@ -10,17 +10,11 @@ import { dataWait, type ProbeRecord, type StepRecord } from './records.js';
 import { scalarsIn } from './scalars.js';
 import { smoothed, valuesOf } from './series.js';
 
-/** A mean with its 95 % confidence interval. */
-export interface Interval {
-  mean: number;
-  low: number;
-  high: number;
-}
-
 /** A line of the table that compares systems. */
 export interface ComparisonRow {
   name: string;
-  'ndcg@10': Interval;
+  /** With its 95 % confidence interval. */
+  'ndcg@10': Readonly<Record<'mean' | 'low' | 'high', number>>;
   'mrr@10': number;
   'recall@100': number;
 }
