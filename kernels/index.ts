@@ -4,4 +4,4 @@ export * from './backend.js';
 export { openBackend, type OpenOptions } from './open.js';
 export { ReferenceBackend } from './reference.js';
 export * as kernels from './library/index.js';
-export { keep } from './library/random.js';
+export { keep as dropoutFactor } from './library/random.js';

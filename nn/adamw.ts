@@ -2,7 +2,7 @@
 import { asRows, dropGradient, zeros, type Tensor } from '../core/index.js';
 import * as kernels from '../kernels/library/index.js';
 import { parameters } from './module.js';
-import { clip, gradientsOf, type Gradient, type Optimizer } from './optimizer.js';
+import { clipGradients, gradientsOf, type Gradient, type Optimizer } from './optimizer.js';
 import type { Schedule } from './schedule.js';
 import { step, type Losses } from './step.js';
 
@@ -99,13 +99,13 @@ export class AdamW implements Optimizer {
   }
 
   update(): Tensor {
-    const { betas, eps, clip: limit } = this.options;
+    const { betas, eps, clip } = this.options;
     const [beta1, beta2] = betas;
     const { lr } = this;
     const count = ++this.state.step;
     const [first] = this.parameters.values();
     const gradients = gradientsOf(this.parameters);
-    const { norm, factor } = clip(gradients, limit, first);
+    const { norm, factor } = clipGradients(gradients, clip, first);
     const rates = { beta1, beta2, eps, correction1: 1 - beta1 ** count, correction2: 1 - beta2 ** count };
     const launch = <G extends object>({ name, parameter, gradient }: Gradient<G>) => {
       const { m, v } = this.state.moments.get(name)!;

@@ -4,7 +4,7 @@ export { Linear, Embedding, LayerNorm, Dropout } from './layers.js';
 export { bertConfig, configFromHuggingFace, configToHuggingFace, type BertConfig } from './config.js';
 export { BertEmbeddings, BertLayer, BertModel, BertHead, BertForMaskedLM, type Needed, type Pass } from './bert.js';
 export { AdamW, type AdamWOptions, type Matches, type OptimizerState, type ParameterGroup } from './adamw.js';
-export { clip, gradientsOf, type Gradient, type Gradients, type Optimizer } from './optimizer.js';
+export { clipGradients, gradientsOf, type Gradient, type Gradients, type Optimizer } from './optimizer.js';
 export { step, type Losses, type StepOptions } from './step.js';
 export { constant, cosineDecay, linearDecay, type Schedule } from './schedule.js';
 export { expressionSchedule } from './expression.js';

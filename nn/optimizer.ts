@@ -38,7 +38,11 @@ export function gradientsOf(parameters: ReadonlyMap<string, Tensor>): Gradients 
 }
 
 /** The global norm of all gradients, and the factor [1] by which clipping at `limit` shrinks them; 0 for no clipping. */
-export function clip({ dense, byId }: Gradients, limit: number, like: Tensor): { norm: Tensor; factor: Tensor } {
+export function clipGradients(
+  { dense, byId }: Gradients,
+  limit: number,
+  like: Tensor,
+): { norm: Tensor; factor: Tensor } {
   const { backend } = like;
   const total = zeros([1], { backend });
   const outputs = { total: total.view() };

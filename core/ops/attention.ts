@@ -1,5 +1,5 @@
 // Multi-head attention over packed sequences, with separate query and key/value streams.
-import { keep } from '../../kernels/index.js';
+import { dropoutFactor } from '../../kernels/index.js';
 import * as kernels from '../../kernels/library/index.js';
 import { defineOp, launch, mismatch } from '../op.js';
 import { HostArray, Ids } from '../host.js';
@@ -132,7 +132,7 @@ function attendSequence(q: Tensor, k: Tensor, v: Tensor, attributes: Attention, 
   const words = visible ? sizeOf(visible.dims) / visible.dims[0] : 0;
   const sees = (row: number, j: number) => !visible || (visible.values[row * words + (j >> 4)] >> (j & 15)) & 1;
   const mask = cells((_, i, j) => (sees(qRows[i], j) ? 0 : -1e9));
-  const drop = cells((h, i, j) => keep(p, key, qRows[i] * heads + h, j));
+  const drop = cells((h, i, j) => dropoutFactor(p, key, qRows[i] * heads + h, j));
   const scores = split(q, qRows)
     .matmul(split(k, kRows).transpose())
     .mul(1 / Math.sqrt(width));

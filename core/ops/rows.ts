@@ -1,5 +1,5 @@
 // Ops along rows: softmax, dropout, GELU with its bias, each a composition of plain ops by definition; and the largest cells.
-import { keep } from '../../kernels/index.js';
+import { dropoutFactor } from '../../kernels/index.js';
 import * as kernels from '../../kernels/library/index.js';
 import { asRows, defineOp, launch, mismatch } from '../op.js';
 import { sizeOf, type Shape } from '../shape.js';
@@ -103,7 +103,9 @@ export interface Drop {
 /** The dropout factors of rows of numbers, as the kernels draw them. */
 export function dropoutMask(like: Tensor, { p, key }: Drop): Tensor {
   const width = like.shape[like.rank - 1];
-  const values = Float64Array.from({ length: like.size }, (_, i) => keep(p, key, Math.floor(i / width), i % width));
+  const values = Float64Array.from({ length: like.size }, (_, i) =>
+    dropoutFactor(p, key, Math.floor(i / width), i % width),
+  );
   return tensor(values, like.shape, { backend: like.backend });
 }
 

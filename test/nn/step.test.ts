@@ -2,7 +2,7 @@
 import t from 'tap';
 import { dropGradient, full, scope, setBackend, tensor, type Tensor } from '../../core/index.js';
 import { kernels, ReferenceBackend } from '../../kernels/index.js';
-import { AdamW, clip, gradientsOf, step, type Losses, type Optimizer } from '../../nn/index.js';
+import { AdamW, clipGradients, gradientsOf, step, type Losses, type Optimizer } from '../../nn/index.js';
 
 const backend = new ReferenceBackend('float64');
 setBackend(backend);
@@ -22,7 +22,7 @@ class Descent implements Optimizer {
   }
   update(): Tensor {
     const [first] = this.parameters.values();
-    const { norm } = clip(gradientsOf(this.parameters), 0, first);
+    const { norm } = clipGradients(gradientsOf(this.parameters), 0, first);
     for (const parameter of this.parameters.values()) {
       const next = parameter.sub(parameter.grad!.mul(this.lr));
       backend.launch(kernels.copy, { x: next.view() }, { y: parameter.view() });
