@@ -50,7 +50,7 @@ export interface ObjectiveSpec<O extends object, H extends object, B extends Bat
   /** Made after the encoder, from the same generator; thrown away after pre-training. */
   head(config: BertConfig, random: Random, options: O): H;
   /**
-   * `loss` is what to minimise; the others are means over what they are about.
+   * `loss` is what to minimise, `h` the sentence vectors [B, H], for whoever joins losses; the others are the scalars.
    * @param random where dropout's randomness comes from; none: no dropout
    */
   losses(encoder: BertForMaskedLM, head: H, batch: B, options: O, random?: Random): Losses;

@@ -43,6 +43,7 @@ export const dupmae = defineObjective<DupMaeOptions, { readonly c_head: BertLaye
     const bow = bagOfWords(encoder, batch, encoded.sequences, transformed);
     return {
       loss: both.add(bow.mul(bowWeight)),
+      h: encoded.h,
       encoder: own.loss,
       accuracy: own.accuracy,
       decoder: theirs.loss,

@@ -25,9 +25,9 @@ export const mlm = defineObjective<OptionsOf<typeof mlmOptions>, object, MaskedB
   collator: ({ encoderMask }, texts) => new Collator({ ...texts, encoderMask, decoder: 'none' }),
   head: () => ({}),
   losses: (encoder, _head, batch, _options, random) => {
-    const { hidden, masked, labels } = encodeMasked(encoder, batch, { random });
+    const { hidden, h, masked, labels } = encodeMasked(encoder, batch, { random });
     const { loss, accuracy } = predict(encoder, hidden.gather(masked), labels);
-    return { loss, encoder: loss, accuracy };
+    return { loss, h, encoder: loss, accuracy };
   },
   composition: (encoder, _head, batch) => maskedLoss(encoder, batch).loss,
   samples: [{}, { encoderMask: 0.15 }],

@@ -72,6 +72,7 @@ export const retromae = defineObjective<RetroMaeOptions, Decoder, DecoderBatch>(
     const theirs = predict(encoder, rebuilt.rows, rebuilt.labels);
     return {
       loss: own.loss.add(theirs.loss),
+      h: encoded.h,
       encoder: own.loss,
       accuracy: own.accuracy,
       decoder: theirs.loss,

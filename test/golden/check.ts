@@ -134,11 +134,11 @@ const worse = (a: number, b: number): number => (b > a || Number.isNaN(b) ? b : 
 /** Losses by name and gradients by parameter. */
 export async function gradientsOf(model: object, run: () => Losses) {
   const reads = scope(() => {
-    const losses = run();
+    const { h, ...losses } = run();
     backward(losses.loss);
     const gradient = ([name, p]: [string, Tensor]) => [name, takeGradient(p, (g) => g.read())] as const;
     return {
-      losses: Object.entries(losses).map(([name, x]) => [name, x.item()] as const),
+      losses: Object.entries<Tensor>(losses).map(([name, x]) => [name, x.item()] as const),
       gradients: [...parameters(model)].map(gradient),
     };
   });

@@ -26,9 +26,9 @@ function batchOf(which: number[], decoder: DecoderTargets = 'enhanced'): Decoder
 }
 
 async function lossesOf(model: RetroMae, batch: DecoderBatch): Promise<Record<string, number>> {
-  const losses = noGrad(() => scope(() => model.losses(batch)));
+  const { h, ...losses } = noGrad(() => scope(() => model.losses(batch)));
   const numbers: Record<string, number> = {};
-  for (const [name, value] of Object.entries(losses)) numbers[name] = await value.item();
+  for (const [name, value] of Object.entries<Tensor>(losses)) numbers[name] = await value.item();
   return numbers;
 }
 

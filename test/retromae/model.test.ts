@@ -30,9 +30,9 @@ const collated = (decoder: DecoderTargets, lengths: number[] = [6, 11, 3]): Deco
 
 /** Everything the objective wants to know, as numbers. */
 async function lossesOf(model: RetroMae, batch: DecoderBatch): Promise<Record<string, number>> {
-  const losses = noGrad(() => scope(() => model.losses(batch)));
+  const { h, ...losses } = noGrad(() => scope(() => model.losses(batch)));
   const numbers: Record<string, number> = {};
-  for (const [name, value] of Object.entries(losses)) numbers[name] = await value.item();
+  for (const [name, value] of Object.entries<Tensor>(losses)) numbers[name] = await value.item();
   return numbers;
 }
 

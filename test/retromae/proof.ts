@@ -1,5 +1,15 @@
 // The proof of an objective, from what its row says: what is wrong with it, as lines. Everything in float64 but for parity.
-import { backward, getBackend, noGrad, Random, scope, takeGradient, vjp, type Tensor } from '../../core/index.js';
+import {
+  backward,
+  getBackend,
+  noGrad,
+  Random,
+  scope,
+  takeGradient,
+  vjp,
+  type Shape,
+  type Tensor,
+} from '../../core/index.js';
 import { assign, parameters } from '../../nn/index.js';
 import { Batches, PretrainModel, type Arrays, type Batch, type Objective } from '../../retromae/index.js';
 import { config, tokenizer } from './tiny.js';
@@ -20,6 +30,8 @@ export interface Outcome {
   readonly numbers: Record<string, number>;
   /** Gradients of `loss` by parameter; those that it does not depend on are missing. */
   readonly gradients: Record<string, number[]>;
+  /** Shape of the sentence vectors. */
+  readonly h: Shape | undefined;
 }
 
 /** What an objective says of its first batch. */
@@ -30,6 +42,7 @@ export async function outcomeOf(objective: Objective, options: object, dropout?:
     const { h, ...losses } = model.losses(batch, dropout);
     backward(losses.loss);
     return {
+      h: h?.shape,
       losses: Object.entries<Tensor>(losses).map(([name, x]) => [name, x.item()] as const),
       gradients: [...parameters(model)].map(([name, x]) => [name, takeGradient(x, (g) => g.read())] as const),
     };
@@ -38,7 +51,7 @@ export async function outcomeOf(objective: Objective, options: object, dropout?:
   for (const [name, value] of reads.losses) numbers[name] = await value;
   const gradients: Record<string, number[]> = {};
   for (const [name, value] of reads.gradients) if (value) gradients[name] = Array.from(await value);
-  return { numbers, gradients };
+  return { numbers, gradients, h: reads.h };
 }
 
 /** Largest difference, relative to the largest number of the second where that is above 1e-3. */
@@ -78,14 +91,17 @@ export async function problemsOf(objective: Objective, options: object): Promise
 }
 
 /** The numbers must be those that the row names, and be what it says. */
-function wrongNumbers({ scalars }: Objective, { numbers, gradients }: Outcome): string[] {
+function wrongNumbers({ scalars }: Objective, { numbers, gradients, h }: Outcome): string[] {
   const [given, named] = [Object.keys(numbers), ['loss', ...Object.keys(scalars)]].map((names) => names.sort().join());
   if (given !== named) return [`losses gives ${given}, scalars names ${named}`];
   const outside = Object.entries(scalars).filter(
     ([name, { unit }]) => unit === 'share' && !(numbers[name] >= 0 && numbers[name] <= 1),
   );
+  const vectors =
+    h?.length === 2 && h[1] === config.hidden_size ? [] : [`h is [${h?.join()}], not the sentence vectors`];
   const infinite = Object.values(gradients).some((values) => !values.every(Number.isFinite));
   return [
+    ...vectors,
     ...outside.map(([name]) => `${name} is no share: ${numbers[name]}`),
     ...(infinite ? ['a gradient is not finite'] : []),
   ];
@@ -124,12 +140,12 @@ async function wrongGradient(objective: Objective, options: object, dropout?: ()
 }
 
 /** Loss and gradients must be those of the composition, where there is one. */
-async function notTheNaive(objective: Objective, options: object, { numbers, gradients }: Outcome): Promise<string[]> {
+async function notTheNaive(objective: Objective, options: object, outcome: Outcome): Promise<string[]> {
   const { composition } = objective;
   if (!composition) return [];
   const losses: Objective['losses'] = (encoder, head, batch, own) => ({ loss: composition(encoder, head, batch, own) });
   const naive = await outcomeOf({ ...objective, losses }, options);
-  const found = differences({ numbers, gradients }, naive, { loss: 1e-12, gradient: 1e-9 });
+  const found = differences(outcome, naive, { loss: 1e-12, gradient: 1e-9 });
   return found.map((problem) => `not its composition: ${problem}`);
 }
 
