@@ -1,4 +1,5 @@
 // Who takes part in `npm run bench -- step`: our own step and the peers in bench/peers.
+import { join } from 'node:path';
 import type { Program } from './peer.js';
 import type { Work } from './protocol.js';
 
@@ -41,6 +42,13 @@ export const ours = (backend: string): Entry => ({
   name: 'retromae',
   variant: backend,
   program: { command: process.execPath, args: [process.argv[1], 'ours'] },
+});
+
+/** Our step of another checkout, which `npm run build` was run in: what a change costs. */
+export const before = (checkout: string, backend: string): Entry => ({
+  name: 'before',
+  variant: backend,
+  program: { command: process.execPath, args: [join(checkout, 'dist/tools/bench.js'), 'ours'] },
 });
 
 /**

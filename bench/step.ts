@@ -5,7 +5,7 @@ import type { DecoderBatch } from '../retromae/index.js';
 import { randomBatch, readTexts, textBatches } from './batches.js';
 import { machine, measure, type Measurement } from './measure.js';
 import { configOf, sizes } from './models.js';
-import { ours, peersFor } from './peers.js';
+import { before, ours, peersFor } from './peers.js';
 import { profile } from './profile.js';
 import type { Work } from './protocol.js';
 import type { Row } from './rows.js';
@@ -20,6 +20,7 @@ const help = `npm run bench -- step [options]
   --sorted            texts of like length share a batch, as when encoding a corpus
   --vocab-file FILE   the vocabulary for --text (default: one of --vocab words is trained on it)
   --peers LIST        all, none, or beginnings of names such as pytorch-a,tfjs (default all; see bench/peers)
+  --against DIR       another checkout of ours, built: what has changed since
   --python PATH       the Python that has PyTorch (default python3)
   --threads LIST      threads of each contender (default 2)
   --backend NAME      of ours (default wasm)
@@ -38,6 +39,7 @@ const options = {
   sorted: { type: 'boolean', default: false },
   'vocab-file': { type: 'string' },
   peers: { type: 'string', default: 'all' },
+  against: { type: 'string' },
   python: { type: 'string', default: 'python3' },
   threads: { type: 'string', default: '2' },
   backend: { type: 'string', default: 'wasm' },
@@ -68,7 +70,11 @@ export async function step(args: string[]): Promise<void> {
   for (const name of names)
     for (const threads of values.threads.split(',').map(Number)) {
       const config = configOf(sizes[name], vocab, Number(values.seq), Number(values.dropout));
-      const entries = [ours(values.backend), ...peersFor(work, values.peers, { python: values.python, threads })];
+      const entries = [
+        ours(values.backend),
+        ...(values.against === undefined ? [] : [before(values.against, values.backend)]),
+        ...peersFor(work, values.peers, { python: values.python, threads }),
+      ];
       const rounds = Number(values.rounds);
       const found = await measure({ name, shape, work, config, batches, threads, rounds, entries });
       rows.push(...found.rows);
