@@ -1,5 +1,5 @@
-// Texts to vectors: windows of texts, in them batches by length, one scope a batch, [CLS] of the last layer.
-import { Ids, noGrad, scope, Sequences } from '../core/index.js';
+// Texts to vectors: windows of texts, in them batches by length, one scope a batch.
+import { Ids, noGrad, scope, Sequences, type Random } from '../core/index.js';
 import { packSequences, type PackedSequences } from '../data/pure.js';
 import type { BertForMaskedLM } from '../nn/index.js';
 
@@ -25,6 +25,10 @@ export interface EncoderOptions {
   maxLength?: number;
   /** Scale each vector to length 1, so that inner products are cosines. Default true. */
   normalize?: boolean;
+  /** Which of the last hidden states the vector is: that of [CLS], or the mean of all. Default 'cls'. */
+  pooling?: 'cls' | 'mean';
+  /** Where dropout's randomness comes from, for a text to have another vector every time. Default: no dropout. */
+  random?: Random;
 }
 
 export interface EncodeOptions extends EncoderOptions, BatchingOptions {}
@@ -39,20 +43,22 @@ export interface TextTokenizer {
 /** Texts that are tokenised ahead and sorted by length: many batches, and little memory. */
 const WINDOW = 4096;
 
-/** A BERT as an encoder: the vector of a text is the last hidden state of [CLS]. */
+/** A BERT as an encoder. */
 export class BertEncoder implements Encoder {
   readonly dim: number;
   readonly maxLength: number;
   private readonly normalize: boolean;
+  private readonly choices: Pick<EncoderOptions, 'pooling' | 'random'>;
 
   constructor(
     private readonly model: BertForMaskedLM,
     private readonly tokenizer: TextTokenizer,
-    { maxLength = Infinity, normalize = true }: EncoderOptions = {},
+    { maxLength = Infinity, normalize = true, pooling, random }: EncoderOptions = {},
   ) {
     this.dim = model.config.hidden_size;
     this.maxLength = Math.min(maxLength, model.config.max_position_embeddings);
     this.normalize = normalize;
+    this.choices = { pooling, random };
   }
 
   /** @throws if maxLength leaves no room for text, or the tokenizer's ids are not the model's */
@@ -94,7 +100,7 @@ export class BertEncoder implements Encoder {
   private async compute({ offsets, ids }: PackedSequences): Promise<Float32Array | Float64Array> {
     const sequences = new Sequences(offsets);
     // The reading is enqueued inside the scope and awaited outside.
-    const [reading] = noGrad(() => scope(() => [this.model.encode(new Ids(ids), sequences).read()]));
+    const [reading] = noGrad(() => scope(() => [this.model.encode(new Ids(ids), sequences, this.choices).read()]));
     const rows = await reading;
     // The wasm backend never waits, so nothing else (Ctrl-C) would be heard until the end.
     await new Promise((resolve) => setTimeout(resolve));

@@ -33,12 +33,18 @@ for (const { name, open } of testBackends()) {
       setBackend(former);
       await backend.close();
     });
-    const encoder = encoderOf();
     const texts = Array.from({ length: 23 }, (_, i) => textOf(i, 40));
-    const together = await encoder.encode(texts, { tokensPerBatch: 90 });
-    t.equal(together.length, 23 * 24);
-    for (const i of [0, 1, 5, 16, 22])
-      t.equal(bits(await encoder.encode([texts[i]])), bits(together.subarray(i * 24, (i + 1) * 24)), `text ${i}`);
+    for (const pooling of ['cls', 'mean'] as const) {
+      const encoder = encoderOf({ pooling });
+      const together = await encoder.encode(texts, { tokensPerBatch: 90 });
+      t.equal(together.length, 23 * 24);
+      for (const i of [0, 1, 5, 16, 22])
+        t.equal(
+          bits(await encoder.encode([texts[i]])),
+          bits(together.subarray(i * 24, (i + 1) * 24)),
+          `${pooling}, text ${i}`,
+        );
+    }
   });
 }
 
@@ -55,6 +61,12 @@ void t.test('the options', async (t) => {
   const unit = await encoderOf().encode([text]);
   t.ok(unit.every((value, i) => Math.abs(value - raw[i] / length) < 1e-6));
   t.equal((await encoderOf().encode([])).length, 0);
+  t.same(await encoderOf({ pooling: 'cls' }).encode([text]), unit, 'as if not given');
+  t.notSame(await encoderOf({ pooling: 'mean' }).encode([text]), unit);
+  const dropping = encoderOf({ random: new Random(3) });
+  const [first, second] = [await dropping.encode([text]), await dropping.encode([text])];
+  t.notSame(first, second, 'dropout draws anew');
+  t.same(await encoderOf({ random: new Random(3) }).encode([text]), first, 'from the generator alone');
   t.same(await encodeTexts(newModel(), letters, [text], { maxLength: 5 }), await short.encode([cut]));
   await t.rejects(encoderOf({ maxLength: 2 }).encode([text]), /maxLength is 2, expected a whole number of at least 3/);
 });
