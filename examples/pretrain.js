@@ -2,9 +2,9 @@
 import { parseArgs } from 'node:util';
 // prettier-ignore
 import {
-  AdamW, Batches, bertConfig, Collator, compareRuns, evaluateBm25, evaluateModel, heldOut, linearDecay, lossChart,
-  metricInterval, openBackend, packText, Progress, Random, RetroMae, saveModel, setBackend, sotu, stepRecord,
-  stepTime, trainWordPiece, writeReport,
+  AdamW, Batches, bertConfig, compareRuns, evaluateBm25, evaluateModel, heldOut, linearDecay, lossChart, metricInterval,
+  objectives, openBackend, packText, PretrainModel, Progress, Random, saveModel, setBackend, sotu, stepRecord, stepTime,
+  trainWordPiece, writeReport,
 } from 'retromae';
 // prettier-ignore
 const { values: flags } = parseArgs({ options: {
@@ -50,11 +50,10 @@ const config = bertConfig({
 // 5. Training. RetroMAE masks a text lightly for the encoder, whose [CLS] state is the sentence vector, and heavily for
 //    a one-layer decoder that must rebuild the text from that vector. So the vector has to say what the text is about.
 //    Enhanced decoding: every token is rebuilt, each from its own sample of visible tokens. MLM has no decoder at all.
-function prepare(name, objective) {
-  const model = new RetroMae(config, new Random(seed), objective);
-  const decoder = objective.objective === 'mlm' ? 'none' : objective.decoder;
-  const collator = new Collator({ tokenizer, maxLength, encoderMask: 0.3, decoderMask: 0.7, decoder });
-  const batches = new Batches(blocks, collator, 16, seed);
+const { mlm, retromae } = objectives;
+function prepare(name, objective, options) {
+  const model = new PretrainModel(objective, config, new Random(seed), options);
+  const batches = new Batches(blocks, objective.collator(model.options, { tokenizer, maxLength }), 16, seed);
   return { name, model, batches, losses: (batch, step) => () => model.losses(batch, batches.dropout(step)) };
 }
 
@@ -88,11 +87,11 @@ async function row(name, evaluation) {
   return evaluation;
 }
 const scores = { BM25: await row('BM25', evaluateBm25(task)) };
-scores.untrained = await row('untrained', await evaluate(new RetroMae(config, new Random(seed))));
+scores.untrained = await row('untrained', await evaluate(new PretrainModel(mlm, config, new Random(seed))));
 const jobs = [
-  prepare('MLM', { objective: 'mlm' }),
-  prepare('RetroMAE enhanced', { decoder: 'enhanced' }),
-  prepare('RetroMAE basic', { decoder: 'basic' }),
+  prepare('MLM', mlm, { encoderMask: 0.3 }),
+  prepare('RetroMAE enhanced', retromae, { encoderMask: 0.3, decoderMask: 0.7, decoder: 'enhanced' }),
+  prepare('RetroMAE basic', retromae, { encoderMask: 0.3, decoderMask: 0.7, decoder: 'basic' }),
 ];
 for (const job of jobs) job.time = await stepTime(job.model, (step) => [job.losses(job.batches.at(step), step)]);
 const stepsFor = (some) => (950 * (60 * minutes - elapsed())) / some.reduce((sum, { time }) => sum + time, 0);

@@ -30,8 +30,8 @@ export interface DecoderBatch extends MaskedBatch {
   /** Enhanced decoding (RetroMAE, section 3.3), [N]: the id of every content token; IGNORE on [CLS] and [SEP]. */
   readonly decoderLabels?: Int32Array;
   /**
-   * Enhanced decoding, [N, words]: which positions each row may see. Bit (j & 15) of word (j >> 4) of row n is position j of
-   * its sequence; words = ceil(maxLength / 16), where no sequence is longer than maxLength.
+   * Enhanced decoding, [N, words]: which positions each row may see, those where the paper's matrix M is 0. Bit (j & 15) of
+   * word (j >> 4) of row n is position j of its sequence; words = ceil(maxLength / 16), no sequence being longer than that.
    */
   readonly visible?: Uint16Array;
   /** Basic decoding (RetroMAE, section 3.2), [N]: the text masked once more, harder. */

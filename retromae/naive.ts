@@ -86,7 +86,7 @@ function behind(encoder: BertForMaskedLM, h: Tensor, x: Tensor): Tensor {
   return h.mul(first).add(x.mul(first.neg().add(1)));
 }
 
-/** Enhanced decoding (section 3.3): every position a query, which sees what its row of the matrix M lets it see. */
+/** Enhanced decoding (section 3.3): every position a query, which sees the positions where its row of the matrix M is 0. */
 export function enhancedLoss(
   encoder: BertForMaskedLM,
   c_head: BertLayer,

@@ -1,4 +1,4 @@
-// The collator: the authors' own batch bit for bit, the invariants of the matrix V, and batches that a seed decides alone.
+// The collator: the authors' own batch bit for bit, the invariants of what is visible, and batches that a seed decides alone.
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
 import { existsSync, readFileSync } from 'node:fs';
@@ -69,7 +69,7 @@ void t.test("the authors' collator, bit for bit", async (t) => {
   t.strictSame(padded.decoder_visible, rows);
 });
 
-void t.test('the matrix V: what a row may and may not see', async () => {
+void t.test('what a row may and may not see', async () => {
   fc.assert(
     fc.property(texts, fc.nat(99), share, (examples, seed, decoderMask) => {
       const batch = collator({ maxLength: 36, decoderMask }).collate(examples, seeded(seed));

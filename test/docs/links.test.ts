@@ -1,0 +1,34 @@
+// Links in the README and the docs lead somewhere: to files that are there, and to headings that they have.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import t from 'tap';
+
+const pages = ['README.md', 'CHANGELOG.md', 'bench/RESULTS.md', 'bench/peers/README.md'].concat(
+  readdirSync('docs', { recursive: true })
+    .map((file) => join('docs', String(file)))
+    .filter((path) => path.endsWith('.md')),
+);
+
+/** A heading as GitHub names its place. */
+const anchor = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .replace(/\s/g, '-');
+
+const headings = (path: string): string[] =>
+  [...readFileSync(path, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchor(heading));
+
+void t.test('links', async (t) => {
+  let count = 0;
+  for (const page of pages)
+    for (const [, link] of readFileSync(page, 'utf8').matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(link)) continue;
+      count++;
+      const [path, place] = link.split('#');
+      const target = path === '' ? page : join(dirname(page), path);
+      t.ok(existsSync(target), `${page}: ${link}`);
+      if (place !== undefined && existsSync(target)) t.ok(headings(target).includes(place), `${page}: ${link}`);
+    }
+  t.ok(count > 20, `${count} links`);
+});
