@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { removePartials, type WordPiece } from '../data/index.js';
-import { AdamW, parameterCount, type Losses } from '../nn/index.js';
+import { AdamW, parameterCount, step as trainStep, type Losses, type StepOptions } from '../nn/index.js';
 import { batchesOf, type BatchRecipe } from './batch-recipe.js';
 import { Checkpoints, type FoundCheckpoint } from './checkpoint.js';
 import { saveModel } from '../hub/index.js';
@@ -35,6 +35,8 @@ export interface PretrainHooks {
   /** The number of steps is known. */
   planned?(steps: number): void;
   step?(record: StepRecord): void;
+  /** Called in every step between backward and update, with what is trained: see `step` of retromae/nn. */
+  reduce?: StepOptions['reduce'];
   /**
    * Retrieval quality right now; called every `evalEvery` steps and at both ends. What it throws after an abort is
    * ignored: the probe is made when the run is resumed.
@@ -260,7 +262,7 @@ class Run {
         const batches: Batch[] = [];
         while (batches.length < accumulate) batches.push(await prefetch.take());
         const dataSeconds = (performance.now() - before) / 1000;
-        const numbers = await optimizer.step(...this.losses(step, batches));
+        const numbers = await trainStep(optimizer, this.losses(step, batches), { reduce: hooks.reduce });
         refuseDivergence(numbers, settings, step, saved);
         step++;
         const now = performance.now();

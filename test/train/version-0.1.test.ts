@@ -1,28 +1,15 @@
 // Run folders of version 0.1: their plan has the options of all objectives, their log has its fields in another order.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { setBackend } from '../../core/index.js';
 import { ReferenceBackend } from '../../kernels/index.js';
 import { parameters } from '../../nn/index.js';
-import type { ObjectiveName } from '../../retromae/index.js';
-import { pretrain, readPlan, resume, RunLog, type PretrainSettings } from '../../train/index.js';
+import { pretrain, readPlan, resume, RunLog } from '../../train/index.js';
 import { bitsOf } from '../retromae/tiny.js';
+import { folderFor, tinySettings } from './tiny-run.js';
 
 setBackend(new ReferenceBackend());
-
-/** A temporary folder, for the lifetime of the test. */
-function folderFor(t: Test): string {
-  const dir = mkdtempSync(join(tmpdir(), 'version-0.1-'));
-  t.teardown(() => rmSync(dir, { recursive: true }));
-  return dir;
-}
-
-const settings = (dir: string, name: string, objective: ObjectiveName): Partial<PretrainSettings> => ({
-  ...{ corpus: join(dir, 'corpus.jsonl'), out: join(dir, name), objective, seq: 16, batch: 2, vocabSize: 60 },
-  ...{ layers: 1, hidden: 8, heads: 2, steps: 4, saveEvery: 2, keep: 5, evalEvery: 0, workers: 0 },
-});
 
 /** Rewrites a run's plan and log as 0.1 wrote them, and takes it back to step 2. */
 function asVersion01(out: string): void {
@@ -42,14 +29,10 @@ function asVersion01(out: string): void {
 for (const objective of ['mlm', 'dupmae', 'retromae'] as const)
   void t.test(`${objective}: resumed to the same bits`, async (t) => {
     const dir = folderFor(t);
-    const texts = Array.from({ length: 12 }, (_, i) =>
-      JSON.stringify({ text: `the ${i} canals and ${'locks '.repeat(1 + (i % 5))}` }),
-    );
-    writeFileSync(join(dir, 'corpus.jsonl'), texts.join('\n'));
     // What 0.1 wrote down was used by RetroMAE and DupMAE, and by MLM not at all.
     const mask = objective === 'mlm' ? {} : { decoderMask: 0.7 };
-    const whole = await pretrain({ ...settings(dir, 'whole', objective), ...mask });
-    await pretrain({ ...settings(dir, 'old', objective), ...mask });
+    const whole = await pretrain({ ...tinySettings(dir, 'whole'), objective, ...mask });
+    await pretrain({ ...tinySettings(dir, 'old'), objective, ...mask });
     asVersion01(join(dir, 'old'));
     const again = await resume(join(dir, 'old'));
     t.same(await bitsOf(parameters(again.model)), await bitsOf(parameters(whole.model)));
