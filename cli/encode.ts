@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { documents, writeError } from '../data/index.js';
+import { documentText, documents, writeError } from '../data/index.js';
 import { FlatIndex, saveIndex } from '../retrieval/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, required, say, withBackend } from './common.js';
@@ -42,9 +42,9 @@ export async function encodeCommand(args: string[]): Promise<void> {
   await checkWritable(out);
   const ids: string[] = [];
   const texts: string[] = [];
-  for await (const { id, text } of documents(path, { field: given.field, onWarning: say })) {
-    ids.push(id);
-    texts.push(text);
+  for await (const document of documents(path, { field: given.field, onWarning: say })) {
+    ids.push(document.id);
+    texts.push(documentText(document));
   }
   await withBackend(given, async () => {
     const encoder = await loadEncoder(dir);

@@ -14,5 +14,9 @@ export async function loadEncoder(
   const { model, tokenizer, notes, ...folder } = await loadModel(dir);
   notes.forEach(say);
   const { maxLength = folder.maxLength, similarity = folder.similarity } = given;
-  return new BertEncoder(model, tokenizer, { maxLength, normalize: similarity === 'cosine' });
+  return new BertEncoder(model, tokenizer, {
+    maxLength,
+    pooling: folder.pooling,
+    normalize: similarity === 'cosine',
+  });
 }

@@ -25,7 +25,7 @@ const flags = {
   help: { type: 'boolean', help: 'this text' },
 } as const satisfies Flags;
 
-const usage = `Trains a BERT encoder for retrieval with RetroMAE and leaves a Hugging Face folder.
+const usage = `Trains a BERT encoder for retrieval, with RetroMAE or another --objective, and leaves a Hugging Face folder.
 
 Usage: retromae pretrain [--corpus PATH] [--out DIR] [flags]
        retromae pretrain --resume --out DIR
@@ -152,13 +152,14 @@ async function probeSet(settings: PretrainSettings): Promise<RetrievalSet | unde
 /** Hooks that show the run: one line of progress, or JSON lines. */
 function watch(settings: PretrainSettings, probe: RetrievalSet | undefined, json: boolean, signal: AbortSignal) {
   let progress: train.Progress | undefined;
+  const { scalars } = objectiveNamed(settings.objective);
   const print = (record: object) => process.stdout.write(`${JSON.stringify(record)}\n`);
   const message = (text: string) => (progress ? progress.note(text) : say(text));
   const hooks: PretrainHooks = {
     signal,
     message,
     planned: (steps) => {
-      if (!json) progress = new train.Progress(process.stderr, { total: steps });
+      if (!json) progress = new train.Progress(process.stderr, { total: steps, scalars });
     },
     step: (record) => (json ? void print({ type: 'step', ...record }) : progress?.update(record)),
     ...(probe && {
@@ -188,8 +189,10 @@ async function conclude(out: string, result: PretrainResult, probe?: RetrievalSe
   }
   const { settings, commands } = await train.readPlan(out);
   const { steps, probes } = await train.RunLog.read(out);
+  const { title, scalars } = objectiveNamed(settings.objective);
   await train.writeReport(out, {
-    title: `${objectiveNamed(settings.objective).title}: ${out}`,
+    title: `${title}: ${out}`,
+    scalars,
     config: settings,
     steps,
     probes,

@@ -1,7 +1,8 @@
 // Reads a retrieval set from a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv. After BEIR.
-import { access, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Document } from './document.js';
+import { isThere } from './files/open.js';
 import { fieldsOf, strictLines } from './lines.js';
 import type { Query, RetrievalSet } from './retrieval-set.js';
 
@@ -19,11 +20,11 @@ export async function loadBeir(dir: string, { split = 'test' }: { split?: string
   const queriesFile = join(dir, 'queries.jsonl');
   const qrelsFile = join(dir, 'qrels', `${split}.tsv`);
   for (const file of [corpusFile, queriesFile]) {
-    if (!(await exists(file))) {
+    if (!(await isThere(file))) {
       throw new Error(`${file}: no such file; a BEIR folder holds ${LAYOUT}: give the folder that does.`);
     }
   }
-  if (!(await exists(qrelsFile))) await throwNoSplit(dir, split);
+  if (!(await isThere(qrelsFile))) await throwNoSplit(dir, split);
 
   const judgements = await readQrels(qrelsFile);
   const corpus = await readJsonLines(corpusFile, 'document');
@@ -121,20 +122,11 @@ async function readQrels(file: string): Promise<Judgements> {
 
 async function throwNoSplit(dir: string, split: string): Promise<never> {
   const folder = join(dir, 'qrels');
-  const files = (await exists(folder)) ? await readdir(folder) : [];
+  const files = (await isThere(folder)) ? await readdir(folder) : [];
   const splits = files.filter((file) => file.endsWith('.tsv')).map((file) => file.slice(0, -'.tsv'.length));
   throw new Error(
     splits.length > 0
       ? `${folder}: no split "${split}" (${split}.tsv); there are ${splits.sort().join(', ')}: ask for one of these.`
       : `${folder}: no SPLIT.tsv in it; a BEIR folder holds ${LAYOUT}: give the folder that does.`,
   );
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,8 +1,9 @@
 // The tokenizer files of a Hugging Face model folder: tokenizer.json, tokenizer_config.json, vocab.txt.
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { WordPieceOptions } from './bert-tokens.js';
 import { writeError, writeFileAtomic } from './files/atomic.js';
+import { isFile } from './files/open.js';
 import { optionsFromConfig, toTokenizerConfig, toTokenizerJson } from './tokenizer-json.js';
 import { WordPiece } from './wordpiece.js';
 
@@ -52,11 +53,6 @@ export async function loadTokenizer(path: string, options: Partial<WordPieceOpti
 }
 
 async function tokenizerFile(path: string): Promise<string> {
-  const isFile = (file: string) =>
-    stat(file).then(
-      (found) => found.isFile(),
-      () => false,
-    );
   for (const file of [path, join(path, JSON_FILE), join(path, VOCAB_FILE)]) if (await isFile(file)) return file;
   throw new Error(
     `loadTokenizer: ${path}: no tokenizer found, expected a folder with ${JSON_FILE} or ${VOCAB_FILE}, or such a file. Check the path, or train a vocabulary with trainWordPiece.`,

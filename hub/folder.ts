@@ -1,8 +1,8 @@
 // Model folders on disk: written so that they appear whole, read with nothing in them trusted. After Hugging Face's layout.
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Random } from '../core/index.js';
-import { loadTokenizer, readJsonObject, writeDirAtomic, writeError, writeFileAtomic } from '../data/index.js';
+import { isFile, loadTokenizer, readJsonObject, writeDirAtomic, writeError, writeFileAtomic } from '../data/index.js';
 import type { WordPiece } from '../data/index.js';
 import { BertForMaskedLM, BertHead, configFromHuggingFace, loadWeights, parameters } from '../nn/index.js';
 import type { BertConfig, LoadReport, SafetensorsFile } from '../nn/index.js';
@@ -63,6 +63,8 @@ export interface LoadedModel {
   config: BertConfig;
   /** Tokens of the longest text to give it, [CLS] and [SEP] included. */
   maxLength: number;
+  /** Which of the last hidden states its vectors are, where the folder says so; else that of [CLS]. */
+  pooling: 'cls' | 'mean';
   /** How its vectors are to be compared, where the folder says so; else cosine. */
   similarity: Similarity;
   /** Lines for the user: what the folder lacks, or has and is not used. */
@@ -86,12 +88,12 @@ export async function loadModel(
     throw new Error(
       `${dir}: the tokenizer has ${tokenizer.size} tokens, but vocab_size in ${names.config} is ${config.vocab_size}. Copy the tokenizer of this very model.`,
     );
-  const { maxLength, similarity, notes } = await readSentenceSettings(dir, config);
+  const { notes, ...sentence } = await readSentenceSettings(dir, config);
   const paths = await weightFiles(dir);
   return withSafetensors(paths, (files) => {
     const model = new BertForMaskedLM(config, new Undrawn(0));
     if (!hasHead(files)) Object.assign(model, { cls: new BertHead(config, random) });
-    return { model, tokenizer, config, maxLength, similarity, notes: [...notes, ...loadEncoder(model, files)] };
+    return { model, tokenizer, config, ...sentence, notes: [...notes, ...loadEncoder(model, files)] };
   });
 }
 
@@ -118,10 +120,13 @@ export async function initialise(model: BertForMaskedLM, dir: string): Promise<s
   const head = headOf(model);
   if (parameters(head).size === 0) return notes;
   const path = join(dir, HEAD);
-  if (!(await isFile(path))) return [...notes, 'The decoder begins with random weights.'];
+  if (!(await isFile(path))) return [...notes, 'What is trained beside the encoder begins with random weights.'];
   return withSafetensors([path], ([file]) => {
     if (!sameShapes(head, file))
-      return [...notes, `${path}: is a decoder of another shape, so the decoder begins with random weights.`];
+      return [
+        ...notes,
+        `${path}: is of another shape, so what is trained beside the encoder begins with random weights.`,
+      ];
     loadWeights(head, file);
     return notes;
   });
@@ -164,13 +169,14 @@ async function readSentenceSettings(dir: string, config: BertConfig) {
   ].filter((length): length is number => typeof length === 'number' && length >= 3);
   const { similarity_fn_name } = await optional(names.sentenceTransformers);
   const similarity: Similarity = similarity_fn_name === 'dot' ? 'dot' : 'cosine';
-  const pooling = join('1_Pooling', names.config);
-  const { pooling_mode_cls_token: legacy, pooling_mode: mode } = await optional(pooling);
-  const notes =
-    legacy === false || (mode !== undefined && mode !== 'cls')
-      ? [`${join(dir, pooling)}: the model pools otherwise; here its vector is the last hidden state of [CLS].`]
-      : [];
-  return { maxLength: Math.min(...lengths), similarity, notes };
+  const file = join('1_Pooling', names.config);
+  const { pooling_mode_cls_token: cls, pooling_mode_mean_tokens: mean, pooling_mode: mode } = await optional(file);
+  const pooling: LoadedModel['pooling'] = mode === 'mean' || (cls === false && mean === true) ? 'mean' : 'cls';
+  const isOther = pooling === 'cls' && (cls === false || (mode !== undefined && mode !== 'cls'));
+  const notes = isOther
+    ? [`${join(dir, file)}: the model pools otherwise; here its vector is the last hidden state of [CLS].`]
+    : [];
+  return { maxLength: Math.min(...lengths), pooling, similarity, notes };
 }
 
 /** model.safetensors, or the shards that its index names. */
@@ -216,9 +222,3 @@ function loadFiles(module: object, files: readonly SafetensorsFile[], optional: 
     );
   return { missing, unexpected: reports.flatMap(({ unexpected }) => unexpected) };
 }
-
-const isFile = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );

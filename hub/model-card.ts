@@ -12,6 +12,8 @@ export interface ModelCard {
   language?: string | readonly string[];
   license?: string;
   datasets?: readonly string[];
+  /** What it was pre-trained with, as Markdown: "[RetroMAE](https://arxiv.org/abs/2205.12035)". */
+  method?: string;
   /** The model that it began with. */
   baseModel?: string;
   /** Numbers measured on a retrieval task, such as { dataset: "scifact", metric: "ndcg@10", value: 0.31 }. */
@@ -28,7 +30,7 @@ interface Described {
 
 /** The card. JSON is YAML too, so that values with colons or quotes stay what they are. */
 export function modelCard({ config, maxLength, similarity }: Described, card: ModelCard): string {
-  const { name = 'RetroMAE encoder' } = card;
+  const { name = 'BERT encoder' } = card;
   const normalize = similarity === 'cosine';
   const header = {
     pipeline_tag: 'sentence-similarity',
@@ -47,8 +49,8 @@ export function modelCard({ config, maxLength, similarity }: Described, card: Mo
     ['---', ...yaml, '---'].join('\n'),
     `# ${name}`,
     `A BERT encoder (${config.num_hidden_layers} layers, hidden size ${config.hidden_size}, ` +
-      `${config.vocab_size} tokens, up to ${maxLength} a text) pre-trained for retrieval with ` +
-      `[RetroMAE](https://arxiv.org/abs/2205.12035). A text's vector is the last hidden state of [CLS]; ` +
+      `${config.vocab_size} tokens, up to ${maxLength} a text)` +
+      `${card.method ? `, pre-trained with ${card.method}` : ''}. A text's vector is the last hidden state of [CLS]; ` +
       `vectors are compared by ${normalize ? 'cosine' : 'dot product'}.`,
     ...(card.text ? [card.text.trim()] : []),
     '## Use',

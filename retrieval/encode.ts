@@ -9,7 +9,7 @@ export interface Encoder {
   readonly dim: number;
   /** Longest sequence in tokens, [CLS] and [SEP] included; longer texts lose their end. */
   readonly maxLength: number;
-  /** Vectors [texts.length, dim], row-major, in the order of the texts; each depends on its own text alone. */
+  /** Vectors [texts.length, dim], row-major, in the order of the texts; each depends on its own text alone (without dropout). */
   encode(texts: readonly string[], options?: BatchingOptions): Promise<Float32Array>;
 }
 

@@ -7,9 +7,9 @@ import { labelled, pick, sequencesOf, type Encoded } from './encoding.js';
 /** What a decoder knows of the encoder. */
 type Sentences = Pick<Encoded, 'h' | 'sequences'>;
 
-/** Rows [R, H] that predict, and what they should. */
+/** Last hidden states [R, H] of the rows that predict, and what they should. */
 export interface Decoded {
-  rows: Tensor;
+  states: Tensor;
   labels: Ids;
 }
 
@@ -56,7 +56,7 @@ export function decodeEnhanced(
       random,
       projected,
     };
-    return { rows: layer.forward(queries, context(encoder, ids, sequences, h, random), pass), labels };
+    return { states: layer.forward(queries, context(encoder, ids, sequences, h, random), pass), labels };
   });
 }
 
@@ -97,6 +97,6 @@ export function decodeBasic(
     let x = context(encoder, basicIds, sequences, h, random);
     for (const layer of layers.slice(0, -1)) x = layer.forward(x, x, { queries: sequences, keys: sequences, random });
     const pass = { queries: sequencesOf(rows, sequences), keys: sequences, random };
-    return { rows: layers.at(-1)!.forward(x.gather(new Ids(rows)), x, pass), labels };
+    return { states: layers.at(-1)!.forward(x.gather(new Ids(rows)), x, pass), labels };
   });
 }

@@ -52,9 +52,9 @@ export function encodeMasked(
   return { sequences, hidden, h: hidden.gather(places(firsts)), masked: places(masked), labels };
 }
 
-/** Mean cross-entropy of labels, one for each row [R, H], and the share that is predicted right, by the MLM head. */
-export const predict = ({ bert, cls }: BertForMaskedLM, rows: Tensor, labels: Ids): Predicted =>
-  cls.loss(cls.transform(rows), bert.embeddings.word_embeddings, labels);
+/** Mean cross-entropy of labels, one for each of the states [R, H], and the share predicted right, by the MLM head. */
+export const predict = ({ bert, cls }: BertForMaskedLM, states: Tensor, labels: Ids): Predicted =>
+  cls.loss(cls.transform(states), bert.embeddings.word_embeddings, labels);
 
 export interface Predicted {
   loss: Tensor;

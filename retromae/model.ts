@@ -18,7 +18,7 @@ export class PretrainModel<
   /**
    * @param random what initial weights are drawn from: the encoder's first, so that they are the same under every objective
    * @param recompute whether the backward pass computes the encoder's activations again instead of keeping them
-   * @throws if an option is not what it must be, or contradicts another
+   * @throws if an option is not what it must be, or contradicts another, or a module of the head bears a name of the model's
    */
   constructor(
     objective: Objective<O, H, B>,
@@ -31,6 +31,9 @@ export class PretrainModel<
     this.options = objective.complete(options);
     this.#objective = objective;
     this.#head = objective.head(config, random, this.options);
+    const taken = Object.keys(this.#head).find((name) => name in this);
+    if (taken)
+      throw new Error(`${objective.name}: its head has a module called ${taken}, as the model has. Rename it.`);
     // So the paths of their parameters are the names that checkpoints have, the authors' ones included.
     Object.assign(this, this.#head);
   }
@@ -51,14 +54,18 @@ export type ObjectiveName = keyof typeof objectives;
 export const objectiveNames = Object.keys(objectives) as ObjectiveName[];
 
 /** An objective by its name, its own types left aside. */
-export const objectiveNamed = (name: ObjectiveName): Objective => objectives[name] as Objective;
+export const objectiveNamed = (name: ObjectiveName): Objective => objectives[name];
 
-/** Options of any of the objectives of RetroMAE's kin, the name of the one that is meant, and how to compute. */
-export type RetroMaeOptions = { objective: ObjectiveName; recompute: boolean } & objectives.RetroMaeOptions &
-  objectives.DupMaeOptions;
+type All<U> = (U extends unknown ? (each: U) => void : never) extends (all: infer I) => void ? I : never;
+
+/** The options of all objectives. */
+export type ObjectiveOptions = Partial<All<ReturnType<(typeof objectives)[ObjectiveName]['complete']>>>;
+
+/** Options of an objective, the name of the one that is meant, and how to compute. */
+export type RetroMaeOptions = ObjectiveOptions & { objective?: ObjectiveName; recompute?: boolean };
 
 /** A model under an objective that is given by its name: RetroMAE if none is. */
-export class RetroMae extends PretrainModel<Partial<RetroMaeOptions>, Partial<objectives.Decoder>, DecoderBatch> {
+export class RetroMae extends PretrainModel<ObjectiveOptions, Partial<objectives.Decoder>, DecoderBatch> {
   declare readonly c_head?: BertLayer;
   declare readonly c_head_more?: readonly BertLayer[];
 
@@ -66,19 +73,14 @@ export class RetroMae extends PretrainModel<Partial<RetroMaeOptions>, Partial<ob
   constructor(
     config: BertConfig,
     random: Random,
-    { objective = 'retromae', recompute, ...options }: Partial<RetroMaeOptions> = {},
+    { objective = 'retromae', recompute, ...options }: RetroMaeOptions = {},
   ) {
     // Which of the options and layers there are, the name of the objective says, and only to people.
-    super(
-      objectives[objective] as unknown as Objective<
-        Partial<RetroMaeOptions>,
-        Partial<objectives.Decoder>,
-        DecoderBatch
-      >,
-      config,
-      random,
-      options,
-      recompute,
-    );
+    const named = objectives[objective] as unknown as Objective<
+      ObjectiveOptions,
+      Partial<objectives.Decoder>,
+      DecoderBatch
+    >;
+    super(named, config, random, options, recompute);
   }
 }

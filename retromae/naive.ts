@@ -95,7 +95,7 @@ export function enhancedLoss(
   query: 'A' | 'B',
 ): Tensor {
   const { input_ids, decoder_visible, decoder_labels } = toPadded(batch, encoder.config.pad_token_id);
-  const [length] = [input_ids[0].length];
+  const { length } = input_ids[0];
   const positions = encoder.bert.embeddings.position_embeddings.forward(new Ids(input_ids[0].map((_, p) => p)));
   const sentence = h.expand([h.shape[0], length, h.shape[2]]);
   const h1 = query === 'A' ? sentence.add(positions) : embed(encoder, sentence);

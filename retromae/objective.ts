@@ -6,10 +6,10 @@ import type { Generators } from './collator.js';
 import type { MaskingVocabulary } from './masking.js';
 import { complete, wrongOption, type OptionTable, type Shown } from './options.js';
 
-/** A number that an objective reports of every step: log, TensorBoard, charts, report and progress line iterate these. */
+/** A number that an objective reports of every step: log, TensorBoard, charts and report iterate these. */
 export interface Scalar {
-  /** Cross-entropies are in nats, shares in 0 .. 1; anything else is a number. */
-  readonly unit: 'nats' | 'share' | 'number';
+  /** A cross-entropy in nats; the share, 0 .. 1, that is predicted right; or any other number. */
+  readonly unit: 'nats' | 'accuracy' | 'number';
   /** Whose it is, in charts and the report: "encoder", "bag of words". */
   readonly label: string;
   /** Its path in TensorBoard: "loss/encoder". */
@@ -17,6 +17,12 @@ export interface Scalar {
 }
 
 export type Scalars = Readonly<Record<string, Scalar>>;
+
+/** What records of a step have of their own, and `losses` returns beside the scalars: no scalar may be called so. */
+export const reservedNames: readonly string[] = [
+  ...['type', 'step', 'loss', 'h', 'gradientNorm', 'lr'],
+  ...['tokens', 'seconds', 'dataSeconds', 'tokensPerSecond', 'elapsed'],
+];
 
 /** What the collator of every objective must know of the texts. */
 export interface TextRules {
@@ -40,8 +46,10 @@ export interface Contradiction {
 /** @typeParam O options @typeParam H head: modules that are trained beside the encoder @typeParam B batch */
 export interface ObjectiveSpec<O extends object, H extends object, B extends Batch> {
   readonly name: string;
-  /** What reports call it. */
+  /** What reports and model cards call it. */
   readonly title: string;
+  /** Address of the paper, or of whatever describes it. */
+  readonly paper?: string;
   readonly options: OptionTable<O>;
   contradiction?(options: O): Contradiction | undefined;
   /** What `losses` returns beside `loss` and `h`. */
@@ -69,10 +77,12 @@ export interface Objective<
   complete(given: Partial<O>, shown?: Shown): O;
 }
 
-/** Makes an objective of its row. */
+/** Makes an objective of its row. @throws if one of its scalars has a name that records use themselves */
 export function defineObjective<O extends object, H extends object, B extends Batch>(
   spec: ObjectiveSpec<O, H, B>,
 ): Objective<O, H, B> {
+  const taken = Object.keys(spec.scalars).find((name) => reservedNames.includes(name));
+  if (taken) throw new Error(`${spec.name}: a scalar is called ${taken}, as every record has one. Rename it.`);
   return {
     ...spec,
     complete: (given, shown = (name) => `${spec.name}: ${name}`) => {

@@ -230,7 +230,9 @@ class Run {
     const { out, seq, accumulate, evalEvery, saveEvery } = settings;
     const optimizer = await this.optimizer(steps);
     const log = await RunLog.open(out, { resumeAt: from });
-    const events = await EventWriter.open(out, { resumeAt: from });
+    const { scalars, title, paper } = model.objective;
+    const events = await EventWriter.open(out, { resumeAt: from, scalars });
+    const folder = { maxLength: seq, card: { method: paper ? `[${title}](${paper})` : title } };
     const probed = new Set((await RunLog.read(out)).probes.map((record) => record.step));
     const saved: Saved[] = checkpoint ? [checkpoint] : [];
     hooks.planned?.(steps);
@@ -238,7 +240,7 @@ class Run {
     let step = from;
     const save = async () => {
       if (saved.at(-1)?.step === step) return;
-      const path = await checkpoints.save({ step, model, optimizer, tokenizer, run: {}, maxLength: seq });
+      const path = await checkpoints.save({ step, model, optimizer, tokenizer, run: {}, ...folder });
       saved.push({ path, step });
     };
     const probe = async () => {
@@ -278,7 +280,7 @@ class Run {
         if (saveEvery > 0 && step % saveEvery === 0 && step < steps) await save();
       }
       await save();
-      if (step === steps) await saveModel(out, model, tokenizer, { maxLength: seq });
+      if (step === steps) await saveModel(out, model, tokenizer, folder);
     } finally {
       await prefetch.close();
       log.close();

@@ -1,7 +1,7 @@
 // The folder of a run: run.json, by which it can be resumed, and what makes the folder as it was if the run never began.
-import { readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { ensureEmptyDir, readJsonObject, writeFileAtomic } from '../data/index.js';
+import { ensureEmptyDir, isThere, readJsonObject, writeFileAtomic } from '../data/index.js';
 import { BUILT_IN, ownSettings, pretrainSettings, settingsThat, type PretrainSettings } from './settings.js';
 
 /** What is decided once at the start of a run and must be the same after a resume. */
@@ -75,9 +75,3 @@ export async function claimFolder(out: string): Promise<() => Promise<void>> {
     await removeFolders();
   };
 }
-
-const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );

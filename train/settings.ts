@@ -1,7 +1,7 @@
 // Everything that a pre-training run can be told, one row a setting: flags, --help, checks and run.json are made of these.
 import { backendNames } from '../kernels/index.js';
 import { complete, objectiveNamed, objectiveNames, option, rules, wrongOption } from '../retromae/index.js';
-import type { Objective, Option, OptionsOf, RetroMaeOptions, OptionRule } from '../retromae/index.js';
+import type { Objective, ObjectiveOptions, Option, OptionRule, OptionsOf } from '../retromae/index.js';
 
 /** A row: an option, and what a run does with it beyond that. */
 export interface Setting<T = unknown> extends Option<T> {
@@ -94,7 +94,7 @@ const table = {
 type RunSettings = OptionsOf<typeof table>;
 
 /** The options of the objective stand among the settings. */
-export type PretrainSettings = RunSettings & Partial<Omit<RetroMaeOptions, keyof RunSettings>>;
+export type PretrainSettings = RunSettings & Omit<ObjectiveOptions, keyof RunSettings>;
 
 type Rows = Readonly<Record<string, Setting>>;
 const rowsOf = ({ options }: Objective): Rows => options as Rows;

@@ -1,6 +1,6 @@
 // Files to read from: by pieces through a descriptor, or as JSON, with errors that name the file.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 
 /** One read takes at most so many bytes; the system call's limit is 2 GiB. */
 const LARGEST_READ = 2 ** 30;
@@ -45,6 +45,20 @@ export class FileSource {
     }
   }
 }
+
+/** Whether there is anything at a path. */
+export const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Whether a path is a file. */
+export const isFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 
 /** A JSON file whose content must be an object. @throws naming the file: not there, not JSON, or not an object */
 export async function readJsonObject(path: string): Promise<Record<string, unknown>> {

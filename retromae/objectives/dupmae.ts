@@ -19,11 +19,12 @@ const options = {
   bowWeight: option(0.1, notNegative, "weight of DupMAE's bag of words"),
 };
 
-export type DupMaeOptions = OptionsOf<typeof options>;
+type Options = OptionsOf<typeof options>;
 
-export const dupmae = defineObjective<DupMaeOptions, { readonly c_head: BertLayer }, DecoderBatch>({
+export const dupmae = defineObjective<Options, { readonly c_head: BertLayer }, DecoderBatch>({
   name: 'dupmae',
   title: 'DupMAE',
+  paper: 'https://arxiv.org/abs/2305.02564',
   options,
   scalars: {
     ...decoderScalars,
@@ -38,7 +39,7 @@ export const dupmae = defineObjective<DupMaeOptions, { readonly c_head: BertLaye
     const table = encoder.bert.embeddings.word_embeddings;
     const own = encoder.cls.loss(transformed.gather(encoded.masked), table, encoded.labels);
     const rebuilt = decodeEnhanced(encoder, c_head, batch, encoded, { query, random });
-    const theirs = predict(encoder, rebuilt.rows, rebuilt.labels);
+    const theirs = predict(encoder, rebuilt.states, rebuilt.labels);
     const both = own.loss.add(theirs.loss);
     const bow = bagOfWords(encoder, batch, encoded.sequences, transformed);
     return {

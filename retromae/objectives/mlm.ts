@@ -14,12 +14,13 @@ export const mlmOptions = {
 
 export const mlmScalars = {
   encoder: { unit: 'nats', label: 'encoder', tag: 'loss/encoder' },
-  accuracy: { unit: 'share', label: 'encoder', tag: 'accuracy/encoder' },
+  accuracy: { unit: 'accuracy', label: 'encoder', tag: 'accuracy/encoder' },
 } satisfies Scalars;
 
 export const mlm = defineObjective<OptionsOf<typeof mlmOptions>, object, MaskedBatch>({
   name: 'mlm',
   title: 'Masked language model',
+  paper: 'https://arxiv.org/abs/1810.04805',
   options: mlmOptions,
   scalars: mlmScalars,
   collator: ({ encoderMask }, texts) => new Collator({ ...texts, encoderMask, decoder: 'none' }),

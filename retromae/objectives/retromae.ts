@@ -23,7 +23,7 @@ export const decoderOptions = {
 export const decoderScalars = {
   ...mlmScalars,
   decoder: { unit: 'nats', label: 'decoder', tag: 'loss/decoder' },
-  decoderAccuracy: { unit: 'share', label: 'decoder', tag: 'accuracy/decoder' },
+  decoderAccuracy: { unit: 'accuracy', label: 'decoder', tag: 'accuracy/decoder' },
 } satisfies Scalars;
 
 /** Query stream of enhanced decoding: A = h + position (the paper), B = layer norm of h + type 0 + position (DupMAE's code). */
@@ -38,7 +38,7 @@ const options = {
   query: option('A', queries, queryHelp),
 };
 
-export type RetroMaeOptions = OptionsOf<typeof options>;
+type Options = OptionsOf<typeof options>;
 
 export interface Decoder {
   /** The decoder's first layer, by the authors' name. */
@@ -47,9 +47,10 @@ export interface Decoder {
   readonly c_head_more: readonly BertLayer[];
 }
 
-export const retromae = defineObjective<RetroMaeOptions, Decoder, DecoderBatch>({
+export const retromae = defineObjective<Options, Decoder, DecoderBatch>({
   name: 'retromae',
   title: 'RetroMAE',
+  paper: 'https://arxiv.org/abs/2205.12035',
   options,
   contradiction: ({ decoder, decoderLayers }) =>
     decoder === 'enhanced' && decoderLayers > 1
@@ -69,7 +70,7 @@ export const retromae = defineObjective<RetroMaeOptions, Decoder, DecoderBatch>(
       decoder === 'enhanced'
         ? decodeEnhanced(encoder, c_head, batch, encoded, { query, random })
         : decodeBasic(encoder, [c_head, ...c_head_more], batch, encoded, random);
-    const theirs = predict(encoder, rebuilt.rows, rebuilt.labels);
+    const theirs = predict(encoder, rebuilt.states, rebuilt.labels);
     return {
       loss: own.loss.add(theirs.loss),
       h: encoded.h,

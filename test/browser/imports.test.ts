@@ -34,5 +34,12 @@ void t.test('Chromium imports each of them', async (t) => {
     const names = await page.evaluate<string[]>(`import('/${file}').then(Object.keys, (error) => [String(error)])`);
     t.ok(names.length > 1, `${file}: ${names.slice(0, 3).join(', ')}`);
   }
+  const steps = [1, 2].map((step) => ({ step, loss: 3 / step, encoder: 3 / step }));
+  const chart = `import('/train.js').then(({ lossChart }) => lossChart([{ name: 'a', steps: ${JSON.stringify(steps)} }]))`;
+  t.match(
+    await page.evaluate<string>(chart),
+    /^<svg[^]*encoder[^]*<\/svg>/,
+    'a chart is drawn with the document of the page',
+  );
   t.same(errors, []);
 });

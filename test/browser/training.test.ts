@@ -28,7 +28,7 @@ void t.test('ten steps of RetroMAE', async (t) => {
   const isolated = await openPage(t, browser, { isolated: true });
   const alone = await openPage(t, browser, { isolated: false });
   const threads = description.replace('1 thread', '3 threads');
-  const single = `${description} (no memory to share: the page is not cross-origin isolated)`;
+  const single = `${description} (its memory is not shared: more threads need a cross-origin isolated page)`;
   for (const [where, { page, errors }, script, computer] of [
     ['three threads from the main thread', isolated, onMainThread(3), threads],
     ['three threads from a worker', isolated, inWorker(3), threads],

@@ -207,10 +207,16 @@ void t.test('settings of other folders', async (t) => {
     rmSync(join(dir, name));
   writeJson({ model_max_length: 1e30 }, dir, 'tokenizer_config.json');
   writeJson({ embedding_dimension: 8, pooling_mode: 'mean' }, dir, '1_Pooling', 'config.json');
-  const { maxLength: positions, similarity, notes } = await loadModel(dir);
+  const { maxLength: positions, similarity, pooling, notes } = await loadModel(dir);
   t.equal(positions, 16, 'the position table limits what nothing else does');
   t.equal(similarity, 'cosine');
-  t.match(notes, [/1_Pooling.config\.json: the model pools otherwise/]);
+  t.same([pooling, notes], ['mean', []]);
+  writeJson({ pooling_mode_cls_token: false, pooling_mode_mean_tokens: true }, dir, '1_Pooling', 'config.json');
+  t.equal((await loadModel(dir)).pooling, 'mean', 'in the words of older versions');
+  writeJson({ embedding_dimension: 8, pooling_mode: 'max' }, dir, '1_Pooling', 'config.json');
+  const other = await loadModel(dir);
+  t.equal(other.pooling, 'cls');
+  t.match(other.notes, [/1_Pooling.config\.json: the model pools otherwise/]);
 });
 
 void t.test('bad folders are refused in one line that names the file', async (t) => {
@@ -309,7 +315,7 @@ void t.test('--init: encoder and head, the decoder where it fits', async (t) => 
   await saveModel(dir, model, tokenizer, { maxLength });
   const fresh = newModel(2);
   const before = await bitsOf(parameters({ c_head: fresh.c_head }));
-  t.match(await initialise(fresh, dir), [/decoder begins with random weights/]);
+  t.match(await initialise(fresh, dir), [/What is trained beside the encoder begins with random weights/]);
   t.same(await bitsOf(parameters(encoderOf(fresh))), await bitsOf(parameters(encoderOf(model))));
   t.same(await bitsOf(parameters({ c_head: fresh.c_head })), before);
 
@@ -320,7 +326,7 @@ void t.test('--init: encoder and head, the decoder where it fits', async (t) => 
   t.same(await bitsOf(parameters(fresh)), await bitsOf(parameters(model)));
 
   const deeper = newModel(3, { decoder: 'basic', decoderLayers: 2 });
-  t.match(await initialise(deeper, dir), [/decoder\.safetensors: is a decoder of another shape/]);
+  t.match(await initialise(deeper, dir), [/decoder\.safetensors: is of another shape/]);
   t.same(await bitsOf(parameters(deeper.bert)), await bitsOf(parameters(model.bert)));
   t.same(await initialise(newModel(3, { objective: 'mlm' }), dir), []);
 

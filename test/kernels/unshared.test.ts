@@ -70,7 +70,10 @@ void t.test('without SharedArrayBuffer there is one thread, which says so, and s
   Reflect.deleteProperty(globalThis, 'SharedArrayBuffer');
   const backend = await WasmBackend.open();
   t.equal(backend.threads, 1);
-  t.match(backend.description, /, 1 thread \(no memory to share: the page is not cross-origin isolated\)$/);
+  t.match(
+    backend.description,
+    /, 1 thread \(its memory is not shared: more threads need a cross-origin isolated page\)$/,
+  );
   await backend.close();
   await t.rejects(
     WasmBackend.open({ threads: 2 }),

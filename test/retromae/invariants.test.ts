@@ -187,8 +187,8 @@ void t.test('after some training the decoder needs the sentence vector, and that
     noGrad(() =>
       scope(() => {
         const h = change(model.encode(new Ids(batch.encoderIds), sequences));
-        const { rows, labels } = decodeEnhanced(model, model.c_head!, batch, { h, sequences }, { query: 'A' });
-        return predict(model, rows, labels).loss;
+        const { states, labels } = decodeEnhanced(model, model.c_head!, batch, { h, sequences }, { query: 'A' });
+        return predict(model, states, labels).loss;
       }),
     ).item();
   const own = await decoderLoss((h) => h);

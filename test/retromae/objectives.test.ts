@@ -2,9 +2,12 @@
 import t from 'tap';
 import { Random, setBackend } from '../../core/index.js';
 import { ReferenceBackend } from '../../kernels/index.js';
-import { defineObjective, objectiveNamed, objectiveNames, type Objective, type Option } from '../../retromae/index.js';
+import { Linear } from '../../nn/index.js';
+import { defineObjective, objectiveNamed, objectiveNames, PretrainModel } from '../../retromae/index.js';
+import type { Objective, Option } from '../../retromae/index.js';
 import { testBackends } from '../support/backends.js';
 import { differences, outcomeOf, problemsOf } from './proof.js';
+import { config } from './tiny.js';
 
 const float64 = new ReferenceBackend('float64');
 setBackend(float64);
@@ -75,4 +78,16 @@ void t.test('options: completed, checked, named by the objective', async (t) => 
   t.throws(() => two.complete({ encoderMask: 2 }), /two: encoderMask is 2; it must be between 0 and 1, both excluded/);
   t.throws(() => two.complete({ encoderMask: 0.95 }), /two: encoderMask is 0\.95; it must be less, as little is left/);
   t.throws(() => two.complete({ encoderMask: 0.95 }, (name) => `--${name}`), /--encoderMask is 0\.95/);
+});
+
+void t.test('names that are taken', async (t) => {
+  const mlm = objectiveNamed('mlm');
+  const scalar = { unit: 'number', label: 'rate', tag: 'rate' } as const;
+  t.throws(
+    () => defineObjective({ ...mlm, name: 'two', scalars: { lr: scalar } }),
+    /two: a scalar is called lr, as every record/,
+  );
+  const head = () => ({ config: new Linear(2, 2, new Random(1), 1) });
+  const model = () => new PretrainModel({ ...mlm, head }, config, new Random(1));
+  t.throws(model, /mlm: its head has a module called config, as the model has. Rename it/);
 });

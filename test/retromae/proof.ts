@@ -95,7 +95,7 @@ function wrongNumbers({ scalars }: Objective, { numbers, gradients, h }: Outcome
   const [given, named] = [Object.keys(numbers), ['loss', ...Object.keys(scalars)]].map((names) => names.sort().join());
   if (given !== named) return [`losses gives ${given}, scalars names ${named}`];
   const outside = Object.entries(scalars).filter(
-    ([name, { unit }]) => unit === 'share' && !(numbers[name] >= 0 && numbers[name] <= 1),
+    ([name, { unit }]) => unit === 'accuracy' && !(numbers[name] >= 0 && numbers[name] <= 1),
   );
   const vectors =
     h?.length === 2 && h[1] === config.hidden_size ? [] : [`h is [${h?.join()}], not the sentence vectors`];

@@ -7,7 +7,6 @@ import { Random, setBackend, type Tensor } from '../../core/index.js';
 import { SPECIAL_TOKENS, WordPiece } from '../../data/index.js';
 import { ReferenceBackend } from '../../kernels/reference.js';
 import { AdamW, bertConfig, parameters } from '../../nn/index.js';
-import { Collator } from '../../retromae/collator.js';
 import { RetroMae, type RetroMaeOptions } from '../../retromae/model.js';
 
 setBackend(new ReferenceBackend());
@@ -35,8 +34,7 @@ export const newOptimizer = (model: RetroMae): AdamW => new AdamW(model, { lr: 1
 
 /** Step `step` (0 for the first) of a training with dropout; everything random has the step's name. */
 export async function trainStep(model: RetroMae, optimizer: AdamW, step: number): Promise<void> {
-  const { decoder } = model.options;
-  const collator = new Collator({ tokenizer, maxLength: 16, decoder });
+  const collator = model.objective.collator(model.options, { tokenizer, maxLength: 16 });
   const examples = [0, 1, 2].map((i) => {
     const random = new Random(7, step, i);
     return Array.from({ length: 5 + random.below(12) }, () => 5 + random.below(30));

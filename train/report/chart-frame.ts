@@ -65,8 +65,9 @@ const LINE_POINTS = 600;
 /** Draws a chart. Plot and a document to draw in are loaded on the first call only: they take a second. */
 export async function drawChart(chart: Chart): Promise<string> {
   const Plot = await import('@observablehq/plot');
-  const { parseHTML } = await import('linkedom');
-  const { document } = parseHTML('<html><body></body></html>');
+  // A browser has one; elsewhere it is linkedom's.
+  const { document } =
+    globalThis.document === undefined ? (await import('linkedom')).parseHTML('<html><body></body></html>') : globalThis;
   const labelled = chart.panels.map(labelsOf);
   const marginRight =
     2 * MARGIN + SWATCH + CHARACTER * Math.max(SHORTEST_LABELS, ...labelled.flat().map(({ text }) => text.length));

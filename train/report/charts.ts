@@ -22,7 +22,7 @@ const FAINT = 'Faint: every step; strong: moving average.';
 const HEIGHT = 260;
 const LOW = 150;
 
-/** The losses that the objective reports, over steps, as an SVG. */
+/** The losses that the objective reports, or the one that it minimises, over steps, as an SVG. */
 export function lossChart(runs: Runs): Promise<string> {
   return drawChart({
     title: 'Losses',
@@ -36,7 +36,21 @@ export function accuracyChart(runs: Runs): Promise<string> {
   return drawChart({
     title: 'Accuracy of predicted tokens',
     subtitle: `Share of the tokens to predict that are ranked first. ${FAINT}`,
-    panels: parts(runs, 'share', 'accuracy, %', (value) => `${value.toFixed(1)} %`, 100),
+    panels: parts(runs, 'accuracy', 'accuracy, %', (value) => `${value.toFixed(1)} %`, 100),
+  });
+}
+
+/** Whatever else the objective reports, each number on its own axis, over steps, as an SVG. */
+export function numbersChart(runs: Runs): Promise<string> {
+  return drawChart({
+    title: 'Other numbers of the objective',
+    subtitle: FAINT,
+    panels: picksOf(runs, 'number').map(({ label, pick }) => ({
+      axis: label,
+      format: formatQuantity,
+      curves: runs.flatMap(({ name, steps }, color) => curve(runs.length > 1 ? name : '', color, steps, pick)),
+      height: LOW,
+    })),
   });
 }
 
@@ -98,14 +112,23 @@ function best(probes: readonly ProbeRecord[]): string {
   return `nDCG@10 of ${top.queries} held-out queries. Best: ${top['ndcg@10'].toFixed(3)} at step ${top.step}.`;
 }
 
+/** What the runs report in one unit; of losses at least the one that is minimised. */
+function picksOf(runs: Runs, unit: Scalar['unit']): { label: string; pick: Field }[] {
+  const labels = new Map(
+    runs.flatMap(({ steps, scalars }) => scalarsIn(steps, scalars, unit).map(({ name, label }) => [name, label])),
+  );
+  if (unit === 'nats' && labels.size === 0) labels.set('loss', 'all');
+  return [...labels].map(([name, label]) => ({ label, pick: ({ [name]: value }) => value }));
+}
+
 /** One panel with a curve for each part, or, for several runs, a panel for each part with a curve for each run. */
 function parts(runs: Runs, unit: Scalar['unit'], axis: string, format: Panel['format'], factor = 1): Panel[] {
-  const all = new Map(
-    runs.flatMap(({ steps, scalars }) => scalarsIn(steps, scalars, unit).map((one) => [one.name, one])),
-  );
-  const picks = [...all.values()].map(({ name, label }) => {
-    const pick: Field = ({ [name]: value }) => (value === undefined ? undefined : factor * value);
-    return { label, pick };
+  const picks = picksOf(runs, unit).map(({ label, pick }) => {
+    const scaled: Field = (record) => {
+      const value = pick(record);
+      return value === undefined ? undefined : factor * value;
+    };
+    return { label, pick: scaled };
   });
   if (runs.length === 1) {
     const curves = picks.flatMap(({ label, pick }, color) => curve(label, color, runs[0].steps, pick));

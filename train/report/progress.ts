@@ -59,7 +59,7 @@ export class Progress {
     this.line.done();
   }
 
-  /** All losses of the objective and the first of its shares, or the one loss where it reports none. */
+  /** All losses of the objective and the first of its accuracies, or the one loss where it reports none. */
   private scalars(record: StepRecord): string[] {
     const { scalars } = this.options;
     const cells = (unit: Scalar['unit'], format: (value: number) => string) =>
@@ -68,7 +68,7 @@ export class Progress {
         .map(({ name }) => `${name} ${format(this.average(name, record[name]!))}`);
     const losses = cells('nats', formatLoss);
     const total = `loss ${formatLoss(this.average('loss', record.loss))}`;
-    return [...(losses.length > 0 ? losses : [total]), ...cells('share', formatShare).slice(0, 1)];
+    return [...(losses.length > 0 ? losses : [total]), ...cells('accuracy', formatShare).slice(0, 1)];
   }
 
   private average(name: string, value: number): number {

@@ -1,6 +1,7 @@
 // What is recorded of a run: a record for every step, one for every retrieval probe, and both as JSON lines.
+import { reservedNames } from '../../retromae/index.js';
 
-/** One step of training. Losses are means over the tokens that are predicted, in nats; shares are in 0 .. 1. */
+/** One step of training. */
 export interface StepRecord {
   /** Steps done, this one included: the first is 1. */
   step: number;
@@ -39,12 +40,9 @@ const required = {
   probe: ['step', 'ndcg@10', 'mrr@10', 'recall@100', 'queries'],
 } as const;
 
-/** The numbers of a step that are not its objective's. */
-const common: ReadonlySet<string> = new Set([...required.step, 'dataSeconds']);
-
 /** Names of the objective's numbers in records, in the order in which they first come. */
 export const scalarNames = (steps: readonly StepRecord[]): string[] => [
-  ...new Set(steps.flatMap((record) => Object.keys(record).filter((name) => !common.has(name)))),
+  ...new Set(steps.flatMap((record) => Object.keys(record).filter((name) => !reservedNames.includes(name)))),
 ];
 
 /** A record as one line of JSON. NaN and infinities, which JSON lacks, become strings: a run that diverged says so. */

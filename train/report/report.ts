@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeError, writeFileAtomic } from '../../data/index.js';
 import type { Scalar, Scalars } from '../../retromae/index.js';
-import { accuracyChart, lossChart, optimizerChart, probeChart } from './charts.js';
+import { accuracyChart, lossChart, numbersChart, optimizerChart, probeChart } from './charts.js';
 import { formatCount, formatDuration, formatLoss, formatQuantity, formatShare } from './format.js';
 import { escapeMarkup } from './markup.js';
 import { dataWait, type ProbeRecord, type StepRecord } from './records.js';
@@ -74,7 +74,9 @@ async function ownFigures({ steps, probes, scalars, baselines }: ReportContent):
   const figures: Figure[] = [];
   if (steps.length > 0) figures.push({ name: 'loss', svg: await lossChart(runs) });
   if (probes.length > 0) figures.push({ name: 'probe', svg: await probeChart(runs, baselines) });
-  if (scalarsIn(steps, scalars, 'share').length > 0) figures.push({ name: 'accuracy', svg: await accuracyChart(runs) });
+  if (scalarsIn(steps, scalars, 'accuracy').length > 0)
+    figures.push({ name: 'accuracy', svg: await accuracyChart(runs) });
+  if (scalarsIn(steps, scalars, 'number').length > 0) figures.push({ name: 'numbers', svg: await numbersChart(runs) });
   if (steps.length > 0) figures.push({ name: 'optimizer', svg: await optimizerChart(runs) });
   return figures;
 }
@@ -129,7 +131,7 @@ type Fact = [name: string, value: number | undefined, format: (value: number) =>
 /** How numbers of a unit are named and shown. */
 const units: Record<Scalar['unit'], { what: string; format: Fact[2] }> = {
   nats: { what: ' loss', format: formatLoss },
-  share: { what: ' accuracy', format: formatShare },
+  accuracy: { what: ' accuracy', format: formatShare },
   number: { what: '', format: formatQuantity },
 };
 

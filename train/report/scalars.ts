@@ -8,15 +8,14 @@ const known: Scalars = Object.assign({}, ...objectiveNames.map((name) => objecti
 const unknown = (name: string): Scalar => ({ unit: 'number', label: name, tag: name });
 
 /** What a number of a record is. @param own of an objective that is not in the list */
-export const scalarOf = (name: string, own: Scalars = {}): Scalar => own[name] ?? known[name] ?? unknown(name);
-
-/** A number of the records that an objective reports. */
-export interface NamedScalar extends Scalar {
-  readonly name: string;
-}
+const scalarOf = (name: string, own: Scalars = {}): Scalar => own[name] ?? known[name] ?? unknown(name);
 
 /** What records report, in their order; of one unit, or of all. */
-export const scalarsIn = (steps: readonly StepRecord[], own?: Scalars, unit?: Scalar['unit']): NamedScalar[] =>
+export const scalarsIn = (
+  steps: readonly StepRecord[],
+  own?: Scalars,
+  unit?: Scalar['unit'],
+): (Scalar & { readonly name: string })[] =>
   scalarNames(steps)
     .map((name) => ({ name, ...scalarOf(name, own) }))
     .filter((scalar) => unit === undefined || scalar.unit === unit);

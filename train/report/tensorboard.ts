@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { writeError } from '../../data/index.js';
 import { dataWait, type ProbeRecord, type StepRecord } from './records.js';
+import type { Scalars } from '../../retromae/index.js';
 import { scalarsIn } from './scalars.js';
 
 /** Appends scalars to an event file of its own; a folder may hold several, which TensorBoard shows as one run. */
@@ -12,21 +13,26 @@ export class EventWriter {
   private constructor(
     readonly path: string,
     private readonly file: number,
+    private readonly own?: Scalars,
   ) {}
 
   /**
    * Starts an event file in a folder, which is made if it is missing.
    * @param options.resumeAt the step that a run goes on from: TensorBoard drops what earlier files have of later
    *   ones; of all, if it is 0
+   * @param options.scalars what the numbers of the objective are, if it is not in the list
    * @throws if the file cannot be made
    */
-  static async open(dir: string, { resumeAt }: { resumeAt?: number } = {}): Promise<EventWriter> {
+  static async open(
+    dir: string,
+    { resumeAt, scalars }: { resumeAt?: number; scalars?: Scalars } = {},
+  ): Promise<EventWriter> {
     const host = hostname().replace(/[^\w.-]/g, '_');
     const path = join(dir, `events.out.tfevents.${Math.floor(Date.now() / 1000)}.${host}`);
     let writer: EventWriter;
     try {
       await mkdir(dir, { recursive: true });
-      writer = new EventWriter(...openNew(path));
+      writer = new EventWriter(...openNew(path), scalars);
     } catch (error) {
       throw writeError(path, error);
     }
@@ -53,7 +59,7 @@ export class EventWriter {
   }
 
   step(record: StepRecord): void {
-    const own = scalarsIn([record]).map(({ name, tag }) => [tag, record[name]]);
+    const own = scalarsIn([record], this.own).map(({ name, tag }) => [tag, record[name]]);
     this.scalars(
       {
         'loss/total': record.loss,

@@ -2,7 +2,9 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { PALETTE, spread } from '../../../train/report/chart-frame.js';
-import { accuracyChart, lossChart, optimizerChart, probeChart, type RunCurves } from '../../../train/report/charts.js';
+import { accuracyChart, lossChart, numbersChart, optimizerChart, probeChart } from '../../../train/report/charts.js';
+import type { RunCurves } from '../../../train/report/charts.js';
+import type { Scalars } from '../../../retromae/index.js';
 import { escapeMarkup } from '../../../train/report/markup.js';
 import { syntheticProbes, syntheticSteps } from './synthetic.js';
 import { elements, textOf } from './markup-reader.js';
@@ -64,6 +66,24 @@ void t.test('losses of several runs: a panel for each part, a colour for each ru
   t.notOk(texts.includes('bag of words loss, nats per token'), 'no panel for what nobody measured');
   t.equal(texts.filter((text) => text.startsWith('RetroMAE ')).length, 2);
   t.equal(texts.filter((text) => text.startsWith('MLM &lt;same budget&gt; ')).length, 1, 'MLM has no decoder');
+});
+
+void t.test('an objective that is not in the list: its scalars say what is drawn', async (t) => {
+  const steps = syntheticSteps({ steps: 20 }).map(
+    ({ encoder, decoder, accuracy, decoderAccuracy, ...record }) => record,
+  );
+  const bare = await lossChart([{ name: 'x', steps }]);
+  t.ok(
+    textOf(bare, 'text').some((text) => /^all \d\.\d{3}$/.test(text)),
+    'without parts, the loss that is minimised',
+  );
+  const scalars: Scalars = {
+    pairs: { unit: 'nats', label: 'pairs', tag: 'loss/pairs' },
+    spread: { unit: 'number', label: 'spread of vectors', tag: 'spread' },
+  };
+  const run = { name: 'x', steps: steps.map((record) => ({ ...record, pairs: 2, spread: 7 })), scalars };
+  t.ok(textOf(await lossChart([run]), 'text').includes('pairs 2.000'));
+  t.ok(textOf(await numbersChart([run]), 'text').includes('spread of vectors'));
 });
 
 void t.test('the probe: baselines as dashed rules, the best step named', async (t) => {
