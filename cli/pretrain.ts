@@ -173,7 +173,10 @@ function watch(settings: PretrainSettings, probe: RetrievalSet | undefined, json
           queries: mean.queries,
         };
         if (json) print({ type: 'probe', step, ...scores });
-        else message(`probe at step ${step}: nDCG@10 ${scores['ndcg@10'].toFixed(3)} on ${probe.name}`);
+        else
+          message(
+            `probe at step ${step}: nDCG@10 ${scores['ndcg@10'].toFixed(3)} of ${scores.queries} queries (${probe.name})`,
+          );
         return scores;
       },
     }),

@@ -18,7 +18,7 @@ export class PretrainModel<
   /**
    * @param random what initial weights are drawn from: the encoder's first, so that they are the same under every objective
    * @param recompute whether the backward pass computes the encoder's activations again instead of keeping them
-   * @throws if an option is not what it must be, or contradicts another, or a module of the head bears a name of the model's
+   * @throws if there is no such option, or it is not what it must be, or contradicts another, or a module of the head bears a name of the model's
    */
   constructor(
     objective: Objective<O, H, B>,
@@ -28,6 +28,11 @@ export class PretrainModel<
     recompute = false,
   ) {
     super(config, random, recompute);
+    const unknown = Object.keys(options).find((name) => !(name in objective.options));
+    if (unknown)
+      throw new Error(
+        `${objective.name}: there is no option ${unknown}; it has ${Object.keys(objective.options).join(', ')}.`,
+      );
     this.options = objective.complete(options);
     this.#objective = objective;
     this.#head = objective.head(config, random, this.options);
@@ -53,8 +58,12 @@ export type ObjectiveName = keyof typeof objectives;
 /** Every objective by its name. */
 export const objectiveNames = Object.keys(objectives) as ObjectiveName[];
 
-/** An objective by its name, its own types left aside. */
-export const objectiveNamed = (name: ObjectiveName): Objective => objectives[name];
+/** An objective by its name, its own types left aside. @throws if there is none */
+export function objectiveNamed(name: ObjectiveName): Objective {
+  if (!objectiveNames.includes(name))
+    throw new Error(`there is no objective ${JSON.stringify(name)}. They are ${objectiveNames.join(', ')}.`);
+  return objectives[name];
+}
 
 type All<U> = (U extends unknown ? (each: U) => void : never) extends (all: infer I) => void ? I : never;
 
@@ -64,7 +73,7 @@ export type ObjectiveOptions = Partial<All<ReturnType<(typeof objectives)[Object
 /** Options of an objective, the name of the one that is meant, and how to compute. */
 export type RetroMaeOptions = ObjectiveOptions & { objective?: ObjectiveName; recompute?: boolean };
 
-/** A model under an objective that is given by its name: RetroMAE if none is. */
+/** A model under an objective that is given by its name, RetroMAE if none is. Options of other objectives are left aside. */
 export class RetroMae extends PretrainModel<ObjectiveOptions, Partial<objectives.Decoder>, DecoderBatch> {
   declare readonly c_head?: BertLayer;
   declare readonly c_head_more?: readonly BertLayer[];
@@ -76,11 +85,12 @@ export class RetroMae extends PretrainModel<ObjectiveOptions, Partial<objectives
     { objective = 'retromae', recompute, ...options }: RetroMaeOptions = {},
   ) {
     // Which of the options and layers there are, the name of the objective says, and only to people.
-    const named = objectives[objective] as unknown as Objective<
+    const named = objectiveNamed(objective) as unknown as Objective<
       ObjectiveOptions,
       Partial<objectives.Decoder>,
       DecoderBatch
     >;
-    super(named, config, random, options, recompute);
+    const own = Object.entries(options).filter(([name]) => name in named.options);
+    super(named, config, random, Object.fromEntries(own) as ObjectiveOptions, recompute);
   }
 }

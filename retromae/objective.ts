@@ -65,7 +65,7 @@ export interface ObjectiveSpec<O extends object, H extends object, B extends Bat
   /** The same loss written naively: padded, every row computed, nothing fused, no dropout. What tests compare with. */
   composition?(encoder: BertForMaskedLM, head: H, batch: B, options: O): Tensor;
   /** Options to test it with. */
-  readonly samples: readonly Partial<O>[];
+  readonly samples: readonly Partial<NoInfer<O>>[];
 }
 
 export interface Objective<

@@ -1,7 +1,7 @@
 // Everything that a pre-training run can be told, one row a setting: flags, --help, checks and run.json are made of these.
 import { backendNames } from '../kernels/index.js';
 import { complete, objectiveNamed, objectiveNames, option, rules, wrongOption } from '../retromae/index.js';
-import type { Objective, ObjectiveOptions, Option, OptionRule, OptionsOf } from '../retromae/index.js';
+import type { Objective, ObjectiveName, ObjectiveOptions, Option, OptionRule, OptionsOf } from '../retromae/index.js';
 
 /** A row: an option, and what a run does with it beyond that. */
 export interface Setting<T = unknown> extends Option<T> {
@@ -99,11 +99,20 @@ export type PretrainSettings = RunSettings & Omit<ObjectiveOptions, keyof RunSet
 type Rows = Readonly<Record<string, Setting>>;
 const rowsOf = ({ options }: Objective): Rows => options as Rows;
 
+/** The objectives that have an option. */
+const ownersOf = (name: string): ObjectiveName[] =>
+  objectiveNames.filter((objective) => Object.hasOwn(objectiveNamed(objective).options, name));
+
 /** The options of all objectives; of those that several have, the row of the default objective. */
-const objectiveRows: Rows = Object.assign(
-  {},
-  ...[...objectiveNames, table.objective.preset].map((name) => rowsOf(objectiveNamed(name))),
-) as Rows;
+const objectiveRows: Rows = Object.fromEntries(
+  [...objectiveNames, table.objective.preset].flatMap((objective) =>
+    Object.entries(rowsOf(objectiveNamed(objective))).map(([name, row]) => {
+      const owners = ownersOf(name);
+      const whose = owners.length < objectiveNames.length ? ` (of ${owners.join(', ')})` : '';
+      return [name, { ...row, help: `${row.help}${whose}` }];
+    }),
+  ),
+);
 
 /** Every setting, the options of all objectives after the objective. */
 export const settingRows: Rows = Object.fromEntries(
@@ -147,7 +156,7 @@ function refuseForeign(given: Partial<PretrainSettings>, objective: Objective): 
   const own = { ...table, ...rowsOf(objective) };
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || name in own) continue;
-    const owners = objectiveNames.filter((other) => name in rowsOf(objectiveNamed(other)));
+    const owners = ownersOf(name);
     if (owners.length === 0 || owners.some((other) => rowsOf(objectiveNamed(other))[name].preset === value)) continue;
     throw new Error(
       `${flagOf(name)} is ${JSON.stringify(value)}, but --objective ${objective.name} has no such option (it is one of ${owners.join(' and ')}). Leave it out.`,
@@ -158,6 +167,7 @@ function refuseForeign(given: Partial<PretrainSettings>, objective: Objective): 
 /** Settings without the options of other objectives, which version 0.1 wrote down as well. */
 export function ownSettings(given: Partial<PretrainSettings>): Partial<PretrainSettings> {
   const { objective = table.objective.preset } = given;
+  if (!table.objective.rule.holds(objective)) return given;
   const names = new Set([...Object.keys(table), ...Object.keys(rowsOf(objectiveNamed(objective)))]);
   return Object.fromEntries(Object.entries(given).filter(([name]) => names.has(name)));
 }

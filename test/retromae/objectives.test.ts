@@ -1,9 +1,17 @@
 // The objectives' table, each row proven by what it says of itself: a new objective is tested by being in the list.
 import t from 'tap';
-import { Random, setBackend } from '../../core/index.js';
+import { Ids, Random, setBackend } from '../../core/index.js';
 import { ReferenceBackend } from '../../kernels/index.js';
 import { Linear } from '../../nn/index.js';
-import { defineObjective, objectiveNamed, objectiveNames, PretrainModel } from '../../retromae/index.js';
+import {
+  Collator,
+  defineObjective,
+  encodeMasked,
+  objectiveNamed,
+  objectiveNames,
+  option,
+} from '../../retromae/index.js';
+import { predict, PretrainModel, rules } from '../../retromae/index.js';
 import type { Objective, Option } from '../../retromae/index.js';
 import { testBackends } from '../support/backends.js';
 import { differences, outcomeOf, problemsOf } from './proof.js';
@@ -78,6 +86,35 @@ void t.test('options: completed, checked, named by the objective', async (t) => 
   t.throws(() => two.complete({ encoderMask: 2 }), /two: encoderMask is 2; it must be between 0 and 1, both excluded/);
   t.throws(() => two.complete({ encoderMask: 0.95 }), /two: encoderMask is 0\.95; it must be less, as little is left/);
   t.throws(() => two.complete({ encoderMask: 0.95 }, (name) => `--${name}`), /--encoderMask is 0\.95/);
+});
+
+void t.test('options are typed by their table', async (t) => {
+  const shape = defineObjective({
+    name: 'shape',
+    title: 'Shape',
+    options: {
+      weight: option(0.5, rules.notNegative, 'a weight'),
+      kind: option('a', rules.oneOf(['a', 'b']), 'a kind'),
+    },
+    scalars: {},
+    collator: (_, texts) => new Collator(texts),
+    head: () => ({}),
+    losses: (encoder, _head, batch, { weight, kind }) => {
+      const { loss } = predict(encoder, encodeMasked(encoder, batch).h, new Ids([1, 1, 1]));
+      return { loss: loss.mul(kind === 'b' ? weight : 1) };
+    },
+    samples: [{}, { kind: 'b' }],
+  });
+  const model = new PretrainModel(shape, config, new Random(1), { kind: 'b' });
+  const { weight, kind }: { weight: number; kind: 'a' | 'b' } = model.options;
+  t.same([weight, kind], [0.5, 'b']);
+  const unknown = JSON.parse('{ "wieght": 1 }') as object;
+  t.throws(
+    () => new PretrainModel(shape, config, new Random(1), unknown),
+    /shape: there is no option wieght; it has weight, kind/,
+  );
+  const none = JSON.parse('"nope"') as 'mlm';
+  t.throws(() => objectiveNamed(none), /there is no objective "nope"\. They are dupmae, mlm, retromae/);
 });
 
 void t.test('names that are taken', async (t) => {

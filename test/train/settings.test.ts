@@ -26,7 +26,8 @@ void t.test('an option of an objective is no setting of all runs, and means one 
     for (const [name, { rule, help }] of optionsOf(objective)) {
       t.notOk(run.includes(name), `${objective}: ${name}`);
       t.equal(rule.wanted, settingRows[name].rule.wanted, `${objective}: ${name} takes what the flag takes`);
-      t.equal(help, settingRows[name].help);
+      t.ok(settingRows[name].help.startsWith(help));
+      t.notOk(['help', 'resume', 'config', 'json'].includes(name), 'flags of the command');
     }
 });
 
@@ -42,6 +43,8 @@ void t.test('a run has the options of its objective, and no others', async (t) =
     () => pretrainSettings({ objective: 'mlm', bowWeight: 1 }),
     /--bow-weight is 1, but --objective mlm has no such option \(it is one of dupmae\)\. Leave it out/,
   );
+  const nope = JSON.parse('{ "objective": "nope" }') as object;
+  t.throws(() => pretrainSettings(ownSettings(nope)), /--objective is "nope"; it must be one of/);
   t.same(
     pretrainSettings({ objective: 'mlm', bowWeight: 0.1 }),
     pretrainSettings({ objective: 'mlm' }),

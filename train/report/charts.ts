@@ -26,16 +26,16 @@ const LOW = 150;
 export function lossChart(runs: Runs): Promise<string> {
   return drawChart({
     title: 'Losses',
-    subtitle: `Cross-entropy of the tokens that are predicted, by what predicts them. ${FAINT}`,
-    panels: parts(runs, 'nats', 'loss, nats per token', formatLoss),
+    subtitle: `Cross-entropy of what is predicted, by what predicts it. ${FAINT}`,
+    panels: parts(runs, 'nats', 'loss, nats', formatLoss),
   });
 }
 
 /** The share of tokens that are predicted rightly, over steps, as an SVG. */
 export function accuracyChart(runs: Runs): Promise<string> {
   return drawChart({
-    title: 'Accuracy of predicted tokens',
-    subtitle: `Share of the tokens to predict that are ranked first. ${FAINT}`,
+    title: 'Accuracy',
+    subtitle: `Share of what is to be predicted that is ranked first. ${FAINT}`,
     panels: parts(runs, 'accuracy', 'accuracy, %', (value) => `${value.toFixed(1)} %`, 100),
   });
 }

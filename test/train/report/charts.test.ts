@@ -55,15 +55,15 @@ void t.test('losses of one run: a colour for each part, labelled with its last v
   for (const color of PALETTE.slice(0, 3)) t.equal(used.filter((stroke) => stroke === color).length, 2);
   const labels = textOf(svg, 'text').filter((text) => /^(encoder|decoder|bag of words) \d\.\d{3}$/.test(text));
   t.equal(labels.length, 3);
-  t.ok(textOf(svg, 'text').includes('loss, nats per token'));
+  t.ok(textOf(svg, 'text').includes('loss, nats'));
   t.match(textOf(svg, 'desc')[0], /encoder from \d\.\d+ at step 1 to \d\.\d+ at step 300/);
 });
 
 void t.test('losses of several runs: a panel for each part, a colour for each run', async (t) => {
   const svg = await lossChart(several);
   const texts = textOf(svg, 'text');
-  t.ok(texts.includes('encoder loss, nats per token') && texts.includes('decoder loss, nats per token'));
-  t.notOk(texts.includes('bag of words loss, nats per token'), 'no panel for what nobody measured');
+  t.ok(texts.includes('encoder loss, nats') && texts.includes('decoder loss, nats'));
+  t.notOk(texts.includes('bag of words loss, nats'), 'no panel for what nobody measured');
   t.equal(texts.filter((text) => text.startsWith('RetroMAE ')).length, 2);
   t.equal(texts.filter((text) => text.startsWith('MLM &lt;same budget&gt; ')).length, 1, 'MLM has no decoder');
 });
