@@ -5,7 +5,7 @@ import type { Ids } from './host.js';
 import { scope } from './lifetime.js';
 import { flat, update } from './op.js';
 import { scatter } from './ops/movement.js';
-import type { Shape } from './shape.js';
+import { sameShape, show, type Shape } from './shape.js';
 import type { Rule } from './tape.js';
 import type { Tensor } from './tensor.js';
 
@@ -106,6 +106,16 @@ export class LeafGradient {
 }
 
 const isById = (kept: Tensor | RowGradient): kept is RowGradient => 'ids' in kept;
+
+/** @throws unless a gradient that a user gives has the shape of its tensor and its backend, and was not freed */
+export function checkGiven(name: string, tensor: Tensor, gradient: Tensor): void {
+  if (!sameShape(gradient.shape, tensor.shape) || gradient.backend !== tensor.backend)
+    throw new Error(
+      `${name}: the tensor is ${show(tensor.shape)} on ${tensor.backend.name}, the gradient ${show(gradient.shape)} on ` +
+        `${gradient.backend.name}. Give one number a cell, on the same backend.`,
+    );
+  gradient.memory(gradient.shape);
+}
 
 /** Adds a contribution to the gradient of a leaf. */
 export function deposit(leaf: Tensor, rule: Rule): void {

@@ -3,7 +3,7 @@
 // Methods only name ops (core/ops); everything else about an op is in its row there.
 import type { Backend, FloatArray, View } from '../kernels/index.js';
 import { getBackend } from './device.js';
-import { LeafGradient } from './gradients.js';
+import { checkGiven, LeafGradient } from './gradients.js';
 import { Ids } from './host.js';
 import { Buffer, type Escaping } from './lifetime.js';
 import { expandTogether, materialise } from './view.js';
@@ -35,8 +35,12 @@ export class Tensor implements Escaping {
     return this.gradient?.dense();
   }
 
-  /** Puts another in its place, whose memory the leaf holds from now on. */
+  /**
+   * Puts another in its place, whose memory the leaf holds from now on.
+   * @throws unless it is of the leaf's shape, on its backend, and not freed
+   */
   set grad(gradient: Tensor | undefined) {
+    if (gradient) checkGiven('grad', this, gradient);
     const next = gradient && LeafGradient.of(gradient);
     this.gradient?.drop();
     this.gradient = next;
