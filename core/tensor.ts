@@ -17,7 +17,7 @@ import type { TapeEntry } from './tape.js';
 export type Operand = Tensor | number;
 
 export class Tensor implements Escaping {
-  /** @internal What `backward` left here, of a leaf. */
+  /** @internal What `backward` left here, of a leaf: rows by id as they are, until `dense` is called. */
   gradient: LeafGradient | undefined;
 
   /** @internal Users write `tensor`, `zeros`, `randn` or an op. */
@@ -30,7 +30,11 @@ export class Tensor implements Escaping {
     readonly requiresGrad = false,
   ) {}
 
-  /** Gradient of the last `backward`, summed over calls; only on tensors made with `requiresGrad`. */
+  /**
+   * Gradient of the last `backward`, summed over calls; only on tensors made with `requiresGrad`. Of a table that was read
+   * by id it is rows: whoever asks first has them added up, by a kernel, and an optimizer then works on all of the table.
+   * The library itself goes by `gradient`, which says what there is.
+   */
   get grad(): Tensor | undefined {
     return this.gradient?.dense();
   }

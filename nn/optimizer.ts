@@ -30,9 +30,10 @@ export interface Gradients {
 export function gradientsOf(parameters: ReadonlyMap<string, Tensor>): Gradients {
   const found: Gradients = { dense: [], byId: [] };
   for (const [name, parameter] of parameters) {
-    const rows = parameter.gradient?.byId;
-    if (rows) found.byId.push({ name, parameter, gradient: ops.rowsById(rows.dy, rows.ids, parameter.shape) });
-    else if (parameter.grad) found.dense.push({ name, parameter, gradient: { g: asRows(parameter.grad) } });
+    const left = parameter.gradient;
+    if (left?.byId)
+      found.byId.push({ name, parameter, gradient: ops.rowsById(left.byId.dy, left.byId.ids, parameter.shape) });
+    else if (left) found.dense.push({ name, parameter, gradient: { g: asRows(left.dense()) } });
   }
   return found;
 }
