@@ -4,7 +4,7 @@ import * as kernels from '../kernels/library/index.js';
 import { parameters } from './module.js';
 import { clipGradients, gradientsOf, type Gradient, type Optimizer } from './optimizer.js';
 import type { Schedule } from './schedule.js';
-import { step, type Losses } from './step.js';
+import { step, type Losses, type StepNumbers } from './step.js';
 
 /** Whether a parameter is meant. */
 export type Matches = (name: string, parameter: Tensor) => boolean;
@@ -94,7 +94,7 @@ export class AdamW implements Optimizer {
   }
 
   /** One step over micro-batches: see `step`. */
-  step(...batches: (() => Losses)[]): Promise<Record<string, number>> {
+  step(...batches: (() => Losses)[]): Promise<StepNumbers> {
     return step(this, batches);
   }
 

@@ -5,7 +5,7 @@ export { bertConfig, configFromHuggingFace, configToHuggingFace, type BertConfig
 export { BertEmbeddings, BertLayer, BertModel, BertHead, BertForMaskedLM, type Needed, type Pass } from './bert.js';
 export { AdamW, type AdamWOptions, type Matches, type OptimizerState, type ParameterGroup } from './adamw.js';
 export { clipGradients, gradientsOf, type Gradient, type Gradients, type Optimizer } from './optimizer.js';
-export { step, type Losses, type StepOptions } from './step.js';
+export { step, type Losses, type StepNumbers, type StepOptions } from './step.js';
 export { constant, cosineDecay, linearDecay, type Schedule } from './schedule.js';
 export { expressionSchedule } from './expression.js';
 export { assign, hostTensors, loadWeights, type LoadReport } from './weights.js';
