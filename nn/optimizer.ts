@@ -3,12 +3,21 @@ import { asRows, ops, tensor, zeros, type Tensor } from '../core/index.js';
 import type { View } from '../kernels/index.js';
 import * as kernels from '../kernels/library/index.js';
 
+/** Everything that a later run needs to go on with the same bits: a checkpoint stores it without knowing the optimizer. */
+export interface OptimizerState {
+  /** Steps done; whoever loads a state sets it. */
+  step: number;
+  /** What it keeps of former steps (moments), by names of its own, always the same in the same order. */
+  readonly tensors: ReadonlyMap<string, Tensor>;
+}
+
 /** Changes parameters by their gradients; `step` calls it once for all micro-batches. */
 export interface Optimizer {
   /** Learning rate of the next step. */
   readonly lr: number;
   /** What is trained, by name. */
   readonly parameters: ReadonlyMap<string, Tensor>;
+  readonly state: OptimizerState;
   /** Applies the gradients that `backward` left on the parameters and takes them away. Returns their global norm. */
   update(): Tensor;
 }

@@ -18,10 +18,12 @@ const losses = ({ weight }: Module, a = 1): Losses => ({ loss: weight.mul(weight
 class Descent implements Optimizer {
   readonly parameters: Map<string, Tensor>;
   readonly lr = 0.25;
+  readonly state = { step: 0, tensors: new Map() };
   constructor(module: Module) {
     this.parameters = new Map(Object.entries(module));
   }
   update(): Tensor {
+    this.state.step++;
     const [first] = this.parameters.values();
     const { norm } = clipGradients(gradientsOf(this.parameters), 0, first);
     for (const parameter of this.parameters.values()) {
