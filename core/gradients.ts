@@ -1,6 +1,6 @@
 // Gradients as they come together: added up in place where nobody else holds the sum, and kept as rows of a table by id
 // until somebody asks for the whole.
-import { addTo } from '../kernels/library/index.js';
+import { kernels } from '../kernels/index.js';
 import type { Ids } from './host.js';
 import { scope } from './lifetime.js';
 import { flat, update } from './op.js';
@@ -20,7 +20,7 @@ function accumulate(former: Tensor | undefined, rule: Rule): Tensor {
   const open = former?.isContiguous && former.buffer.exclusive ? former : undefined;
   const gradient = rule.dense(open);
   if (gradient === open) return gradient;
-  if (open) return update(addTo, open, { x: flat(gradient) });
+  if (open) return update(kernels.addTo, open, { x: flat(gradient) });
   const sum = former ? former.add(gradient) : gradient;
   sum.buffer.retain();
   former?.buffer.release();

@@ -1,6 +1,6 @@
 // AdamW (Loshchilov and Hutter, 2019) with clipping by global norm; rates and decay may differ between parameters.
 import { asRows, dropGradient, zeros, type Tensor } from '../core/index.js';
-import * as kernels from '../kernels/library/index.js';
+import { kernels } from '../kernels/index.js';
 import { parameters } from './module.js';
 import { clipGradients, gradientsOf, type Gradient, type Optimizer, type OptimizerState } from './optimizer.js';
 import type { Schedule } from './schedule.js';

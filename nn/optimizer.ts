@@ -1,7 +1,6 @@
 // What optimizers have in common: the gradients that `backward` left as kernels take them, their norm, and clipping.
 import { asRows, ops, tensor, zeros, type Tensor } from '../core/index.js';
-import type { View } from '../kernels/index.js';
-import * as kernels from '../kernels/library/index.js';
+import { kernels, type View } from '../kernels/index.js';
 
 /** Everything that a later run needs to go on with the same bits: a checkpoint stores it without knowing the optimizer. */
 export interface OptimizerState {
