@@ -1,5 +1,5 @@
 // Reverse-mode differentiation: iterative, freeing as it goes, adding up where a tensor was used more than once.
-import { deposit, Sums } from './gradients.js';
+import { checkGiven, deposit, Sums } from './gradients.js';
 import { scope } from './lifetime.js';
 import { sameShape, show } from './shape.js';
 import { asRule, noGrad, type Receive, type Rule, type TapeEntry } from './tape.js';
@@ -18,6 +18,7 @@ export function inReverse(root: TapeEntry): TapeEntry[] {
  */
 export function propagate(y: Tensor, seed: Tensor, sink: Receive): void {
   if (!y.tracked) throw new Error('backward: the tensor depends on nothing that requires a gradient. Was it detached?');
+  checkGiven('backward', y, seed);
   const gradients = new Sums<TapeEntry>();
   const receive: Receive = (tensor, rule) => {
     if (tensor.record) gradients.add(tensor.record, rule);
@@ -60,13 +61,9 @@ const checked = (rule: Rule, entry: TapeEntry, name: string, input: Tensor): Rul
   },
 });
 
-/** The gradient that comes in: a tensor of y's shape, or a number where y is one. */
+/** The gradient that comes in: as it is given, or a number where y is one. */
 function seedOf(y: Tensor, seed: number | Tensor): Tensor {
-  if (seed instanceof Tensor) {
-    if (!sameShape(seed.shape, y.shape))
-      throw new Error(`backward: y is ${show(y.shape)}, its gradient ${show(seed.shape)}. Give one number a cell.`);
-    return seed;
-  }
+  if (seed instanceof Tensor) return seed;
   if (y.size !== 1)
     throw new Error(
       `backward: the loss is ${show(y.shape)}; it must be one number. Reduce it first, or give its gradient as a tensor.`,
@@ -78,7 +75,7 @@ function seedOf(y: Tensor, seed: number | Tensor): Tensor {
  * Adds the gradient of sum(seed y) to `grad` of every leaf made with `requiresGrad`: y is a loss, one number, and `seed` its
  * weight; or y is any tensor, and `seed` the gradient of something with respect to it, of its shape.
  * What is there already may be added to in place. Gradients belong to whoever takes them from there: see `takeGradient`.
- * @throws if y depends on no such leaf, or the two do not fit, or the tape is spent
+ * @throws if y depends on no such leaf, or the two do not fit (in shape or backend), or the tape is spent
  */
 export function backward(y: Tensor, seed: number | Tensor = 1): void {
   noGrad(() => scope(() => propagate(y, seedOf(y, seed), deposit)));
@@ -87,6 +84,7 @@ export function backward(y: Tensor, seed: number | Tensor = 1): void {
 /**
  * The vector-Jacobian product: gradients of sum(y * seed) for the given leaves, undefined where y does not depend on one.
  * They live in the current scope; `grad` of the leaves is left alone.
+ * @throws as `backward` does
  */
 export function vjp(y: Tensor, seed: Tensor, leaves: readonly Tensor[]): (Tensor | undefined)[] {
   return noGrad(() =>

@@ -1,11 +1,11 @@
 // Gradients as they come together: added up in place where nobody else holds the sum, and kept as rows of a table by id
 // until somebody asks for the whole.
-import { addTo } from '../kernels/library/index.js';
+import { kernels } from '../kernels/index.js';
 import type { Ids } from './host.js';
 import { scope } from './lifetime.js';
 import { flat, update } from './op.js';
 import { scatter } from './ops/movement.js';
-import type { Shape } from './shape.js';
+import { sameShape, show, type Shape } from './shape.js';
 import type { Rule } from './tape.js';
 import type { Tensor } from './tensor.js';
 
@@ -20,7 +20,7 @@ function accumulate(former: Tensor | undefined, rule: Rule): Tensor {
   const open = former?.isContiguous && former.buffer.exclusive ? former : undefined;
   const gradient = rule.dense(open);
   if (gradient === open) return gradient;
-  if (open) return update(addTo, open, { x: flat(gradient) });
+  if (open) return update(kernels.addTo, open, { x: flat(gradient) });
   const sum = former ? former.add(gradient) : gradient;
   sum.buffer.retain();
   former?.buffer.release();
@@ -85,18 +85,10 @@ export class LeafGradient {
     return isById(this.kept) ? this.kept : undefined;
   }
 
-  /** The gradient in the shape of the leaf; rows by id are added up the first time. */
+  /** The gradient in the shape of the leaf; rows by id are added up the first time, by a kernel, and kept so. */
   dense(): Tensor {
-    const { kept, shape } = this;
-    if (!isById(kept)) return kept;
-    // In a scope of its own, so that the leaf alone holds the sum and later contributions are added to it in place.
-    scope(() => {
-      const sum = scatter(kept.dy, kept.ids, shape);
-      sum.buffer.retain();
-      this.kept = sum;
-    });
-    kept.dy.buffer.release();
-    return this.dense();
+    if (isById(this.kept)) this.kept = addUp(this.kept, this.shape);
+    return this.kept;
   }
 
   drop(): void {
@@ -107,17 +99,38 @@ export class LeafGradient {
 
 const isById = (kept: Tensor | RowGradient): kept is RowGradient => 'ids' in kept;
 
+/** Rows by id as the gradient of a table of that shape, which is retained in the place of the rows. */
+function addUp({ dy, ids }: RowGradient, shape: Shape): Tensor {
+  let sum!: Tensor;
+  // In a scope of its own, so that the leaf alone holds the sum and later contributions are added to it in place.
+  scope(() => {
+    sum = scatter(dy, ids, shape);
+    sum.buffer.retain();
+  });
+  dy.buffer.release();
+  return sum;
+}
+
+/** @throws unless a gradient that a user gives has the shape of its tensor and its backend, and was not freed */
+export function checkGiven(name: string, tensor: Tensor, gradient: Tensor): void {
+  if (!sameShape(gradient.shape, tensor.shape) || gradient.backend !== tensor.backend)
+    throw new Error(
+      `${name}: the tensor is ${show(tensor.shape)} on ${tensor.backend.name}, the gradient ${show(gradient.shape)} on ` +
+        `${gradient.backend.name}. Give one number a cell, on the same backend.`,
+    );
+  gradient.memory(gradient.shape);
+}
+
 /** Adds a contribution to the gradient of a leaf. */
 export function deposit(leaf: Tensor, rule: Rule): void {
   if (leaf.gradient) leaf.gradient.add(rule);
   else leaf.gradient = LeafGradient.first(leaf.shape, rule);
 }
 
-/** Hands `leaf.grad` to `use` and lets go of it; undefined where there is none. */
+/** Hands the gradient of a leaf to `use`, dense, and lets go of it; undefined where there is none. */
 export function takeGradient<T>(leaf: Tensor, use: (gradient: Tensor) => T): T | undefined {
-  const { grad } = leaf;
-  if (!grad) return undefined;
-  const result = use(grad);
+  if (!leaf.gradient) return undefined;
+  const result = use(leaf.gradient.dense());
   dropGradient(leaf);
   return result;
 }

@@ -3,7 +3,7 @@
 // Methods only name ops (core/ops); everything else about an op is in its row there.
 import type { Backend, FloatArray, View } from '../kernels/index.js';
 import { getBackend } from './device.js';
-import { LeafGradient } from './gradients.js';
+import { checkGiven, LeafGradient } from './gradients.js';
 import { Ids } from './host.js';
 import { Buffer, type Escaping } from './lifetime.js';
 import { expandTogether, materialise } from './view.js';
@@ -17,7 +17,7 @@ import type { TapeEntry } from './tape.js';
 export type Operand = Tensor | number;
 
 export class Tensor implements Escaping {
-  /** @internal What `backward` left here, of a leaf. */
+  /** @internal What `backward` left here, of a leaf: rows by id as they are, until `dense` is called. */
   gradient: LeafGradient | undefined;
 
   /** @internal Users write `tensor`, `zeros`, `randn` or an op. */
@@ -30,13 +30,21 @@ export class Tensor implements Escaping {
     readonly requiresGrad = false,
   ) {}
 
-  /** Gradient of the last `backward`, summed over calls; only on tensors made with `requiresGrad`. */
+  /**
+   * Gradient of the last `backward`, summed over calls; only on tensors made with `requiresGrad`. Of a table that was read
+   * by id it is rows: whoever asks first has them added up, by a kernel, and an optimizer then works on all of the table.
+   * The library itself goes by `gradient`, which says what there is.
+   */
   get grad(): Tensor | undefined {
     return this.gradient?.dense();
   }
 
-  /** Puts another in its place, whose memory the leaf holds from now on. */
+  /**
+   * Puts another in its place, whose memory the leaf holds from now on.
+   * @throws unless it is of the leaf's shape, on its backend, and not freed
+   */
   set grad(gradient: Tensor | undefined) {
+    if (gradient) checkGiven('grad', this, gradient);
     const next = gradient && LeafGradient.of(gradient);
     this.gradient?.drop();
     this.gradient = next;

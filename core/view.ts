@@ -1,5 +1,5 @@
 // Views: permuted and expanded tensors share memory with their source; here they become contiguous when a kernel asks.
-import { arrange } from '../kernels/library/index.js';
+import { kernels } from '../kernels/index.js';
 import { launch } from './op.js';
 import { broadcast, rowMajor, show, sizeOf, type Shape } from './shape.js';
 import { Tensor } from './tensor.js';
@@ -57,7 +57,7 @@ export function materialise(x: Tensor): Tensor {
 function launchCopy(x: Tensor, source: Shape, target: Shape, depth: number, factors: readonly number[]): Tensor {
   const f = (i: number) => factors[i] ?? 0;
   const { y } = launch(
-    arrange,
+    kernels.arrange,
     {
       x: x.memory(source),
       depth,

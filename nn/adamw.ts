@@ -1,10 +1,10 @@
 // AdamW (Loshchilov and Hutter, 2019) with clipping by global norm; rates and decay may differ between parameters.
 import { asRows, dropGradient, zeros, type Tensor } from '../core/index.js';
-import * as kernels from '../kernels/library/index.js';
+import { kernels } from '../kernels/index.js';
 import { parameters } from './module.js';
-import { clipGradients, gradientsOf, type Gradient, type Optimizer } from './optimizer.js';
+import { clipGradients, gradientsOf, type Gradient, type Optimizer, type OptimizerState } from './optimizer.js';
 import type { Schedule } from './schedule.js';
-import { step, type Losses } from './step.js';
+import { step, type Losses, type StepNumbers } from './step.js';
 
 /** Whether a parameter is meant. */
 export type Matches = (name: string, parameter: Tensor) => boolean;
@@ -36,20 +36,14 @@ export interface AdamWOptions {
   clip?: number;
 }
 
-/** Everything that a later run needs to go on with the same bits. */
-export interface OptimizerState {
-  step: number;
-  /** First and second moments by parameter name. */
-  moments: Map<string, { m: Tensor; v: Tensor }>;
-}
-
 const decays: Record<'names' | 'matrices', Matches> = {
   names: (name) => !(name.endsWith('bias') || name.includes('LayerNorm')),
   matrices: (_, { rank }) => rank === 2,
 };
 
 export class AdamW implements Optimizer {
-  readonly state: OptimizerState = { step: 0, moments: new Map() };
+  /** First and second moments are `m.NAME` and `v.NAME`, by parameter name. */
+  readonly state: OptimizerState;
   readonly parameters: ReadonlyMap<string, Tensor>;
   private readonly options: Required<AdamWOptions>;
   /** By parameter name: the factor on its rate, and its decay. */
@@ -75,14 +69,16 @@ export class AdamW implements Optimizer {
     const { decay, groups, weightDecay } = this.options;
     const decaying = typeof decay === 'function' ? decay : decays[decay];
     const used = new Set<ParameterGroup>();
+    const moments = new Map<string, Tensor>();
     for (const [name, parameter] of this.parameters) {
       const { shape, backend } = parameter;
       const group = groups.find(({ matches }) => matches(name, parameter));
       if (group) used.add(group);
       const usual = decaying(name, parameter) ? weightDecay : 0;
       this.own.set(name, { factor: group?.lr ?? 1, decay: group?.weightDecay ?? usual });
-      this.state.moments.set(name, { m: zeros(shape, { backend }), v: zeros(shape, { backend }) });
+      for (const kind of ['m', 'v']) moments.set(`${kind}.${name}`, zeros(shape, { backend }));
     }
+    this.state = { step: 0, tensors: moments };
     const unused = groups.findIndex((group) => !used.has(group));
     if (unused >= 0)
       throw new Error(`AdamW: group ${unused} matches no parameter that a group before it leaves. Is a name wrong?`);
@@ -94,7 +90,7 @@ export class AdamW implements Optimizer {
   }
 
   /** One step over micro-batches: see `step`. */
-  step(...batches: (() => Losses)[]): Promise<Record<string, number>> {
+  step(...batches: (() => Losses)[]): Promise<StepNumbers> {
     return step(this, batches);
   }
 
@@ -108,9 +104,9 @@ export class AdamW implements Optimizer {
     const { norm, factor } = clipGradients(gradients, clip, first);
     const rates = { beta1, beta2, eps, correction1: 1 - beta1 ** count, correction2: 1 - beta2 ** count };
     const launch = <G extends object>({ name, parameter, gradient }: Gradient<G>) => {
-      const { m, v } = this.state.moments.get(name)!;
+      const [m, v] = ['m', 'v'].map((kind) => asRows(this.state.tensors.get(`${kind}.${name}`)!));
       const own = this.own.get(name)!;
-      const outputs = { p: asRows(parameter), m: asRows(m), v: asRows(v) };
+      const outputs = { p: asRows(parameter), m, v };
       const numbers = { factor: factor.view(), ...rates, lr: lr * own.factor, decay: own.decay };
       return { inputs: { ...outputs, ...gradient, ...numbers }, outputs };
     };

@@ -1,15 +1,16 @@
 // BERT (Devlin et al., 2019), post-norm, over packed sequences. Field names are Hugging Face's: a path is a name there.
 import {
   crossEntropy,
+  Ids,
+  ops,
   recompute,
   scope,
   Sequences,
-  Ids,
+  zeros,
   type HostArray,
   type Random,
   type Tensor,
 } from '../core/index.js';
-import { ops, zeros } from '../core/index.js';
 import type { BertConfig } from './config.js';
 import { Dropout, Embedding, LayerNorm, Linear } from './layers.js';
 

@@ -1,7 +1,14 @@
 // What optimizers have in common: the gradients that `backward` left as kernels take them, their norm, and clipping.
 import { asRows, ops, tensor, zeros, type Tensor } from '../core/index.js';
-import type { View } from '../kernels/index.js';
-import * as kernels from '../kernels/library/index.js';
+import { kernels, type View } from '../kernels/index.js';
+
+/** Everything that a later run needs to go on with the same bits: a checkpoint stores it without knowing the optimizer. */
+export interface OptimizerState {
+  /** Steps done; whoever loads a state sets it. */
+  step: number;
+  /** What it keeps of former steps (moments), by names of its own, always the same in the same order. */
+  readonly tensors: ReadonlyMap<string, Tensor>;
+}
 
 /** Changes parameters by their gradients; `step` calls it once for all micro-batches. */
 export interface Optimizer {
@@ -9,6 +16,7 @@ export interface Optimizer {
   readonly lr: number;
   /** What is trained, by name. */
   readonly parameters: ReadonlyMap<string, Tensor>;
+  readonly state: OptimizerState;
   /** Applies the gradients that `backward` left on the parameters and takes them away. Returns their global norm. */
   update(): Tensor;
 }
@@ -30,9 +38,10 @@ export interface Gradients {
 export function gradientsOf(parameters: ReadonlyMap<string, Tensor>): Gradients {
   const found: Gradients = { dense: [], byId: [] };
   for (const [name, parameter] of parameters) {
-    const rows = parameter.gradient?.byId;
-    if (rows) found.byId.push({ name, parameter, gradient: ops.rowsById(rows.dy, rows.ids, parameter.shape) });
-    else if (parameter.grad) found.dense.push({ name, parameter, gradient: { g: asRows(parameter.grad) } });
+    const left = parameter.gradient;
+    if (left?.byId)
+      found.byId.push({ name, parameter, gradient: ops.rowsById(left.byId.dy, left.byId.ids, parameter.shape) });
+    else if (left) found.dense.push({ name, parameter, gradient: { g: asRows(left.dense()) } });
   }
   return found;
 }

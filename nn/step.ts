@@ -8,12 +8,17 @@ import type { Optimizer } from './optimizer.js';
  */
 export type Losses = { readonly loss: Tensor; readonly h?: Tensor } & Readonly<Record<string, Tensor>>;
 
+/** What a step says of itself: the averages of what `Losses` reports, and the global norm of the gradients before clipping. */
+export type StepNumbers = { loss: number; gradientNorm: number } & Record<string, number>;
+
 export interface StepOptions {
   /**
    * Called between backward and update with what is trained: may put other gradients in the place of those that are there
-   * (`parameter.grad = ...`), such as their average over machines.
+   * (`parameter.grad = ...`), such as their average over machines. Where it returns a promise, as it must to read gradients,
+   * the update waits for that, and whoever calls `step` waits for the step before the next. What it makes is freed when it
+   * returns, and an asynchronous one returns at its first `await`: tensors that it makes later, it makes in a `scope`.
    */
-  reduce?: (parameters: ReadonlyMap<string, Tensor>) => void;
+  reduce?: (parameters: ReadonlyMap<string, Tensor>) => void | Promise<void>;
 }
 
 /** Adds the gradients of a micro-batch to those that are there. Its numbers, weighted as they are. */
@@ -27,26 +32,41 @@ function accumulate(batch: () => Losses, weight: number): [name: string, value: 
   });
 }
 
+/** Goes forward and back over all micro-batches. The averages of their numbers. */
+function accumulateAll(microBatches: readonly (() => Losses)[]): Record<string, Tensor> {
+  const sums: Record<string, Tensor> = {};
+  for (const batch of microBatches)
+    for (const [name, mean] of accumulate(batch, 1 / microBatches.length))
+      sums[name] = sums[name] ? sums[name].add(mean) : mean;
+  return sums;
+}
+
+/** Launches `work` in a scope, and the reading of what comes of it: nothing of it is left when this returns. */
+const reading = (work: () => Record<string, Tensor>): Promise<[name: string, value: number][]> =>
+  Promise.all(
+    scope(() =>
+      Object.entries(work()).map(async ([name, value]): Promise<[string, number]> => [name, await value.item()]),
+    ),
+  );
+
 /**
- * One step of an optimizer. Losses of micro-batches are averaged. Returns the averages of their numbers, and
- * `gradientNorm` before clipping; nothing waits but the reading of these.
+ * One step of an optimizer. Losses of micro-batches are averaged. Nothing waits but the reading of the numbers: all is
+ * launched when this returns, unless `reduce` is asynchronous.
+ * @throws if there is no micro-batch
  */
 export function step(
   optimizer: Optimizer,
   microBatches: readonly (() => Losses)[],
   { reduce }: StepOptions = {},
-): Promise<Record<string, number>> {
+): Promise<StepNumbers> {
   const { parameters } = optimizer;
+  if (microBatches.length === 0) throw new Error('step: there is no micro-batch. Give at least one.');
   // A step that broke off may have left gradients.
   for (const parameter of parameters.values()) dropGradient(parameter);
-  const numbers = scope(() => {
-    const sums: Record<string, Tensor> = {};
-    for (const batch of microBatches)
-      for (const [name, mean] of accumulate(batch, 1 / microBatches.length))
-        sums[name] = sums[name] ? sums[name].add(mean) : mean;
-    reduce?.(parameters);
-    sums.gradientNorm = optimizer.update();
-    return Object.entries(sums).map(([name, value]) => value.item().then((number) => [name, number] as const));
-  });
-  return Promise.all(numbers).then((entries) => Object.fromEntries(entries));
+  const means = reading(() => accumulateAll(microBatches));
+  const update = () => reading(() => ({ gradientNorm: optimizer.update() }));
+  // In an object, for a scope refuses a promise: it ends before that.
+  const { reduced } = scope(() => ({ reduced: reduce?.(parameters) }));
+  const norm = reduced instanceof Promise ? reduced.then(update) : update();
+  return Promise.all([means, norm]).then((numbers) => Object.fromEntries(numbers.flat()) as StepNumbers);
 }

@@ -1,6 +1,6 @@
 // Weights by name, to and from safetensors: strict about shapes, forgiving about the dialects of BERT checkpoints.
 import { scope, tensor, type Tensor } from '../core/index.js';
-import { copy } from '../kernels/library/index.js';
+import { kernels } from '../kernels/index.js';
 import { parameters } from './module.js';
 import type { HostTensor, SafetensorsFile } from './safetensors.js';
 
@@ -62,7 +62,7 @@ export function assign(target: Tensor, values: Float32Array | Float64Array): voi
   const { backend, size } = target;
   scope(() => {
     const source = tensor(values, [size], { backend });
-    backend.launch(copy, { x: source.view() }, { y: target.view([size]) });
+    backend.launch(kernels.copy, { x: source.view() }, { y: target.view([size]) });
   });
 }
 

@@ -26,25 +26,20 @@ import {
   writeFiles,
 } from '../hub/index.js';
 import type { ModelFilesOptions } from '../hub/index.js';
-import { assign, loadWeights, parameters, type AdamW, type SafetensorsFile } from '../nn/index.js';
+import { assign, loadWeights, parameters, type Optimizer, type SafetensorsFile } from '../nn/index.js';
 import type { PretrainModel } from '../retromae/index.js';
-
-/** Anything that JSON can hold: what the run itself needs to go on. */
-export type RunState = Record<string, unknown>;
 
 export interface CheckpointState extends ModelFilesOptions {
   /** Steps done. */
   step: number;
   model: PretrainModel;
-  optimizer: AdamW;
+  optimizer: Optimizer;
   tokenizer: WordPiece;
-  run: RunState;
 }
 
 export interface FoundCheckpoint {
   path: string;
   step: number;
-  run: RunState;
 }
 
 export interface CheckpointsOptions {
@@ -65,7 +60,8 @@ interface StateFile {
   version: number;
   step: number;
   optimizer: { step: number };
-  run: RunState;
+  /** Always empty: nobody reads it, but 0.1 resumes from no file without it. */
+  run?: object;
   files: Record<string, { bytes: number; sha256: string }>;
 }
 
@@ -89,12 +85,12 @@ export class Checkpoints {
    * @returns its path
    * @throws WriteError naming the path; all former checkpoints are still there
    */
-  async save({ step, model, optimizer, tokenizer, run, ...options }: CheckpointState): Promise<string> {
+  async save({ step, model, optimizer, tokenizer, ...options }: CheckpointState): Promise<string> {
     const path = join(this.dir, `step-${String(step).padStart(8, '0')}`);
     const files = new Map<string, FileData>(await modelFiles(model, tokenizer, options));
     files.set(HEAD, streamSafetensors(parameters(headOf(model))));
-    files.set(OPTIMIZER, streamSafetensors(momentsOf(optimizer)));
-    const state: StateFile = { version: VERSION, step, optimizer: { step: optimizer.state.step }, run, files: {} };
+    files.set(OPTIMIZER, streamSafetensors(optimizer.state.tensors));
+    const state: StateFile = { version: VERSION, step, optimizer: { step: optimizer.state.step }, run: {}, files: {} };
     try {
       await mkdir(this.dir, { recursive: true });
       await writeDirAtomic(path, async (folder) => {
@@ -112,8 +108,7 @@ export class Checkpoints {
   async latest(): Promise<FoundCheckpoint | undefined> {
     for (const { path } of await this.list()) {
       try {
-        const { step, run } = await readState(path);
-        return { path, step, run };
+        return { path, step: (await readState(path)).step };
       } catch (error) {
         this.onWarning(`${(error as Error).message} The checkpoint is passed over.`);
       }
@@ -122,21 +117,21 @@ export class Checkpoints {
   }
 
   /**
-   * Puts everything back, bit for bit: weights, moments, the optimizer's step.
+   * Puts everything back, bit for bit: weights, the optimizer's tensors and its step.
    * @throws naming the file, if one is missing or damaged, or is of another model; the model may then be half filled
    */
-  async load(path: string, model: PretrainModel, optimizer: AdamW): Promise<{ step: number; run: RunState }> {
-    const state = await readState(path);
+  async load(path: string, model: PretrainModel, optimizer: Optimizer): Promise<{ step: number }> {
+    const { step, optimizer: saved } = await readState(path);
     const paths = [names.weights, HEAD, OPTIMIZER].map((name) => join(path, name));
-    withSafetensors(paths, ([weights, decoder, moments]) => {
-      checkNames(momentsOf(optimizer), moments);
+    withSafetensors(paths, ([weights, decoder, kept]) => {
+      checkNames(optimizer.state.tensors, kept);
       checkNames(parameters(headOf(model)), decoder);
       loadWeights(encoderOf(model), weights);
       loadWeights(headOf(model), decoder);
-      for (const [name, moment] of momentsOf(optimizer)) assign(moment, moments.float32(name).data);
+      for (const [name, tensor] of optimizer.state.tensors) assign(tensor, kept.float32(name).data);
     });
-    optimizer.state.step = state.optimizer.step;
-    return { step: state.step, run: state.run };
+    optimizer.state.step = saved.step;
+    return { step };
   }
 
   /** Newest first. A folder that a kill caught while it was being replaced is there again. */
@@ -166,13 +161,6 @@ export class Checkpoints {
       this.onWarning(`${this.dir}: old checkpoints cannot be removed (${(error as Error).message}); remove them.`);
     }
   }
-}
-
-/** First and second moments as `m.NAME` and `v.NAME`. */
-function momentsOf({ state }: AdamW): Map<string, Tensor> {
-  return new Map(
-    [...state.moments].flatMap(([name, { m, v }]) => [[`m.${name}`, m] as const, [`v.${name}`, v] as const]),
-  );
 }
 
 /** @throws unless the file has exactly these tensors, in these shapes */
@@ -234,12 +222,11 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function isState(value: object): value is StateFile {
-  const { step, optimizer, run, files } = value as Partial<Record<string, unknown>>;
+  const { step, optimizer, files } = value as Partial<Record<string, unknown>>;
   return (
     Number.isInteger(step) &&
     isObject(optimizer) &&
     Number.isInteger(optimizer.step) &&
-    isObject(run) &&
     isObject(files) &&
     [names.weights, HEAD, OPTIMIZER].every((name) => Object.hasOwn(files, name)) &&
     Object.values(files).every((entry) => isObject(entry) && Number.isInteger(entry.bytes))

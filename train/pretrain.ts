@@ -122,8 +122,6 @@ async function latestCheckpoint({ out, keep }: PretrainSettings, { message }: Pr
   return latest;
 }
 
-type Saved = Pick<FoundCheckpoint, 'path' | 'step'>;
-
 /** What a run can begin with instead of making it. */
 interface Start {
   tokenizer?: WordPiece;
@@ -190,7 +188,7 @@ class Run {
   }
 
   /** Puts the state of a checkpoint back. */
-  async load({ path, step }: Saved, steps: number): Promise<void> {
+  async load({ path, step }: FoundCheckpoint, steps: number): Promise<void> {
     await this.checkpoints.load(path, this.model, await this.optimizer(steps));
     this.hooks.message?.(
       step < steps
@@ -224,7 +222,7 @@ class Run {
   }
 
   /** Trains from a checkpoint that was loaded, or from the first step. */
-  async train(steps: number, checkpoint?: Saved): Promise<PretrainResult> {
+  async train(steps: number, checkpoint?: FoundCheckpoint): Promise<PretrainResult> {
     const from = checkpoint?.step ?? 0;
     const { settings, hooks, model, tokenizer, checkpoints } = this;
     const { out, seq, accumulate, evalEvery, saveEvery } = settings;
@@ -234,13 +232,13 @@ class Run {
     const events = await EventWriter.open(out, { resumeAt: from, scalars });
     const folder = { maxLength: seq, card: { method: paper ? `[${title}](${paper})` : title } };
     const probed = new Set((await RunLog.read(out)).probes.map((record) => record.step));
-    const saved: Saved[] = checkpoint ? [checkpoint] : [];
+    const saved: FoundCheckpoint[] = checkpoint ? [checkpoint] : [];
     hooks.planned?.(steps);
     const started = performance.now();
     let step = from;
     const save = async () => {
       if (saved.at(-1)?.step === step) return;
-      const path = await checkpoints.save({ step, model, optimizer, tokenizer, run: {}, ...folder });
+      const path = await checkpoints.save({ step, model, optimizer, tokenizer, ...folder });
       saved.push({ path, step });
     };
     const probe = async () => {
@@ -300,7 +298,7 @@ function refuseDivergence(
   { loss, gradientNorm }: Record<string, number>,
   { accumulate, seed, keep }: PretrainSettings,
   step: number,
-  saved: readonly Saved[],
+  saved: readonly FoundCheckpoint[],
 ): void {
   if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
   const first = step * accumulate;

@@ -1,6 +1,5 @@
 // Multi-head attention over packed sequences, with separate query and key/value streams.
-import { dropoutFactor } from '../../kernels/index.js';
-import * as kernels from '../../kernels/library/index.js';
+import { dropoutFactor, kernels } from '../../kernels/index.js';
 import { defineOp, launch, mismatch } from '../op.js';
 import { HostArray, Ids } from '../host.js';
 import { Sequences } from '../sequences.js';

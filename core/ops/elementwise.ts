@@ -1,6 +1,5 @@
 // Elementwise ops: y = f(x) and y = f(a, b) on equal shapes (methods of Tensor broadcast first, by `expand`).
-import type { Kernel } from '../../kernels/index.js';
-import * as kernels from '../../kernels/library/index.js';
+import { kernels, type Kernel } from '../../kernels/index.js';
 import { defineOp, flat, launch, mismatch } from '../op.js';
 import { sameShape, type Shape } from '../shape.js';
 import type { Pullback } from '../tape.js';

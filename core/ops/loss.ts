@@ -1,5 +1,5 @@
 // Losses over a vocabulary whose output table is the input embedding (tied), without keeping logits where avoidable.
-import * as kernels from '../../kernels/library/index.js';
+import { kernels } from '../../kernels/index.js';
 import { defineOp, flat, launch, mismatch, update } from '../op.js';
 import { Ids } from '../host.js';
 import { Sequences } from '../sequences.js';

@@ -1,5 +1,5 @@
 // Matrix products.
-import * as kernels from '../../kernels/library/index.js';
+import { kernels } from '../../kernels/index.js';
 import { sumTo } from './movement.js';
 import { asRows, defineOp, launch, mismatch, shaped, update, withRank } from '../op.js';
 import { broadcast, isRowMajor, show, sizeOf } from '../shape.js';

@@ -1,6 +1,5 @@
 // Ops that move numbers: reshape, permute and expand are views; slice, concat and gather copy.
-import type { View } from '../../kernels/index.js';
-import * as kernels from '../../kernels/library/index.js';
+import { kernels, type View } from '../../kernels/index.js';
 import { asRows, defineOp, launch, mismatch, shaped, update } from '../op.js';
 import { Ids } from '../host.js';
 import { Sequences } from '../sequences.js';

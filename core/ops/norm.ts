@@ -1,5 +1,5 @@
 // Layer norm and the two ways in which BERT uses it: after a residual connection and after the sum of embeddings.
-import * as kernels from '../../kernels/library/index.js';
+import { kernels } from '../../kernels/index.js';
 import { asRows, defineOp, launch, mismatch } from '../op.js';
 import { Ids } from '../host.js';
 import { sameShape, sizeOf, type Shape } from '../shape.js';

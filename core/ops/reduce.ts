@@ -1,6 +1,5 @@
 // Reductions over one axis.
-import type { Kernel } from '../../kernels/index.js';
-import * as kernels from '../../kernels/library/index.js';
+import { kernels, type Kernel } from '../../kernels/index.js';
 import { defineOp, flat, launch, mismatch } from '../op.js';
 import { around, type Shape } from '../shape.js';
 import { Tensor } from '../tensor.js';

@@ -1,6 +1,5 @@
 // Ops along rows: softmax, dropout, GELU with its bias, each a composition of plain ops by definition; and the largest cells.
-import { dropoutFactor } from '../../kernels/index.js';
-import * as kernels from '../../kernels/library/index.js';
+import { dropoutFactor, kernels } from '../../kernels/index.js';
 import { asRows, defineOp, launch, mismatch } from '../op.js';
 import { sizeOf, type Shape } from '../shape.js';
 import { tensor, type Tensor } from '../tensor.js';

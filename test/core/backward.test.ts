@@ -4,6 +4,7 @@ import {
   backward,
   checkGradient,
   dropGradient,
+  full,
   noGrad,
   ones,
   randn,
@@ -13,9 +14,10 @@ import {
   takeGradient,
   tensor,
   vjp,
+  zeros,
   type Tensor,
 } from '../../core/index.js';
-import { ReferenceBackend } from '../../kernels/reference.js';
+import { openBackend, ReferenceBackend } from '../../kernels/index.js';
 
 const backend = new ReferenceBackend('float64');
 setBackend(backend);
@@ -180,7 +182,13 @@ void t.test('a gradient that comes in as a tensor: of any shape, a view too, and
   dropGradient(x);
   scope(() => backward(x.exp(), middle.grad));
   t.same(await gradientOf(x), await gradientOf(whole));
-  t.throws(() => backward(x.mul(2), seed), /backward: y is \[3\], its gradient \[3, 2\]. Give one number a cell/);
+  t.throws(
+    () => backward(x.mul(2), seed),
+    /backward: the tensor is \[3\] on reference, the gradient \[3, 2\] on reference\. Give one number a cell, on the same/,
+  );
+  t.throws(() => vjp(x.mul(2), seed, [x]), /backward: the tensor is \[3\].*, the gradient \[3, 2\]/);
+  const elsewhere = full([3], 1, { backend: new ReferenceBackend('float64') });
+  t.throws(() => backward(x.mul(2), elsewhere), /backward: .* on the same backend\./);
 });
 
 void t.test('grad may be set: the leaf holds what it is given', async (t) => {
@@ -194,6 +202,26 @@ void t.test('grad may be set: the leaf holds what it is given', async (t) => {
   t.same(await gradientOf(x), [1.5, 1.5]);
   x.grad = undefined;
   t.match(own.memory(), { liveBytes: before.liveBytes }, 'and lets go of it');
+});
+
+void t.test('grad is refused where it is not of the leaf', async (t) => {
+  const wasm = await openBackend('wasm');
+  t.teardown(() => wasm.close());
+  const x = zeros([2, 4], { backend: wasm, requiresGrad: true });
+  const grad = full([2, 4], 3, { backend: wasm });
+  x.grad = grad;
+  t.throws(
+    () => (x.grad = tensor([1, 2, 3])),
+    /grad: the tensor is \[2, 4\] on wasm, the gradient \[3\] on reference\. Give one number a cell, on the same backend\./,
+  );
+  t.throws(() => (x.grad = zeros([4, 2], { backend: wasm })), /the gradient \[4, 2\] on wasm/);
+  t.throws(() => (x.grad = zeros([2, 4])), /the gradient \[2, 4\] on reference/);
+  let ended!: Tensor;
+  scope(() => {
+    ended = zeros([2, 4], { backend: wasm });
+  });
+  t.throws(() => (x.grad = ended), /a tensor \[2, 4\] was used after its scope had ended/);
+  t.equal(x.grad, grad, 'what was there stays');
 });
 
 void t.test('detach and noGrad stop the gradient', async (t) => {

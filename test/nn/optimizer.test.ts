@@ -115,7 +115,7 @@ for (const { name, open } of testBackends())
       t.ok(far(norms, expected.norms) < limit * 10, 'norms before clipping');
       t.ok(Math.max(...norms) > 2 && Math.min(...norms) < 8, 'of which clipping catches some');
       for (const [key, x] of named(module)) {
-        const { m, v } = optimizer.state.moments.get(key)!;
+        const [m, v] = ['m', 'v'].map((kind) => optimizer.state.tensors.get(`${kind}.${key}`)!);
         t.ok(far(await x.read(), expected.p[key]) < limit, key);
         t.ok(far(await m.read(), expected.m[key]) < limit, `first moment of ${key}`);
         t.ok(far(await v.read(), expected.v[key]) < limit, `second moment of ${key}`);

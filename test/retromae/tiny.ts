@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Random, setBackend, type Tensor } from '../../core/index.js';
 import { SPECIAL_TOKENS, WordPiece } from '../../data/index.js';
 import { ReferenceBackend } from '../../kernels/reference.js';
-import { AdamW, bertConfig, parameters } from '../../nn/index.js';
+import { AdamW, bertConfig, parameters, step as takeStep, type Optimizer } from '../../nn/index.js';
 import { RetroMae, type RetroMaeOptions } from '../../retromae/model.js';
 
 setBackend(new ReferenceBackend());
@@ -33,14 +33,14 @@ export const newModel = (seed: number, options: Partial<RetroMaeOptions> = {}): 
 export const newOptimizer = (model: RetroMae): AdamW => new AdamW(model, { lr: 1e-2, clip: 1 });
 
 /** Step `step` (0 for the first) of a training with dropout; everything random has the step's name. */
-export async function trainStep(model: RetroMae, optimizer: AdamW, step: number): Promise<void> {
+export async function trainStep(model: RetroMae, optimizer: Optimizer, step: number): Promise<void> {
   const collator = model.objective.collator(model.options, { tokenizer, maxLength: 16 });
   const examples = [0, 1, 2].map((i) => {
     const random = new Random(7, step, i);
     return Array.from({ length: 5 + random.below(12) }, () => 5 + random.below(30));
   });
   const batch = collator.collate(examples, (i) => new Random(8, step, i));
-  await optimizer.step(() => model.losses(batch, new Random(9, step)));
+  await takeStep(optimizer, [() => model.losses(batch, new Random(9, step))]);
 }
 
 /** The bits of tensors, by name. */
@@ -54,12 +54,8 @@ export async function bitsOf(tensors: ReadonlyMap<string, Tensor>): Promise<Reco
 }
 
 /** All weights and moments of a training, and its step. */
-export async function everyBit(model: RetroMae, { state }: AdamW): Promise<Record<string, string>> {
-  const moments = [...state.moments].flatMap(([name, { m, v }]) => [
-    [`m.${name}`, m] as const,
-    [`v.${name}`, v] as const,
-  ]);
-  return { ...(await bitsOf(parameters(model))), ...(await bitsOf(new Map(moments))), step: String(state.step) };
+export async function everyBit(model: RetroMae, { state }: Optimizer): Promise<Record<string, string>> {
+  return { ...(await bitsOf(parameters(model))), ...(await bitsOf(state.tensors)), step: String(state.step) };
 }
 
 /** A file system of so many kilobytes, to be full soon; undefined where one may not be mounted. */

@@ -1,4 +1,5 @@
 // What is recorded of a run: a record for every step, one for every retrieval probe, and both as JSON lines.
+import type { StepNumbers } from '../../nn/index.js';
 import { reservedNames } from '../../retromae/index.js';
 
 /** One step of training. */
@@ -74,11 +75,11 @@ function number(value: unknown): number | undefined {
   return typeof value === 'string' && NOT_FINITE.includes(value) ? Number(value) : undefined;
 }
 
-/** What a training step returned, `loss` and `gradientNorm` among it, as a record. */
+/** What a training step returned, as a record. */
 export const stepRecord = (
-  numbers: Record<string, number>,
+  numbers: StepNumbers,
   { tokens, seconds, ...rest }: Pick<StepRecord, 'step' | 'lr' | 'tokens' | 'seconds' | 'dataSeconds' | 'elapsed'>,
-): StepRecord => ({ ...numbers, ...rest, tokens, seconds, tokensPerSecond: tokens / seconds }) as unknown as StepRecord;
+): StepRecord => ({ ...numbers, ...rest, tokens, seconds, tokensPerSecond: tokens / seconds });
 
 /** Share of the time in steps, 0 .. 1, that training waited for its batches; undefined if nobody measured. */
 export function dataWait(steps: readonly StepRecord[]): number | undefined {
