@@ -14,12 +14,12 @@ export class Sequences {
   /** The position of each row in its sequence. */
   readonly positions: Ids;
 
-  /** @throws unless offsets start at 0 and never fall */
+  /** @throws unless offsets are whole numbers that start at 0 and never fall */
   constructor(offsets: ArrayLike<number>) {
     for (let b = 0; b < Math.max(1, offsets.length); b++)
-      if (b === 0 ? offsets[0] !== 0 : !(offsets[b] >= offsets[b - 1]))
+      if (b === 0 ? offsets[0] !== 0 : !(Number.isInteger(offsets[b]) && offsets[b] >= offsets[b - 1]))
         throw new Error(
-          `Sequences: offset ${b} is ${offsets[b]}; offsets start at 0 and never fall. Try Sequences.ofLengths.`,
+          `Sequences: offset ${b} is ${offsets[b]}; offsets are whole numbers that start at 0 and never fall. Try Sequences.ofLengths.`,
         );
     this.count = offsets.length - 1;
     this.rows = offsets[this.count];

@@ -62,7 +62,8 @@ export class AdamW implements Optimizer {
       groups: [],
       clip: 0,
     } as const;
-    this.options = { ...defaults, ...options };
+    const given = Object.entries(options).filter(([, value]) => value !== undefined);
+    this.options = { ...defaults, ...(Object.fromEntries(given) as AdamWOptions) };
     this.parameters = parameters(module);
     if (this.parameters.size === 0)
       throw new Error('AdamW: the module has no trainable tensors. Are they fields of it, made with requiresGrad?');

@@ -55,6 +55,8 @@ export class BertEncoder implements Encoder {
     private readonly tokenizer: TextTokenizer,
     { maxLength = Infinity, normalize = true, pooling, random }: EncoderOptions = {},
   ) {
+    if (pooling !== undefined && pooling !== 'cls' && pooling !== 'mean')
+      throw new Error(`encoder: pooling is ${JSON.stringify(pooling)}; it must be "cls" or "mean".`);
     this.dim = model.config.hidden_size;
     this.maxLength = Math.min(maxLength, model.config.max_position_embeddings);
     this.normalize = normalize;

@@ -25,14 +25,13 @@ export const againstArrows = (sources: readonly Source[]): string[] =>
     return !allowed && `imports ${item.name}`;
   });
 
-/** Imports of another room that go past its index (or that of a folder in it), or past what of it needs no files. */
+/** Imports of another room that go past its index, or past what of it needs no files. */
 export const pastIndex = (sources: readonly Source[]): string[] =>
   wrong(sources, (item, source) => {
     const target = targetOf(source, item);
     const room = roomOf(target);
-    return (
-      room !== undefined && room !== source.folder && !/\/(index|pure)\.ts$/.test(target!) && `imports ${item.name}`
-    );
+    const isDoor = target === `${room}/index.ts` || target === `${room}/pure.ts`;
+    return room !== undefined && room !== source.folder && !isDoor && `imports ${item.name}`;
   });
 
 /** Circles of files that load each other, each as its paths. Imports of types leave no trace, and lazy ones come later. */
