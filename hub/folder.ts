@@ -7,11 +7,11 @@ import type { WordPiece } from '../data/index.js';
 import { BertForMaskedLM, BertHead, configFromHuggingFace, loadWeights, parameters } from '../nn/index.js';
 import type { BertConfig, LoadReport, SafetensorsFile } from '../nn/index.js';
 import type { Similarity } from './model-card.js';
-import { encoderOf, headOf, modelFiles, names, type ModelFilesOptions } from './model-files.js';
+import { encoderOf, fileNames, headOf, modelFiles, type ModelFilesOptions } from './model-files.js';
 import { withSafetensors } from './safetensors.js';
 
 /** What was trained beside a model, as a checkpoint has it. */
-export const HEAD = join('training_state', 'decoder.safetensors');
+export const HEAD_FILE = join('training_state', 'decoder.safetensors');
 
 /**
  * Writes a model as a Hugging Face folder: encoder and MLM head, tokenizer, settings for sentence-transformers, card.
@@ -86,7 +86,7 @@ export async function loadModel(
   const tokenizer = await loadTokenizer(dir);
   if (tokenizer.size !== config.vocab_size)
     throw new Error(
-      `${dir}: the tokenizer has ${tokenizer.size} tokens, but vocab_size in ${names.config} is ${config.vocab_size}. Copy the tokenizer of this very model.`,
+      `${dir}: the tokenizer has ${tokenizer.size} tokens, but vocab_size in ${fileNames.config} is ${config.vocab_size}. Copy the tokenizer of this very model.`,
     );
   const { notes, ...sentence } = await readSentenceSettings(dir, config);
   const paths = await weightFiles(dir);
@@ -114,12 +114,12 @@ export async function initialise(model: BertForMaskedLM, dir: string): Promise<s
   for (const name of DIMENSIONS)
     if (found[name] !== model.config[name])
       throw new Error(
-        `${join(dir, names.config)}: ${name} is ${found[name] as number}, but ${model.config[name]} is asked for. Ask for the same, or begin without it.`,
+        `${join(dir, fileNames.config)}: ${name} is ${found[name] as number}, but ${model.config[name]} is asked for. Ask for the same, or begin without it.`,
       );
   const notes = withSafetensors(await weightFiles(dir), (files) => loadEncoder(model, files));
   const head = headOf(model);
   if (parameters(head).size === 0) return notes;
-  const path = join(dir, HEAD);
+  const path = join(dir, HEAD_FILE);
   if (!(await isFile(path))) return [...notes, 'What is trained beside the encoder begins with random weights.'];
   return withSafetensors([path], ([file]) => {
     if (!sameShapes(head, file))
@@ -152,7 +152,7 @@ function sameShapes(module: object, { tensors }: SafetensorsFile): boolean {
 
 /** The dimensions of a folder's model. @throws naming config.json: missing, malformed, or not a BERT */
 export async function configOf(dir: string): Promise<BertConfig> {
-  const path = join(dir, names.config);
+  const path = join(dir, fileNames.config);
   return configFromHuggingFace(await readJsonObject(path), path);
 }
 
@@ -164,12 +164,12 @@ async function readSentenceSettings(dir: string, config: BertConfig) {
   };
   const lengths = [
     config.max_position_embeddings,
-    (await optional(names.tokenizerConfig)).model_max_length,
-    (await optional(names.sentence)).max_seq_length,
+    (await optional(fileNames.tokenizerConfig)).model_max_length,
+    (await optional(fileNames.sentence)).max_seq_length,
   ].filter((length): length is number => typeof length === 'number' && length >= 3);
-  const { similarity_fn_name } = await optional(names.sentenceTransformers);
+  const { similarity_fn_name } = await optional(fileNames.sentenceTransformers);
   const similarity: Similarity = similarity_fn_name === 'dot' ? 'dot' : 'cosine';
-  const file = join('1_Pooling', names.config);
+  const file = join('1_Pooling', fileNames.config);
   const { pooling_mode_cls_token: cls, pooling_mode_mean_tokens: mean, pooling_mode: mode } = await optional(file);
   const pooling: LoadedModel['pooling'] = mode === 'mean' || (cls === false && mean === true) ? 'mean' : 'cls';
   const isOther = pooling === 'cls' && (cls === false || (mode !== undefined && mode !== 'cls'));
@@ -181,12 +181,12 @@ async function readSentenceSettings(dir: string, config: BertConfig) {
 
 /** model.safetensors, or the shards that its index names. */
 async function weightFiles(dir: string): Promise<string[]> {
-  const single = join(dir, names.weights);
+  const single = join(dir, fileNames.weights);
   if (await isFile(single)) return [single];
-  const index = join(dir, names.index);
+  const index = join(dir, fileNames.index);
   if (!(await isFile(index)))
     throw new Error(
-      `${single}: is not there, nor is ${names.index}; expected a model in safetensors. Check the path, or convert the model (other formats are not read).`,
+      `${single}: is not there, nor is ${fileNames.index}; expected a model in safetensors. Check the path, or convert the model (other formats are not read).`,
     );
   const { weight_map: map } = await readJsonObject(index);
   const shards = typeof map === 'object' && map !== null ? [...new Set(Object.values(map) as unknown[])] : [];

@@ -15,7 +15,7 @@ export interface ModelFilesOptions {
 /** Content by path within the folder; a path that ends in "/" is an empty folder. */
 export type Files = Map<string, string | readonly Uint8Array[]>;
 
-export const names = {
+export const fileNames = {
   config: 'config.json',
   weights: 'model.safetensors',
   index: 'model.safetensors.index.json',
@@ -76,19 +76,19 @@ export async function modelFiles(
       `saveModel: maxLength is ${maxLength}, expected an integer 3 .. ${config.max_position_embeddings} (the model's positions).`,
     );
   const files: Files = new Map<string, string | readonly Uint8Array[]>([
-    [names.config, asJson(configToHuggingFace(config))],
+    [fileNames.config, asJson(configToHuggingFace(config))],
     ['tokenizer.json', asJson(toTokenizerJson(tokenizer))],
-    [names.tokenizerConfig, asJson(toTokenizerConfig(tokenizer, maxLength))],
+    [fileNames.tokenizerConfig, asJson(toTokenizerConfig(tokenizer, maxLength))],
     ['vocab.txt', tokenizer.vocab.map((token) => token + '\n').join('')],
-    [names.modules, asJson(modules(similarity))],
+    [fileNames.modules, asJson(modules(similarity))],
     [`${POOLING}/config.json`, asJson(clsPooling(config.hidden_size))],
     // The tokenizer's own files say how it folds case.
-    [names.sentence, asJson({ max_seq_length: maxLength, do_lower_case: false })],
-    [names.sentenceTransformers, asJson(sentenceTransformers(similarity))],
+    [fileNames.sentence, asJson({ max_seq_length: maxLength, do_lower_case: false })],
+    [fileNames.sentenceTransformers, asJson(sentenceTransformers(similarity))],
     ['README.md', modelCard({ config, maxLength, similarity }, card)],
   ]);
   if (similarity === 'cosine') files.set(`${NORMALIZE}/`, '');
-  files.set(names.weights, await safetensorsOf(parameters(encoderOf(model))));
+  files.set(fileNames.weights, await safetensorsOf(parameters(encoderOf(model))));
   return files;
 }
 

@@ -13,5 +13,5 @@ export { defineObjective, reservedNames } from './objective.js';
 export type { Collates, Contradiction, Objective, ObjectiveSpec, Scalar, Scalars, TextRules } from './objective.js';
 export * as objectives from './objectives/index.js';
 export * as rules from './options.js';
-export { complete, option, wrongOption } from './options.js';
+export { completeOptions, option, wrongOption } from './options.js';
 export type { Option, OptionsOf, OptionTable, OptionRule, Shown } from './options.js';

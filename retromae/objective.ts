@@ -4,7 +4,7 @@ import type { BertConfig, BertForMaskedLM, Losses } from '../nn/index.js';
 import type { Batch } from './batch.js';
 import type { Generators } from './collator.js';
 import type { MaskingVocabulary } from './masking.js';
-import { complete, wrongOption, type OptionTable, type Shown } from './options.js';
+import { completeOptions, wrongOption, type OptionTable, type Shown } from './options.js';
 
 /** A number that an objective reports of every step: log, TensorBoard, charts and report iterate these. */
 export interface Scalar {
@@ -86,7 +86,7 @@ export function defineObjective<O extends object, H extends object, B extends Ba
   return {
     ...spec,
     complete: (given, shown = (name) => `${spec.name}: ${name}`) => {
-      const options = complete(spec.options, given, shown);
+      const options = completeOptions(spec.options, given, shown);
       const wrong = spec.contradiction?.(options);
       if (wrong) throw wrongOption(shown, wrong.option, options[wrong.option as keyof O], wrong.wanted);
       return options;

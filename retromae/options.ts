@@ -42,7 +42,11 @@ export const wrongOption = (shown: Shown, name: string, value: unknown, wanted: 
  * Completes options with defaults and checks each by its rule; names that the table lacks are left out.
  * @throws naming the option, what it must be, and what it was
  */
-export function complete<O extends object>(table: OptionTable<O>, given: Partial<O>, shown: Shown = (name) => name): O {
+export function completeOptions<O extends object>(
+  table: OptionTable<O>,
+  given: Partial<O>,
+  shown: Shown = (name) => name,
+): O {
   const names = Object.keys(table) as (keyof O & string)[];
   return Object.fromEntries(
     names.map((name) => {

@@ -17,10 +17,10 @@ import type { FileData, WordPiece } from '../data/index.js';
 import {
   asJson,
   encoderOf,
-  HEAD,
+  HEAD_FILE,
   headOf,
   modelFiles,
-  names,
+  fileNames,
   streamSafetensors,
   withSafetensors,
   writeFiles,
@@ -88,7 +88,7 @@ export class Checkpoints {
   async save({ step, model, optimizer, tokenizer, ...options }: CheckpointState): Promise<string> {
     const path = join(this.dir, `step-${String(step).padStart(8, '0')}`);
     const files = new Map<string, FileData>(await modelFiles(model, tokenizer, options));
-    files.set(HEAD, streamSafetensors(parameters(headOf(model))));
+    files.set(HEAD_FILE, streamSafetensors(parameters(headOf(model))));
     files.set(OPTIMIZER, streamSafetensors(optimizer.state.tensors));
     const state: StateFile = { version: VERSION, step, optimizer: { step: optimizer.state.step }, run: {}, files: {} };
     try {
@@ -122,7 +122,7 @@ export class Checkpoints {
    */
   async load(path: string, model: PretrainModel, optimizer: Optimizer): Promise<{ step: number }> {
     const { step, optimizer: saved } = await readState(path);
-    const paths = [names.weights, HEAD, OPTIMIZER].map((name) => join(path, name));
+    const paths = [fileNames.weights, HEAD_FILE, OPTIMIZER].map((name) => join(path, name));
     withSafetensors(paths, ([weights, decoder, kept]) => {
       checkNames(optimizer.state.tensors, kept);
       checkNames(parameters(headOf(model)), decoder);
@@ -228,7 +228,7 @@ function isState(value: object): value is StateFile {
     isObject(optimizer) &&
     Number.isInteger(optimizer.step) &&
     isObject(files) &&
-    [names.weights, HEAD, OPTIMIZER].every((name) => Object.hasOwn(files, name)) &&
+    [fileNames.weights, HEAD_FILE, OPTIMIZER].every((name) => Object.hasOwn(files, name)) &&
     Object.values(files).every((entry) => isObject(entry) && Number.isInteger(entry.bytes))
   );
 }

@@ -1,6 +1,6 @@
 // Everything that a pre-training run can be told, one row a setting: flags, --help, checks and run.json are made of these.
 import { backendNames } from '../kernels/index.js';
-import { complete, objectiveNamed, objectiveNames, option, rules, wrongOption } from '../retromae/index.js';
+import { completeOptions, objectiveNamed, objectiveNames, option, rules, wrongOption } from '../retromae/index.js';
 import type { Objective, ObjectiveName, ObjectiveOptions, Option, OptionRule, OptionsOf } from '../retromae/index.js';
 
 /** A row: an option, and what a run does with it beyond that. */
@@ -81,9 +81,7 @@ const table = {
     undefined,
     optional(text),
     'BEIR folder of the retrieval probe (default: sentences cut from the corpus)',
-    {
-      ...folder,
-    },
+    folder,
   ),
   evalEvery: option(200, integer(0), 'steps between probes; 0: none'),
   saveEvery: option(500, integer(0), 'steps between checkpoints; 0: only the last'),
@@ -137,7 +135,7 @@ export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (let
  * @throws naming the flag, what it must be, and what it was
  */
 export function pretrainSettings(given: Partial<PretrainSettings> = {}): PretrainSettings {
-  const settings = complete<RunSettings>(table, given, flagOf);
+  const settings = completeOptions<RunSettings>(table, given, flagOf);
   const objective = objectiveNamed(settings.objective);
   refuseForeign(given, objective);
   const wrong = (name: keyof RunSettings, wanted: string) => wrongOption(flagOf, name, settings[name], wanted);
@@ -174,4 +172,4 @@ export function ownSettings(given: Partial<PretrainSettings>): Partial<PretrainS
 
 /** The options of the run's objective among its settings. */
 export const objectiveOptions = (settings: PretrainSettings): object =>
-  complete<object>(objectiveNamed(settings.objective).options, settings);
+  completeOptions<object>(objectiveNamed(settings.objective).options, settings);

@@ -50,7 +50,7 @@ export const PALETTE = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#7F7F7F', '
 
 const WIDTH = 800;
 const MARGIN = 16;
-const HEAD = 58;
+const HEAD_FILE = 58;
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
 /** Of a character at 12 px, in pixels; fonts differ, so a little more than the mean. */
 const CHARACTER = 6.8;
@@ -72,7 +72,7 @@ export async function drawChart(chart: Chart): Promise<string> {
   const marginRight =
     2 * MARGIN + SWATCH + CHARACTER * Math.max(SHORTEST_LABELS, ...labelled.flat().map(({ text }) => text.length));
   const steps = chart.panels.flatMap(({ curves }) => curves.flatMap(({ line }) => line.map(([x]) => x)));
-  let top = HEAD;
+  let top = HEAD_FILE;
   const body = chart.panels.map((panel, i) => {
     const last = i === chart.panels.length - 1;
     const marginBottom = last ? 38 : 22;
