@@ -1,8 +1,8 @@
 // The house's rules as a test: who imports whom, what stays out of where, `any`, and the length of files.
 import t from 'tap';
 import ts from 'typescript';
-import { againstArrows, circles, needsNode, pastIndex, wrong } from './rules.js';
-import { arrows, nodesOf, sourceOf, sourcesIn, type Source } from './source.js';
+import { againstArrows, circles, needsNode, pastIndex, wrong } from './structure/rules.js';
+import { arrows, nodesOf, sourceOf, sourcesIn, type Source } from './structure/source.js';
 
 /** Rooms that know neither files nor the DOM. */
 const pure = ['kernels', 'core', 'nn', 'retromae'];
