@@ -18,7 +18,8 @@ export class PretrainModel<
   /**
    * @param random what initial weights are drawn from: the encoder's first, so that they are the same under every objective
    * @param recompute whether the backward pass computes the encoder's activations again instead of keeping them
-   * @throws if there is no such option, or it is not what it must be, or contradicts another, or a module of the head bears a name of the model's
+   * @throws if there is no such option, or it is not what it must be, or contradicts another, or a module of the head bears
+   *   a name of the model's
    */
   constructor(
     objective: Objective<O, H, B>,
@@ -73,7 +74,10 @@ export type ObjectiveOptions = Partial<All<ReturnType<(typeof objectives)[Object
 /** Options of an objective, the name of the one that is meant, and how to compute. */
 export type RetroMaeOptions = ObjectiveOptions & { objective?: ObjectiveName; recompute?: boolean };
 
-/** A model under an objective that is given by its name, RetroMAE if none is. Options of other objectives are left aside. */
+/**
+ * A model under an objective that is given by its name, RetroMAE if none is, as version 0.1 has it. Options of other objectives
+ * are left aside.
+ */
 export class RetroMae extends PretrainModel<ObjectiveOptions, Partial<objectives.Decoder>, DecoderBatch> {
   declare readonly c_head?: BertLayer;
   declare readonly c_head_more?: readonly BertLayer[];

@@ -37,7 +37,9 @@ export class WasmBackend implements Backend {
     this.threads = engine.threads;
     const simd = engine.relaxed ? 'relaxed SIMD (fused multiply-add)' : '128-bit SIMD';
     const threads = `${this.threads} ${this.threads === 1 ? 'thread' : 'threads'}`;
-    const alone = engine.heap.shared ? '' : ' (its memory is not shared: more threads need a cross-origin isolated page)';
+    const alone = engine.heap.shared
+      ? ''
+      : ' (its memory is not shared: more threads need a cross-origin isolated page)';
     this.description = `WebAssembly, ${simd}, ${threads}${alone}`;
   }
 
