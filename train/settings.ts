@@ -124,9 +124,6 @@ export const settingRows: Rows = Object.fromEntries(
 export const settingsThat = (holds: (row: Setting) => boolean | undefined): string[] =>
   Object.keys(settingRows).filter((name) => holds(settingRows[name]));
 
-/** The defaults of a run under the default objective. */
-export const pretrainDefaults: PretrainSettings = pretrainSettings();
-
 /** A setting as its flag: `encoderMask` is --encoder-mask. */
 export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
@@ -173,3 +170,6 @@ export function ownSettings(given: Partial<PretrainSettings>): Partial<PretrainS
 /** The options of the run's objective among its settings. */
 export const objectiveOptions = (settings: PretrainSettings): object =>
   completeOptions<object>(objectiveNamed(settings.objective).options, settings);
+
+/** The defaults of a run under the default objective. */
+export const pretrainDefaults: PretrainSettings = pretrainSettings();
