@@ -9,7 +9,7 @@ export { scope } from './lifetime.js';
 export { setBackend, getBackend } from './device.js';
 export { HostArray, Ids } from './host.js';
 export { Sequences } from './sequences.js';
-export { Random, shuffle, type Below } from './random.js';
+export { Random, shuffle, type Below, type RandomState } from './random.js';
 export { checkGradient, type GradientCheck } from './gradient-check.js';
 export { asRows, contiguous, defineOp, flat, launch, update, type Op, type OpSpec, type Sample } from './op.js';
 export type { Attention } from './ops/attention.js';

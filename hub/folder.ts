@@ -10,7 +10,7 @@ import type { Similarity } from './model-card.js';
 import { encoderOf, fileNames, headOf, modelFiles, type ModelFilesOptions } from './model-files.js';
 import { withSafetensors } from './safetensors.js';
 
-/** What was trained beside a model, as a checkpoint has it. */
+/** What was trained beside a model, as a checkpoint has it; the name is that of 0.1, whatever the objective. */
 export const HEAD_FILE = join('training_state', 'decoder.safetensors');
 
 /**

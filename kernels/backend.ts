@@ -49,7 +49,7 @@ export interface Backend {
   free(storage: Storage): void;
   /**
    * Enqueues a kernel; returns at once. `inputs` and `outputs` are what the kernel declares, ranks included.
-   * Throws where the kernel is not what this backend can run, never because of the numbers in it.
+   * Throws where operands are not what the kernel declares, or their storage is too small; never because of the numbers in it.
    */
   launch<I extends string, O extends string>(
     kernel: Kernel<I, O>,

@@ -2,7 +2,7 @@
 import { backendNames, type Backend, type BackendName, type Dtype } from './backend.js';
 
 export interface OpenOptions {
-  /** Worker threads of `wasm`, the calling one included. All processors if not given. */
+  /** Threads of `wasm`, the calling one included. If not given: all processors, and 1 where threads can share no memory. */
   threads?: number;
   /** Precision; 'float64' is for `reference` only. */
   dtype?: Dtype;

@@ -8,7 +8,7 @@ import type { Optimizer } from './optimizer.js';
  */
 export type Losses = { readonly loss: Tensor; readonly h?: Tensor } & Readonly<Record<string, Tensor>>;
 
-/** What a step says of itself: the averages of what `Losses` reports, and the global norm of the gradients before clipping. */
+/** What a step says of itself: averages of what `Losses` reports, and the gradients' global norm before clipping. */
 export type StepNumbers = { loss: number; gradientNorm: number } & Record<string, number>;
 
 export interface StepOptions {

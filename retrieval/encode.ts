@@ -9,7 +9,7 @@ export interface Encoder {
   readonly dim: number;
   /** Longest sequence in tokens, [CLS] and [SEP] included; longer texts lose their end. */
   readonly maxLength: number;
-  /** Vectors [texts.length, dim], row-major, in the order of the texts; each depends on its own text alone (without dropout). */
+  /** Vectors [texts.length, dim], row-major, in the texts' order; each (without dropout) depends on its text alone. */
   encode(texts: readonly string[], options?: BatchingOptions): Promise<Float32Array>;
 }
 
@@ -50,6 +50,7 @@ export class BertEncoder implements Encoder {
   private readonly normalize: boolean;
   private readonly choices: Pick<EncoderOptions, 'pooling' | 'random'>;
 
+  /** @throws if pooling is neither 'cls' nor 'mean' */
   constructor(
     private readonly model: BertForMaskedLM,
     private readonly tokenizer: TextTokenizer,

@@ -75,14 +75,14 @@ export type ObjectiveOptions = Partial<All<ReturnType<(typeof objectives)[Object
 export type RetroMaeOptions = ObjectiveOptions & { objective?: ObjectiveName; recompute?: boolean };
 
 /**
- * A model under an objective that is given by its name, RetroMAE if none is, as version 0.1 has it. Options of other objectives
- * are left aside.
+ * A model under an objective that is given by its name, RetroMAE if none is, as version 0.1 has it. Options that this
+ * objective does not have are left aside.
  */
 export class RetroMae extends PretrainModel<ObjectiveOptions, Partial<objectives.Decoder>, DecoderBatch> {
   declare readonly c_head?: BertLayer;
   declare readonly c_head_more?: readonly BertLayer[];
 
-  /** @throws as `PretrainModel` */
+  /** @throws if there is no objective of that name, or as `PretrainModel`, but for options that it does not have */
   constructor(
     config: BertConfig,
     random: Random,

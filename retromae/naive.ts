@@ -29,7 +29,8 @@ function embed({ bert, config }: BertForMaskedLM, words: number[][] | Tensor): T
 function layer(encoder: BertForMaskedLM, parts: BertLayer, x: Tensor, context: Tensor, seen: number[][][]): Tensor {
   const { num_attention_heads: heads, hidden_size: width } = encoder.config;
   const { self, output } = parts.attention;
-  const split = (y: Tensor) => y.reshape([...y.shape.slice(0, 2), heads, width / heads]).permute(0, 2, 1, 3); // [B, h, ., H/h]
+  // [B, h, ., H/h]
+  const split = (y: Tensor) => y.reshape([...y.shape.slice(0, 2), heads, width / heads]).permute(0, 2, 1, 3);
   const [q, k, v] = [self.query.forward(x), self.key.forward(context), self.value.forward(context)].map(split);
   const scores = q.matmul(k.transpose()).mul(Math.sqrt(heads / width)); // [B, h, R, T]
   const mask = constant(

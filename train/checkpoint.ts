@@ -1,4 +1,4 @@
-// Checkpoints: a model folder with the decoder and the optimizer's state, from which a run goes on with the same bits.
+// Checkpoints: a model folder with the head and the optimizer's state, from which a run goes on with the same bits.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';

@@ -79,7 +79,7 @@ export function compileStage(mode: Mode, kernel: Kernel, stage: Stage): Compiled
 export function compileWgsl(kernel: Kernel, stage: Stage): Compiled {
   const ranks = ranksOf(kernel);
   const compiled = compileStage('webgpu', kernel, stage);
-  // Device and pipeline are ours (see webgpu.ts), so that a training step is queued without waiting for anything.
+  // Device and pipeline are ours (see program.ts), so that a training step is queued without waiting for anything.
   compiled._buildAsync = () => Promise.resolve();
   const cell = (rank: Rank) => (rank === 0 ? 0 : flatArray(new Float32Array(1), [1, 1, 1]));
   compiled.build(...stage.reads.map((name) => cell(ranks[name])));

@@ -1,6 +1,6 @@
-// DupMAE (Liu et al., 2023, arXiv 2305.02564): RetroMAE's enhanced decoding, and beside it all tokens say what is in the text.
+// DupMAE (Liu et al., 2023, arXiv 2305.02564): RetroMAE's enhanced decoding, and all tokens say what is in the text.
 //
-// mu[t] = max over positions but [CLS] of the logit of word t (section 3.2); w[t] = 1 / content tokens for each distinct one.
+// mu[t] = max over positions but [CLS] of the logit of word t (section 3.2); w[t] = 1 / content tokens for each distinct t.
 // L = L_enc + L_dec + bowWeight L_bow,  L_bow = mean over texts of - sum_t w[t] log softmax(mu)[t].
 import { ops, scope, tensor, type Sequences, type Tensor } from '../../core/index.js';
 import { BertLayer, type BertForMaskedLM } from '../../nn/index.js';

@@ -26,7 +26,7 @@ export const decoderScalars = {
   decoderAccuracy: { unit: 'accuracy', label: 'decoder', tag: 'accuracy/decoder' },
 } satisfies Scalars;
 
-/** Query stream of enhanced decoding: A = h + position (the paper), B = layer norm of h + type 0 + position (DupMAE's code). */
+/** Queries of enhanced decoding: A = h + position (the paper), B = layer norm of h + type 0 + position (DupMAE's code). */
 export const queries = oneOf(['A', 'B']);
 export const queryHelp = "queries of enhanced decoding: A h + position, B layer norm of it (dupmae's default)";
 
