@@ -9,6 +9,8 @@ export interface Entry {
   name: string;
   variant: string;
   program: Program;
+  /** Whether it is our own step, of this checkout or another: the machine is measured right before its turns. */
+  ours?: boolean;
 }
 
 /** A program of bench/peers for this very Node. */
@@ -42,6 +44,7 @@ export const ours = (backend: string): Entry => ({
   name: 'retromae',
   variant: backend,
   program: { command: process.execPath, args: [process.argv[1], 'ours'] },
+  ours: true,
 });
 
 /** Our step of another checkout, which `npm run build` was run in: what a change costs. */
@@ -49,6 +52,7 @@ export const before = (checkout: string, backend: string): Entry => ({
   name: 'before',
   variant: backend,
   program: { command: process.execPath, args: [join(checkout, 'dist/tools/bench.js'), 'ours'] },
+  ours: true,
 });
 
 /**
