@@ -1,7 +1,7 @@
 // The charts of a run, or of several to compare: losses, probe, accuracy, and how the optimizer fares.
+import type { Scalar, Scalars } from '../../retromae/index.js';
 import { drawChart, type Curve, type Panel } from './chart-frame.js';
 import { formatLoss, formatQuantity } from './format.js';
-import type { Scalar, Scalars } from '../../retromae/index.js';
 import type { ProbeRecord, StepRecord } from './records.js';
 import { scalarsIn } from './scalars.js';
 import { smoothed, valuesOf } from './series.js';
@@ -31,7 +31,7 @@ export function lossChart(runs: Runs): Promise<string> {
   });
 }
 
-/** The share of tokens that are predicted rightly, over steps, as an SVG. */
+/** The shares that are predicted rightly, over steps, as an SVG. */
 export function accuracyChart(runs: Runs): Promise<string> {
   return drawChart({
     title: 'Accuracy',
@@ -112,24 +112,21 @@ function best(probes: readonly ProbeRecord[]): string {
   return `nDCG@10 of ${top.queries} held-out queries. Best: ${top['ndcg@10'].toFixed(3)} at step ${top.step}.`;
 }
 
-/** What the runs report in one unit; of losses at least the one that is minimised. */
-function picksOf(runs: Runs, unit: Scalar['unit']): { label: string; pick: Field }[] {
+/** What the runs report in one unit, times a factor; of losses at least the one that is minimised. */
+function picksOf(runs: Runs, unit: Scalar['unit'], factor = 1): { label: string; pick: Field }[] {
   const labels = new Map(
     runs.flatMap(({ steps, scalars }) => scalarsIn(steps, scalars, unit).map(({ name, label }) => [name, label])),
   );
   if (unit === 'nats' && labels.size === 0) labels.set('loss', 'all');
-  return [...labels].map(([name, label]) => ({ label, pick: ({ [name]: value }) => value }));
+  return [...labels].map(([name, label]) => ({
+    label,
+    pick: ({ [name]: value }) => (value === undefined ? undefined : factor * value),
+  }));
 }
 
 /** One panel with a curve for each part, or, for several runs, a panel for each part with a curve for each run. */
 function parts(runs: Runs, unit: Scalar['unit'], axis: string, format: Panel['format'], factor = 1): Panel[] {
-  const picks = picksOf(runs, unit).map(({ label, pick }) => {
-    const scaled: Field = (record) => {
-      const value = pick(record);
-      return value === undefined ? undefined : factor * value;
-    };
-    return { label, pick: scaled };
-  });
+  const picks = picksOf(runs, unit, factor);
   if (runs.length === 1) {
     const curves = picks.flatMap(({ label, pick }, color) => curve(label, color, runs[0].steps, pick));
     return [{ axis, format, curves, height: HEIGHT }];

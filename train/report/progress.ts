@@ -1,6 +1,6 @@
 // What a person sees while a run goes on: the line of a training run, and that of any work with a count.
-import { formatCount, formatDuration, formatLoss, formatQuantity, formatShare } from './format.js';
 import type { Scalar, Scalars } from '../../retromae/index.js';
+import { formatCount, formatDuration, formatLoss, formatQuantity, formatShare } from './format.js';
 import { dataWait, type StepRecord } from './records.js';
 import { scalarsIn } from './scalars.js';
 import { Smooth } from './series.js';
