@@ -8,6 +8,7 @@ export type { NormalizerOptions } from './pretokenize.js';
 export type { Qrels, Query, RetrievalSet } from './retrieval-set.js';
 export { sentenceSegments, splitSentences, wordCount } from './sentences.js';
 export { packSequences, type PackedSequences } from './sequences.js';
+export { countText, lostShares, noCounts, type DataCounts } from './summary.js';
 export { toTokenizerConfig, toTokenizerJson } from './tokenizer-json.js';
 export { trainWordPiece } from './train-wordpiece.js';
 export type { TrainOptions, TrainProgress } from './train-wordpiece.js';
