@@ -20,6 +20,23 @@ export function dataLine(what: string, counts: DataCounts, texts = 'documents'):
   );
 }
 
+/** The same for a table: names and values. */
+export function dataFacts(counts: DataCounts): [name: string, value: string][] {
+  const { unknown, cut } = lostShares(counts);
+  const { documents, characters, tokens, blocks } = counts;
+  return [
+    ...Object.entries({ documents, characters, tokens, ...(blocks !== undefined && { blocks }) }).map(
+      ([name, count]): [string, string] => [name, formatCount(count)],
+    ),
+    ['tokens that are [UNK]', formatShare(unknown)],
+    ['tokens cut', formatShare(cut)],
+    ...Object.entries(counts.leftOut).map(([reason, count]): [string, string] => [
+      `left out: ${reason}`,
+      formatCount(count),
+    ]),
+  ];
+}
+
 /** A line for each share that is above 5 %. */
 export function dataWarnings(what: string, counts: DataCounts): string[] {
   const { unknown, cut, leftOut } = lostShares(counts);
