@@ -2,6 +2,7 @@
 // The command `retromae`: picks a subcommand, prints errors as one line.
 import { version } from '../package.json';
 import { UsageError } from './flags.js';
+import { readerGone } from './signals.js';
 
 const commands: Record<string, { summary: string; load: () => Promise<(args: string[]) => Promise<void>> }> = {
   pretrain: { summary: 'train an encoder on text', load: async () => (await import('./pretrain.js')).pretrainCommand },
@@ -21,9 +22,6 @@ ${Object.entries(commands)
   retromae COMMAND --help says more, retromae --version which one this is.
 `;
 
-/** 128 + SIGPIPE: what a shell sees of any program whose reader has gone. */
-const BROKEN_PIPE = 141;
-
 async function main([name, ...args]: string[]): Promise<void> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(usage);
@@ -35,11 +33,7 @@ async function main([name, ...args]: string[]): Promise<void> {
   } else throw new UsageError(`there is no command ${JSON.stringify(name)}. See retromae --help.`);
 }
 
-for (const stream of [process.stdout, process.stderr])
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(BROKEN_PIPE);
-    throw error;
-  });
+for (const stream of [process.stdout, process.stderr]) stream.on('error', readerGone);
 
 try {
   await main(process.argv.slice(2));

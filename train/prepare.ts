@@ -18,6 +18,7 @@ import type { BatchRecipe } from './batch-recipe.js';
 import { configOf, initialise } from '../hub/index.js';
 import { objectiveNamed, PretrainModel } from '../retromae/index.js';
 import { formatCount } from './report/format.js';
+import type { Leg } from './run-folder.js';
 import { BUILT_IN, flagOf, objectiveOptions, pretrainSettings, type PretrainSettings } from './settings.js';
 import { TokenFile } from './token-file.js';
 
@@ -194,6 +195,14 @@ function allocate(config: BertConfig, make: () => PretrainModel): PretrainModel 
       { cause: error },
     );
   }
+}
+
+/** The learning rate of each step of a run with these legs. @throws as `schedule` */
+export async function scheduleOf(settings: PretrainSettings, legs: readonly Leg[]): Promise<Schedule> {
+  const rates = await Promise.all(
+    legs.map(async ({ from, steps }) => ({ from, rate: await schedule(settings, steps) })),
+  );
+  return (step) => (rates.findLast(({ from }) => from <= step) ?? rates[0]).rate(step);
 }
 
 /**
