@@ -72,7 +72,9 @@ export class Corpus implements AsyncIterable<Document> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Document> {
     if (this.wasRead && (await isReadOnce(this.path)))
-      throw new Error(`${nameOf(this.path)}: can be read only once, but is needed again; write it to a file and give that.`);
+      throw new Error(
+        `${nameOf(this.path)}: can be read only once, but is needed again; write it to a file and give that.`,
+      );
     this.wasRead = true;
     this.counts = noCounts();
     for await (const file of corpusFiles(this.path, this.options.onWarning)) {
@@ -84,7 +86,6 @@ export class Corpus implements AsyncIterable<Document> {
         }
         this.counts.documents++;
         this.counts.characters += document.text.length;
-        if (this.options.distinctIds) this.counts.ids.add(document.id, `${nameOf(file.path)}:${document.line}`);
         yield document;
       }
     }
@@ -108,6 +109,7 @@ export class Corpus implements AsyncIterable<Document> {
         continue;
       }
       const { id = this.place(file, line), text, title } = record;
+      if (this.options.distinctIds) this.counts.ids.add(id, at);
       yield {
         id,
         text: isBeir ? documentText({ title, text }) : text,

@@ -10,9 +10,13 @@ const QUERY_TEXTS = ['text', 'query', 'contents', 'content', 'question', 'title'
 const TITLES = ['title'];
 
 /** All of these: what a header is known by. */
-export const USUAL: ReadonlySet<string> = new Set(
-  [...DOCUMENT_IDS, ...QUERY_IDS, ...DOCUMENT_TEXTS, ...QUERY_TEXTS, ...TITLES],
-);
+export const USUAL: ReadonlySet<string> = new Set([
+  ...DOCUMENT_IDS,
+  ...QUERY_IDS,
+  ...DOCUMENT_TEXTS,
+  ...QUERY_TEXTS,
+  ...TITLES,
+]);
 
 export interface TextRecord {
   /** Undefined if there is none. */
@@ -51,8 +55,7 @@ const isId = (value: unknown): value is string | number | bigint =>
 export function valueOf(fields: Fields, names: readonly string[]): unknown {
   const has = (name: string): boolean => Object.hasOwn(fields, name);
   let found = names.filter(has);
-  if (found.length === 0)
-    found = Object.keys(fields).filter((name) => names.includes(name.trim().toLowerCase()));
+  if (found.length === 0) found = Object.keys(fields).filter((name) => names.includes(name.trim().toLowerCase()));
   const filled = found.find((name) => fields[name] !== null && fields[name] !== undefined);
   return filled === undefined ? (found.length > 0 ? null : undefined) : fields[filled];
 }

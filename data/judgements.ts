@@ -11,7 +11,18 @@ export interface Judgements {
 
 const QUERIES = ['query-id', 'query_id', 'queryid', 'qid', 'query', 'q_id', 'topic', 'topic_id'];
 const DOCUMENTS = [
-  ...['corpus-id', 'corpus_id', 'corpusid', 'docid', 'doc_id', 'doc-id', 'docno', 'document_id', 'document-id', 'document'],
+  ...[
+    'corpus-id',
+    'corpus_id',
+    'corpusid',
+    'docid',
+    'doc_id',
+    'doc-id',
+    'docno',
+    'document_id',
+    'document-id',
+    'document',
+  ],
   ...['pid', 'passage_id', 'passage-id', 'cid', 'did', 'doc'],
 ];
 const GRADES = ['score', 'relevance', 'rel', 'grade', 'label', 'judgement', 'judgment', 'qrel'];
@@ -53,7 +64,8 @@ const judgementsOf = (records: Records): AsyncIterable<Judgement> =>
 
 async function* fromRows({ rows }: Records): AsyncGenerator<Judgement> {
   for await (const { at, content } of rows) {
-    if ('problem' in content) throw new Error(`${at}: ${wordsOf(content.problem)}, expected a judgement; correct the line.`);
+    if ('problem' in content)
+      throw new Error(`${at}: ${wordsOf(content.problem)}, expected a judgement; correct the line.`);
     const [query, document, grade] = [QUERIES, DOCUMENTS, GRADES].map((names) => valueOf(content.fields, names));
     yield { at, query, document, grade };
   }
@@ -72,7 +84,10 @@ async function* fromLines({ name, lines }: Records): AsyncGenerator<Judgement> {
     if (text === null) throw new Error(`${at}: invalid UTF-8, expected UTF-8 text; correct the line.`);
     if (text.trim() === '') continue;
     between ??= text.trim().includes('\t') ? /\t/ : /\s+/;
-    const cells = text.trim().split(between).map((cell) => cell.trim());
+    const cells = text
+      .trim()
+      .split(between)
+      .map((cell) => cell.trim());
     if (!columns) {
       columns = columnsOf(cells, at);
       if (gradeOf(cells[columns[2]]) === undefined) continue;
@@ -84,7 +99,9 @@ async function* fromLines({ name, lines }: Records): AsyncGenerator<Judgement> {
 
 /** @param cells of the first line: a header, or a judgement */
 function columnsOf(cells: readonly string[], at: string): Columns {
-  const places = [QUERIES, DOCUMENTS, GRADES].map((names) => cells.findIndex((cell) => names.includes(cell.toLowerCase())));
+  const places = [QUERIES, DOCUMENTS, GRADES].map((names) =>
+    cells.findIndex((cell) => names.includes(cell.toLowerCase())),
+  );
   if (places.every((place) => place >= 0)) return places as unknown as Columns;
   const isTrec = cells.length >= 4 && /^(0|Q0)$/i.test(cells[1]) && gradeOf(cells[3]) !== undefined;
   if (isTrec) return TREC;
@@ -95,13 +112,19 @@ function columnsOf(cells: readonly string[], at: string): Columns {
 }
 
 const idOf = (value: unknown): string | undefined =>
-  typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' ? String(value).trim() : undefined;
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint'
+    ? String(value).trim()
+    : undefined;
 
 /** A whole number, written as one or with zeros behind the point. */
 function gradeOf(value: unknown): number | undefined {
   const text = idOf(value);
-  return text !== undefined && /^[+-]?\d+(\.0*)?$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined;
+  return text !== undefined && /^[+-]?\d+(\.0*)?$/.test(text) && Number.isSafeInteger(Number(text))
+    ? Number(text)
+    : undefined;
 }
 
 const shown = ({ query, document, grade }: Omit<Judgement, 'at'>): string =>
-  [query, document, grade].map((value) => (typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? 'nothing'))).join(', ');
+  [query, document, grade]
+    .map((value) => (typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? 'nothing')))
+    .join(', ');

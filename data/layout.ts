@@ -19,7 +19,9 @@ export async function* corpusFiles(path: string, onWarning?: (message: string) =
   if (path === STANDARD_INPUT) return yield { path, isBeir: false };
   if (!(await look(path)).isDirectory()) {
     if (!namedFormat(path) && hasEnding(path) && !(await isReadOnce(path)))
-      throw new Error(`corpus: ${path} is none of ${KNOWN}, expected one of these or a folder of them. Rename or convert it.`);
+      throw new Error(
+        `corpus: ${path} is none of ${KNOWN}, expected one of these or a folder of them. Rename or convert it.`,
+      );
     return yield { path, isBeir: BEIR_CORPUS.test(basename(path)) };
   }
   const entries = await list(path);

@@ -11,7 +11,8 @@ import { readRecords } from './read/open.js';
 import { wordsOf, type Fields, type Problem } from './read/row.js';
 import type { Query, RetrievalSet } from './retrieval-set.js';
 
-const LAYOUT = 'corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv (or these as .json, .csv, .tsv, .parquet, gzipped or not)';
+const LAYOUT =
+  'corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv (or these as .json, .csv, .tsv, .parquet, gzipped or not)';
 
 export interface SetPaths {
   /** Documents, each with an id: a file of records, or a folder of such. */
@@ -70,7 +71,8 @@ function joinJudged(
   const missing = [...qrels.values()].flatMap((judged) => [...judged.keys()].filter((id) => !documents.has(id)));
   const warnings: string[] = [];
   const warn = (ids: readonly string[], what: string): void => {
-    if (ids.length > 0) warnings.push(`${files.qrels[0]}: ${ids.length} ${what} (the first is ${JSON.stringify(ids[0])}).`);
+    if (ids.length > 0)
+      warnings.push(`${files.qrels[0]}: ${ids.length} ${what} (the first is ${JSON.stringify(ids[0])}).`);
   };
   warn(orphans, `judged queries are not in ${basename(files.queries[0])} and are left out`);
   warn(missing, `judgements are of documents that are not in ${basename(files.corpus[0])}; they count as never found`);
@@ -89,11 +91,12 @@ async function readTexts(
   for (const file of files)
     for await (const { at, content } of readRecords(file, USUAL, ({ name, format, rows }) => {
       if (format !== 'text') return rows;
-      throw new Error(`${name}: text without ids, expected a ${what} a row with an id, as .jsonl, .tsv, .csv or .parquet; convert it.`);
+      throw new Error(
+        `${name}: text without ids, expected a ${what} a row with an id, as .jsonl, .tsv, .csv or .parquet; convert it.`,
+      );
     })) {
       const record = 'problem' in content ? content.problem : recordOf(content.fields);
-      if ('reason' in record)
-        throw new Error(`${at}: ${wordsOf(record)}, expected a ${what}; correct the line.`);
+      if ('reason' in record) throw new Error(`${at}: ${wordsOf(record)}, expected a ${what}; correct the line.`);
       const { id, text, title } = record;
       ids.add(id, at);
       texts.push({ id: id!, text, ...(title !== '' && what === 'document' && { title }) });
@@ -105,7 +108,9 @@ async function readTexts(
 async function partOf(dir: string, stem: string): Promise<string[]> {
   const found = (await isThere(dir)) ? await filesOf(dir, stem) : [];
   if (found.length > 0) return found;
-  throw new Error(`${join(dir, `${stem}.jsonl`)}: no such file; a BEIR folder holds ${LAYOUT}: give the folder that does.`);
+  throw new Error(
+    `${join(dir, `${stem}.jsonl`)}: no such file; a BEIR folder holds ${LAYOUT}: give the folder that does.`,
+  );
 }
 
 async function pathsOf(path: string): Promise<string[]> {

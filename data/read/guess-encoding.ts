@@ -22,7 +22,9 @@ const ICONV: Readonly<Record<string, string>> = { 'euc-kr': 'CP949', shift_jis: 
 export function guessEncoding(bytes: Uint8Array): Guess {
   const isHigh = (byte: number): boolean => byte > 127;
   const high = bytes.filter(isHigh).length;
-  const alone = bytes.filter((byte, i) => isHigh(byte) && !isHigh(bytes[i - 1] ?? 0) && !isHigh(bytes[i + 1] ?? 0)).length;
+  const alone = bytes.filter(
+    (byte, i) => isHigh(byte) && !isHigh(bytes[i - 1] ?? 0) && !isHigh(bytes[i + 1] ?? 0),
+  ).length;
   // Accents stand alone among letters; the characters of other scripts stand together.
   if (2 * alone < high || hasKana(bytes)) {
     for (const [encoding, label, typical, share] of WIDE) {

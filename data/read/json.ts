@@ -27,7 +27,8 @@ function contentOf(text: string | null): Row['content'] {
     // V8 quotes the text in its message, which may be long.
     return { problem: { reason: 'malformed JSON', detail: (error as Error).message.replace(/\s+/g, ' ') } };
   }
-  if (typeof row !== 'object' || row === null || Array.isArray(row)) return { problem: { reason: 'not a JSON object' } };
+  if (typeof row !== 'object' || row === null || Array.isArray(row))
+    return { problem: { reason: 'not a JSON object' } };
   return { fields: row as Record<string, unknown> };
 }
 
@@ -35,7 +36,7 @@ function contentOf(text: string | null): Row['content'] {
 export function exactIntegers(json: string): string {
   if (!LONG_INTEGER.test(json)) return json;
   let exact = '';
-  for (let at = 0; at < json.length; ) {
+  for (let at = 0; at < json.length;) {
     const quote = json.indexOf('"', at);
     const outside = quote < 0 ? json.length : quote;
     const inside = endOfString(json, outside);
@@ -83,7 +84,8 @@ async function* elementsOf(bytes: AsyncIterable<Buffer>, name: string) {
         continue;
       }
       if (byte === BLANK || byte === LINE_FEED || byte === RETURN || byte === TAB) continue;
-      if (isOver) throw new Error(`${name}:${line}: text after the end of the array, expected nothing; is the file whole?`);
+      if (isOver)
+        throw new Error(`${name}:${line}: text after the end of the array, expected nothing; is the file whole?`);
       if (depth < 0) {
         depth = 0;
         continue;

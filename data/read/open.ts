@@ -42,13 +42,15 @@ function recordsOf(path: string, source: Source, usual: ReadonlySet<string>): Re
   const name = nameOf(path);
   if (isParquet(source.head)) return { name, format: 'parquet', rows: parquetRows(path, source), lines: none() };
   if (namedFormat(path) === 'parquet')
-    throw new Error(`${name}: is no Parquet file (it does not begin with PAR1); copy it again, or name it as what it is.`);
+    throw new Error(
+      `${name}: is no Parquet file (it does not begin with PAR1); copy it again, or name it as what it is.`,
+    );
   const text = textOf(source);
   const format = namedFormat(path) ?? formatOfText(text.start, usual);
   return { name, format, rows: rowsOf[format](text, usual), lines: linesOf(text.bytes, name) };
 }
 
-// eslint-disable-next-line require-yield, @typescript-eslint/require-await -- it is an iterable of nothing
+// eslint-disable-next-line require-yield -- it is an iterable of nothing
 async function* none<T>(): AsyncGenerator<T> {
   return;
 }

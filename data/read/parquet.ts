@@ -32,7 +32,9 @@ async function wholeOf({ name, bytes }: Source): Promise<AsyncBuffer> {
     parts.push(part);
     byteLength += part.length;
     if (byteLength > LARGEST_IN_MEMORY)
-      throw new Error(`${name}: Parquet of more than 2 GiB through a pipe or gzip; give the file itself, uncompressed.`);
+      throw new Error(
+        `${name}: Parquet of more than 2 GiB through a pipe or gzip; give the file itself, uncompressed.`,
+      );
   }
   const whole = Buffer.concat(parts);
   return { byteLength, slice: (start, end) => ownBuffer(whole.subarray(start, end)) };

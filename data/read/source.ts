@@ -46,7 +46,7 @@ export async function openSource(path: string): Promise<Source> {
 async function peeked(name: string, rest: AsyncGenerator<Buffer, void>, isZipped = false): Promise<Source> {
   const parts: Buffer[] = [];
   let isWhole = false;
-  for (let length = 0; length < HEAD_BYTES && !isWhole; ) {
+  for (let length = 0; length < HEAD_BYTES && !isWhole;) {
     const { done, value } = await rest.next();
     if (done) isWhole = true;
     else length += parts[parts.push(value) - 1].length;

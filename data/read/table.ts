@@ -32,7 +32,12 @@ export async function* csvRows({ name, start, bytes }: Text): AsyncGenerator<Row
     for await (const { record, info } of parser as AsyncIterable<Parsed>) {
       const cells = record.map((cell) => (isUtf8(cell) ? cell.toString() : null));
       if (!header) header = cells.map((cell) => (cell ?? '').trim());
-      else yield { line, at: `${name}:${line}`, content: cells.includes(null) ? { problem: INVALID_UTF8 } : fieldsOf(header, cells as string[]) };
+      else
+        yield {
+          line,
+          at: `${name}:${line}`,
+          content: cells.includes(null) ? { problem: INVALID_UTF8 } : fieldsOf(header, cells as string[]),
+        };
       line = info.lines + 1;
     }
   } catch (error) {
@@ -71,7 +76,9 @@ export const isHeader = (cells: readonly string[], usual: ReadonlySet<string>): 
 
 function fieldsOf(header: readonly string[], cells: readonly string[]): Row['content'] {
   if (cells.length !== header.length)
-    return { problem: { reason: 'another number of cells than the header', detail: `${cells.length}, not ${header.length}` } };
+    return {
+      problem: { reason: 'another number of cells than the header', detail: `${cells.length}, not ${header.length}` },
+    };
   return { fields: Object.fromEntries(header.map((column, i) => [column, cells[i]])) };
 }
 
@@ -81,7 +88,10 @@ const unquoted = (cell: string): string =>
 
 /** The sign that is most often in the first line, outside of quotes. */
 function delimiterOf(start: string): string {
-  const [first] = start.replace(/"[^"]*"/g, '').trimStart().split('\n', 1);
+  const [first] = start
+    .replace(/"[^"]*"/g, '')
+    .trimStart()
+    .split('\n', 1);
   const often = (sign: string): number => first.split(sign).length;
   return [',', ';', '\t', '|'].reduce((best, sign) => (often(sign) > often(best) ? sign : best));
 }

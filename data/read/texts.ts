@@ -64,7 +64,9 @@ export async function* textsOf({ unit, lines }: Decided, name: string, bad: (lin
       if (parts.length === 0) first = number;
       length += parts.push(text) && text.length;
       if (length > LONGEST_LINE)
-        throw new Error(`${name}:${first}: a document of more than ${LONGEST_LINE} characters; split it, by lines for instance.`);
+        throw new Error(
+          `${name}:${first}: a document of more than ${LONGEST_LINE} characters; split it, by lines for instance.`,
+        );
     }
     const ends = unit === 'line' ? !isBlank : unit === 'blank' && isBlank;
     if (ends && parts.length > 0) yield document();
@@ -86,6 +88,8 @@ export function takenLines(taken: ReadonlyMap<string, { readonly unit: Unit; rea
     kinds.set(kind, [...(kinds.get(kind) ?? []), file]);
   }
   return [...kinds].map(([kind, files]) =>
-    files.length === 1 ? `${files[0]}: ${kind}` : `${files.length} text files, ${files[0]} the first: ${kind}${kind.startsWith('one document a') ? '' : ' each'}`,
+    files.length === 1
+      ? `${files[0]}: ${kind}`
+      : `${files.length} text files, ${files[0]} the first: ${kind}${kind.startsWith('one document a') ? '' : ' each'}`,
   );
 }
