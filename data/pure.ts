@@ -13,5 +13,5 @@ export { toTokenizerConfig } from './tokenizer-config.js';
 export { tokenizerFiles } from './tokenizer-folder.js';
 export { toTokenizerJson } from './tokenizer-json.js';
 export { trainWordPiece } from './train-wordpiece.js';
-export type { TrainOptions, TrainProgress } from './train-wordpiece.js';
+export type { Alphabet, TrainOptions, TrainProgress } from './train-wordpiece.js';
 export { WordPiece } from './wordpiece.js';
