@@ -1,5 +1,6 @@
 // `retromae eval`: a model on a BEIR folder, with confidence intervals, BM25 beside it.
 import { loadBeir } from '../data/index.js';
+import { similarities } from '../nn/index.js';
 import { compareRuns, evaluateBm25, evaluateEncoder, metricInterval, type Evaluation } from '../retrieval/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, required, say, withBackend } from './common.js';
@@ -12,7 +13,7 @@ const flags = {
   split: { type: 'string', value: 'NAME', preset: 'test', help: 'which judgements' },
   baseline: { type: 'string', choices: ['bm25'], help: 'show it beside the model' },
   'max-length': { type: 'number', least: 3, help: 'cut texts to so many tokens (default: the model’s)' },
-  similarity: { type: 'string', choices: ['cosine', 'dot'], help: 'of vectors (default: what the model folder says)' },
+  similarity: { type: 'string', choices: similarities, help: 'of vectors (default: what the model folder says)' },
   ...backendFlags,
   json: { type: 'boolean', help: 'print one JSON object' },
   help: { type: 'boolean', help: 'this text' },
@@ -33,9 +34,10 @@ export async function evalCommand(args: string[]): Promise<void> {
   const set = await loadBeir(required(given.data, 'data', 'a BEIR folder'), { split: given.split });
   set.warnings.forEach(say);
   await withBackend(given, async () => {
-    const encoder = await loadEncoder(dir, { maxLength: given['max-length'], similarity: given.similarity });
+    const { encoder, similarity: said } = await loadEncoder(dir, { maxLength: given['max-length'] });
+    const similarity = similarities.find((name) => name === given.similarity) ?? said;
     const ticker = new Ticker(process.stderr, { what: 'texts', total: set.corpus.length });
-    const own = await evaluateEncoder(encoder, set, { onProgress: (done) => ticker.update(done) });
+    const own = await evaluateEncoder(encoder, set, { similarity, onProgress: (done) => ticker.update(done) });
     ticker.done();
     const bm25 = given.baseline ? evaluateBm25(set) : undefined;
     if (given.json) process.stdout.write(`${JSON.stringify({ ...own.mean, ...(bm25 && { bm25: bm25.mean }) })}\n`);
