@@ -71,7 +71,7 @@ export class JsonFields {
   }
 
   /** The objects of a list; none where there is no list. @throws if it is no list of objects */
-  list(name: string): JsonJsonFields[] {
+  list(name: string): JsonFields[] {
     const value = this.get(name) ?? [];
     if (!Array.isArray(value)) throw this.refuse(name, 'a list');
     return value.map((entry: unknown, i) => this.at(`${name}[${i}]`, entry));
