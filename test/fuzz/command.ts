@@ -128,40 +128,49 @@ export function table(tallies: ReadonlyMap<string, Tally>): string {
     .join('\n');
 }
 
-/** Runs the command; returns its exit code. */
+const text = { type: 'string' } as const;
+const numbers = { inputs: '1000000', minutes: '', seed: '1', jobs: '2', limit: '10' };
+const flags = {
+  ...{ inputs: text, minutes: text, seed: text, jobs: text, limit: text, only: text, faults: text },
+  help: { type: 'boolean' },
+} as const;
+
+/** @throws naming the flag that is wrong */
+function optionsOf(args: readonly string[]): Omit<FuzzOptions, 'program' | 'print'> | 'help' {
+  const { values } = parseArgs({ args: [...args], options: flags });
+  if (values.help) return 'help';
+  const { only, faults = 'runs/fuzz' } = values;
+  if (only !== undefined && !names.includes(only))
+    throw new Error(`--only is ${JSON.stringify(only)}; it must be one of ${names.join(', ')}.`);
+  const given = { ...numbers, ...(values.minutes !== undefined && { inputs: '' }), ...values };
+  const number = (name: keyof typeof numbers): number => {
+    if (given[name] === '') return Infinity;
+    const value = Number(given[name]);
+    if (value > 0) return value;
+    throw new Error(`--${name} is ${JSON.stringify(given[name])}; it must be a number above 0.`);
+  };
+  const [inputs, minutes, seed, jobs, limit] = (['inputs', 'minutes', 'seed', 'jobs', 'limit'] as const).map(number);
+  return { inputs, minutes, seed, jobs, limit, only, faults: resolve(faults) };
+}
+
+/** Runs the command; returns its exit code: 1 where there are faults, 2 where the flags are wrong. */
 export async function command(
   args: readonly string[],
   program: string,
   print: (line: string) => void,
 ): Promise<number> {
-  const text = { type: 'string' } as const;
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      ...{ inputs: text, minutes: text, seed: text, only: text, jobs: text, limit: text, faults: text },
-      help: { type: 'boolean' },
-    },
-  });
-  if (values.help) {
+  let options: ReturnType<typeof optionsOf>;
+  try {
+    options = optionsOf(args);
+  } catch (error) {
+    print((error as Error).message);
+    return 2;
+  }
+  if (options === 'help') {
     print(usage);
     return 0;
   }
-  const { inputs, minutes, seed = '1', only, jobs = '2', limit = '10', faults = 'runs/fuzz' } = values;
-  if (only !== undefined && !names.includes(only)) {
-    print(`--only is ${JSON.stringify(only)}; it must be one of ${names.join(', ')}.`);
-    return 2;
-  }
-  const { tallies, kinds } = await fuzz({
-    program,
-    inputs: inputs === undefined ? (minutes === undefined ? 1e6 : Infinity) : Number(inputs),
-    minutes: Number(minutes ?? Infinity),
-    seed: Number(seed),
-    only,
-    jobs: Number(jobs),
-    limit: Number(limit),
-    faults: resolve(faults),
-    print,
-  });
+  const { tallies, kinds } = await fuzz({ ...options, program, print });
   print(table(tallies));
   for (const { kind, count: times, message, saved } of kinds.values())
     print(`${times} x ${kind}\n    ${message.slice(0, 300)}\n    ${saved}`);
