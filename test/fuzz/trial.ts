@@ -100,7 +100,10 @@ export class Trial {
       const said = await target.run({ dir, files, args });
       return judgeWords(said?.err ?? '');
     } catch (error) {
-      const names = [dir, ...[...start.files.keys()].map((path) => path.slice(path.lastIndexOf('/') + 1))];
+      const paths = [...start.files.keys()].map((path) => path.slice(path.lastIndexOf('/') + 1));
+      // What a broken command line gives for a path is the name of a file as well.
+      const words = args.slice(1).map((word) => word.slice(word.indexOf('=') + 1));
+      const names = [dir, ...paths, ...words.filter((word) => word.trim() !== '')];
       const verdict = judgeRefusal(error, lineOf(error), names);
       const left = target.leftover?.(dir, error);
       return verdict === 'refused' && left

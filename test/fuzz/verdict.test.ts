@@ -66,7 +66,7 @@ void t.test('what an input leaves', async (t) => {
     'unhandled rejection',
   );
   if (existsSync('/proc/self/fd'))
-    t.equal(await fed(async ({ dir }) => void openSync(join(dir, 'a.txt'))), 'files left open');
+    t.equal(await fed(async ({ dir }) => void openSync(join(dir, 'a.txt'), 'r')), 'files left open');
 });
 
 /** A program in the place of the fuzzer's child: it hangs, dies, or says that it fed everything. */

@@ -18,7 +18,7 @@ const INNER = /^(Type|Range|Syntax|Reference|URI|Eval|Aggregate)Error$/;
 const INNER_TEXT = new RegExp(
   [
     'Cannot (read|set) propert|Cannot (destructure|convert|mix|access|create)|is not (a function|iterable|defined|a constructor)',
-    'undefined is not (a|an|iterable) |Invalid (array|string|typed array|count|time|code point)|Invalid array length',
+    'undefined is not (a function|an object|iterable)|Invalid (array|string|typed array|count|time|code point)|Invalid array length',
     'out of bounds|Maximum call stack|allocation failed|(start offset|byte length) of|Reduce of empty|Offset is outside',
     '\\[object \\w+\\]|memory access|unreachable|detached|node:internal|ERR_[A-Z_]+|argument must be|[Aa]ssertion',
   ].join('|'),
