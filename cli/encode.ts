@@ -50,11 +50,11 @@ export async function encodeCommand(args: string[]): Promise<void> {
     texts.push(documentText(document));
   }
   await withBackend(given, async () => {
-    const encoder = await loadEncoder(dir);
+    const { encoder, similarity, fingerprint } = await loadEncoder(dir);
     const ticker = new Ticker(process.stderr, { what: 'texts', total: texts.length });
     const vectors = await encoder.encode(texts, { onProgress: (done) => ticker.update(done) });
     ticker.done();
-    await saveIndex(new FlatIndex(ids, vectors, encoder.dim), out);
+    await saveIndex(new FlatIndex(ids, vectors, encoder.dim, { similarity, model: fingerprint }), out);
     say(`${texts.length} vectors of ${encoder.dim} numbers in ${out}.`);
   });
 }

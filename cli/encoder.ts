@@ -1,22 +1,26 @@
 // The encoder of a model folder, for the commands that retrieve.
 import { loadModel } from '../hub/index.js';
+import type { Similarity } from '../nn/index.js';
 import { BertEncoder, type Encoder } from '../retrieval/index.js';
 import { say } from './common.js';
 
+/** A folder's encoder, and what goes with its vectors. */
+export interface FolderEncoder {
+  readonly encoder: Encoder;
+  /** How its vectors are compared. */
+  readonly similarity: Similarity;
+  /** What an index remembers of the model. */
+  readonly fingerprint: string;
+}
+
 /**
- * Loads the encoder, and says what the folder lacks.
- * @param given what a user wants other than the folder says
+ * Loads the encoder, and says what the folder lacks and how it makes vectors, where that is not from [CLS] alone.
+ * @param given.maxLength tokens of the longest text, where a user wants other than the folder says
  */
-export async function loadEncoder(
-  dir: string,
-  given: { readonly maxLength?: number; readonly similarity?: string } = {},
-): Promise<Encoder> {
-  const { model, tokenizer, notes, ...folder } = await loadModel(dir);
+export async function loadEncoder(dir: string, given: { readonly maxLength?: number } = {}): Promise<FolderEncoder> {
+  const { model, tokenizer, notes, description, fingerprint, similarity, ...folder } = await loadModel(dir);
   notes.forEach(say);
-  const { maxLength = folder.maxLength, similarity = folder.similarity } = given;
-  return new BertEncoder(model, tokenizer, {
-    maxLength,
-    pooling: folder.pooling,
-    normalize: similarity === 'cosine',
-  });
+  if (description) say(description);
+  const encoder = new BertEncoder(model, tokenizer, { ...folder, maxLength: given.maxLength ?? folder.maxLength });
+  return { encoder, similarity, fingerprint };
 }

@@ -1,5 +1,6 @@
 // `retromae eval`: a model on a BEIR folder, with confidence intervals, BM25 beside it.
 import { loadBeir, loadRetrievalSet, type RetrievalSet } from '../data/index.js';
+import { similarities } from '../nn/index.js';
 import { compareRuns, evaluateBm25, evaluateEncoder, metricInterval, type Evaluation } from '../retrieval/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, required, say, withBackend } from './common.js';
@@ -16,7 +17,7 @@ const flags = {
   'drop-self': { type: 'boolean', help: 'leave out of its hits a document with the id of the query (ArguAna, Quora)' },
   baseline: { type: 'string', choices: ['bm25'], help: 'show it beside the model' },
   'max-length': { type: 'number', least: 3, help: 'cut texts to so many tokens (default: the model’s)' },
-  similarity: { type: 'string', choices: ['cosine', 'dot'], help: 'of vectors (default: what the model folder says)' },
+  similarity: { type: 'string', choices: similarities, help: 'of vectors (default: what the model folder says)' },
   ...backendFlags,
   json: { type: 'boolean', help: 'print one JSON object' },
   help: { type: 'boolean', help: 'this text' },
@@ -42,9 +43,14 @@ export async function evalCommand(args: string[]): Promise<void> {
   const dropSelf = given['drop-self'] ?? false;
   if (!dropSelf) sayCoinciding(set);
   await withBackend(given, async () => {
-    const encoder = await loadEncoder(dir, { maxLength: given['max-length'], similarity: given.similarity });
+    const { encoder, similarity: said } = await loadEncoder(dir, { maxLength: given['max-length'] });
+    const similarity = similarities.find((name) => name === given.similarity) ?? said;
     const ticker = new Ticker(process.stderr, { what: 'texts', total: set.corpus.length });
-    const own = await evaluateEncoder(encoder, set, { dropSelf, onProgress: (done) => ticker.update(done) });
+    const own = await evaluateEncoder(encoder, set, {
+      similarity,
+      dropSelf,
+      onProgress: (done) => ticker.update(done),
+    });
     ticker.done();
     const bm25 = given.baseline ? evaluateBm25(set, { dropSelf }) : undefined;
     if (given.json) process.stdout.write(`${JSON.stringify({ ...own.mean, ...(bm25 && { bm25: bm25.mean }) })}\n`);

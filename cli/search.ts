@@ -1,7 +1,7 @@
 // `retromae search`: the nearest texts of an index to a query.
 import { documents, documentText, type CorpusOptions, type Document } from '../data/index.js';
-import { loadIndex } from '../retrieval/index.js';
-import { backendFlags, corpusFlags, corpusOptions, required, withBackend } from './common.js';
+import { loadIndex, type FlatIndex } from '../retrieval/index.js';
+import { backendFlags, corpusFlags, corpusOptions, required, say, withBackend } from './common.js';
 import { loadEncoder } from './encoder.js';
 import { helpText, parseFlags, UsageError } from './flags.js';
 
@@ -31,12 +31,9 @@ export async function searchCommand(args: string[]): Promise<void> {
   const index = await loadIndex(required(given.index, 'index', 'an index file'));
   const query = required(given.query, 'query', 'what to look for');
   await withBackend(given, async () => {
-    const encoder = await loadEncoder(dir);
-    if (encoder.dim !== index.dim)
-      throw new UsageError(
-        `--index has vectors of ${index.dim} numbers, the model makes ${encoder.dim}. Encode again with this model.`,
-      );
-    const [hits] = index.search(await encoder.encode([query]), given.top ?? 10);
+    const { encoder, fingerprint } = await loadEncoder(dir);
+    checkMaker(index, encoder.dim, fingerprint);
+    const [hits] = index.search(await encoder.encode([query], { role: 'query' }), given.top ?? 10);
     const texts = given.corpus
       ? await textsOf(given.corpus, corpusOptions(given), new Set(hits.map(({ id }) => id)))
       : undefined;
@@ -50,6 +47,19 @@ export async function searchCommand(args: string[]): Promise<void> {
       process.stdout.write(`${score.toFixed(4)}  ${id}${text && `  ${text}`}\n`);
     }
   });
+}
+
+/** @throws if the index holds vectors of another model */
+function checkMaker({ dim, model }: FlatIndex, width: number, fingerprint: string): void {
+  if (dim !== width)
+    throw new UsageError(
+      `--index has vectors of ${dim} numbers, the model makes ${width}. Encode again with this model.`,
+    );
+  if (model === undefined) say('--index does not say which model made it; if it is another, scores mean nothing.');
+  else if (model !== fingerprint)
+    throw new UsageError(
+      '--index was made by another model, or by this one with other settings. Search with that one, or encode again.',
+    );
 }
 
 async function textsOf(

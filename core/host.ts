@@ -30,9 +30,20 @@ export class Ids extends HostArray {
   readonly length: number;
   private turned: { rows: number; order: HostArray; starts: HostArray } | undefined;
 
-  constructor(values: ArrayLike<number>) {
+  /** @param padding the id whose row gets no gradient from looking it up, as PyTorch's `padding_idx`; default: none */
+  constructor(
+    values: ArrayLike<number>,
+    private readonly padding?: number,
+  ) {
     super(values);
     this.length = values.length;
+  }
+
+  /** The same ids with that padding; the very same where it does not occur among them. */
+  padded(padding: number | null): Ids {
+    return padding !== null && Array.prototype.includes.call(this.values, padding)
+      ? new Ids(this.values, padding)
+      : this;
   }
 
   /** @throws unless every id is an integer in [0, rows) */
@@ -46,15 +57,15 @@ export class Ids extends HostArray {
     }
   }
 
-  /** Counting sort: order[starts[v]] .. order[starts[v + 1] - 1] are the positions of id v, ascending. */
+  /** Counting sort: order[starts[v]] .. order[starts[v + 1] - 1] are the positions of id v, ascending; of padding, none. */
   inverse(rows: number): { order: HostArray; starts: HostArray } {
     if (this.turned?.rows !== rows) {
       const starts = new Int32Array(rows + 1);
-      for (let i = 0; i < this.length; i++) starts[this.values[i] + 1]++;
+      for (let i = 0; i < this.length; i++) if (this.values[i] !== this.padding) starts[this.values[i] + 1]++;
       for (let v = 0; v < rows; v++) starts[v + 1] += starts[v];
       const next = starts.slice();
       const order = new Int32Array(this.length);
-      for (let i = 0; i < this.length; i++) order[next[this.values[i]]++] = i;
+      for (let i = 0; i < this.length; i++) if (this.values[i] !== this.padding) order[next[this.values[i]]++] = i;
       this.turned = { rows, order: new HostArray(order), starts: new HostArray(starts) };
     }
     return this.turned;

@@ -1,14 +1,19 @@
 // Model folders on disk: written so that they appear whole, read with nothing in them trusted. After Hugging Face's layout.
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Random } from '../core/index.js';
 import { isFile, loadTokenizer, readJsonObject, writeDirAtomic, writeError, writeFileAtomic } from '../data/index.js';
-import type { WordPiece } from '../data/index.js';
-import { BertForMaskedLM, BertHead, configFromHuggingFace, loadWeights, parameters } from '../nn/index.js';
-import type { BertConfig, LoadReport, SafetensorsFile } from '../nn/index.js';
-import type { Similarity } from './model-card.js';
-import { encoderOf, fileNames, headOf, modelFiles, type ModelFilesOptions } from './model-files.js';
+import { toTokenizerJson, WordPiece } from '../data/index.js';
+import { BertForMaskedLM, BertHead, configFromHuggingFace, loadWeights, parameters, truncate } from '../nn/index.js';
+import type { BertConfig, SafetensorsFile, VectorStep } from '../nn/index.js';
+import { description, POOLS } from './description.js';
+import { Fingerprint } from './fingerprint.js';
+import { fileNames, headOf, modelFiles, type ModelFilesOptions } from './model-files.js';
+import { readModules } from './modules.js';
 import { withSafetensors } from './safetensors.js';
+import { encoderSettings, vectorSettings, type VectorSettings } from './sentence-settings.js';
+import { readVectors, type VectorRecipe } from './vectors.js';
+import { checkSize, hasHead, loadEncoder, weightFiles } from './weight-files.js';
 
 /** What was trained beside a model, as a checkpoint has it; the name is that of 0.1, whatever the objective. */
 export const HEAD_FILE = join('training_state', 'decoder.safetensors');
@@ -57,45 +62,89 @@ async function isNewOrEmpty(dir: string): Promise<boolean> {
   }
 }
 
-export interface LoadedModel {
+export interface LoadedModel extends VectorSettings, Pick<VectorRecipe, 'pooling' | 'includePrompt'> {
   model: BertForMaskedLM;
   tokenizer: WordPiece;
   config: BertConfig;
   /** Tokens of the longest text to give it, [CLS] and [SEP] included. */
   maxLength: number;
-  /** Which of the last hidden states its vectors are, where the folder says so; else that of [CLS]. */
-  pooling: 'cls' | 'mean';
-  /** How its vectors are to be compared, where the folder says so; else cosine. */
-  similarity: Similarity;
+  /** What is done with a pooled vector, in order. */
+  steps: readonly VectorStep[];
+  /** How a text becomes a vector, in a sentence; undefined where that is the state of [CLS], at most scaled to length 1. */
+  description: string | undefined;
+  /** One for all folders that give the same vectors. */
+  fingerprint: string;
   /** Lines for the user: what the folder lacks, or has and is not used. */
-  notes: string[];
+  notes: readonly string[];
 }
 
 /**
- * Reads a model folder: one of ours, or any BERT checkpoint in safetensors, in one file or in shards, with the names of
- * today or of Google. A checkpoint without an MLM head gets a fresh one.
+ * Reads a model folder: one of ours, one of sentence-transformers, or any BERT checkpoint in safetensors, in one file or in
+ * shards, with the names of today or of Google. A checkpoint without an MLM head gets a fresh one. What it returns are the
+ * options of a `BertEncoder` too, whose vectors are those that sentence-transformers makes of the folder.
  * @param options.random what a fresh head is drawn from
- * @throws naming the file: missing, cut short, with a header that is not true, of other shapes than config.json, or with
- *   a vocabulary of another size or without [MASK]
+ * @throws naming the file: missing, cut short, with a header that is not true, of other shapes than config.json, with a
+ *   vocabulary that is too large or without [MASK], or asking for what is not built here
  */
 export async function loadModel(
   dir: string,
   { random = new Random(0) }: { random?: Random } = {},
 ): Promise<LoadedModel> {
-  const config = await configOf(dir);
-  const tokenizer = await loadTokenizer(dir);
-  if (tokenizer.size !== config.vocab_size)
+  const { modules, config, paths } = await openFolder(dir);
+  const { maxLength, lowercase } = await encoderSettings(modules.encoder, config.max_position_embeddings);
+  const tokenizer = lowerCased(await loadTokenizer(modules.encoder), lowercase);
+  if (tokenizer.size > config.vocab_size)
     throw new Error(
       `${dir}: the tokenizer has ${tokenizer.size} tokens, but vocab_size in ${fileNames.config} is ${config.vocab_size}. Copy the tokenizer of this very model.`,
     );
-  const { notes, ...sentence } = await readSentenceSettings(dir, config);
-  const paths = await weightFiles(dir);
+  const fingerprint = new Fingerprint();
+  const recipe = await readVectors(modules, config.hidden_size, fingerprint.add);
+  const settings = await vectorSettings(dir);
+  const { pooling, includePrompt } = recipe;
+  const { width, prompts } = settings;
+  const steps =
+    width === undefined ? recipe.steps : [...recipe.steps, { does: `cut to ${width} numbers`, step: truncate(width) }];
   return withSafetensors(paths, (files) => {
     const model = new BertForMaskedLM(config, new Undrawn(0));
     if (!hasHead(files)) Object.assign(model, { cls: new BertHead(config, random) });
-    return { model, tokenizer, config, ...sentence, notes: [...notes, ...loadEncoder(model, files)] };
+    const notes = [...settings.notes, ...loadEncoder(model, files, fingerprint.add)];
+    if (!modules.others)
+      notes.unshift(
+        `${modules.file}: is not there, so the folder does not say how its vectors are made: ${unsaid(pooling)}.`,
+      );
+    const does = steps.map((each) => each.does);
+    const vectors = [numbersOf(config), toTokenizerJson(tokenizer), maxLength, pooling, includePrompt, prompts, does];
+    return {
+      ...settings,
+      model,
+      tokenizer,
+      config,
+      maxLength,
+      pooling,
+      includePrompt,
+      steps: steps.map(({ step }) => step),
+      description: description(recipe, does, settings),
+      fingerprint: fingerprint.of(vectors),
+      notes,
+    };
   });
 }
+
+/** What of the dimensions changes a vector beside the weights themselves. */
+const numbersOf = ({ num_attention_heads, layer_norm_eps }: BertConfig) => ({ num_attention_heads, layer_norm_eps });
+
+/** The tokenizer, with texts put in lower case before it does its own, as sentence-transformers' do_lower_case has it. */
+function lowerCased(tokenizer: WordPiece, isAsked: boolean): WordPiece {
+  const { vocab, options } = tokenizer;
+  if (!isAsked || options.lowercase) return tokenizer;
+  // Lower case does not take the accents with it here.
+  return WordPiece.fromVocab(vocab, { ...options, lowercase: true, stripAccents: options.stripAccents ?? false });
+}
+
+const unsaid = (pooling: VectorRecipe['pooling']): string =>
+  pooling.join() === 'cls'
+    ? 'the state of [CLS] is taken, as RetroMAE trains it (sentence-transformers would take the mean of all tokens)'
+    : `${POOLS[pooling[0]]} is taken, as its 1_Pooling says`;
 
 /** Draws nothing, for weights that a file replaces at once: drawing those of a BERT-base takes longer than reading them. */
 class Undrawn extends Random {
@@ -110,13 +159,17 @@ class Undrawn extends Random {
  * @throws as `loadModel`, or if a dimension of the model is not the folder's; the model may then be half filled
  */
 export async function initialise(model: BertForMaskedLM, dir: string): Promise<string[]> {
-  const found: Partial<Record<string, unknown>> = { ...(await configOf(dir)) };
+  const { config, modules, paths, isTied } = await openFolder(dir);
+  const found: Partial<Record<string, unknown>> = { ...config };
   for (const name of DIMENSIONS)
     if (found[name] !== model.config[name])
       throw new Error(
-        `${join(dir, fileNames.config)}: ${name} is ${found[name] as number}, but ${model.config[name]} is asked for. Ask for the same, or begin without it.`,
+        `${join(modules.encoder, fileNames.config)}: ${name} is ${found[name] as number}, but ${model.config[name]} is asked for. Ask for the same, or begin without it.`,
       );
-  const notes = withSafetensors(await weightFiles(dir), (files) => loadEncoder(model, files));
+  const notes = withSafetensors(paths, (files) => {
+    if (!isTied) refuseUntied(files);
+    return loadEncoder(model, files);
+  });
   const head = headOf(model);
   if (parameters(head).size === 0) return notes;
   const path = join(dir, HEAD_FILE);
@@ -143,6 +196,17 @@ const DIMENSIONS = [
   'layer_norm_eps',
 ] as const;
 
+/** @throws if the MLM head has a table of its own: here it is that of the words */
+function refuseUntied(files: readonly SafetensorsFile[]): void {
+  const own = files.find(({ tensors }) => tensors.has(DECODER));
+  if (own)
+    throw new Error(
+      `${own.file}: ${DECODER} is a table of its own, as tie_word_embeddings is false in ${fileNames.config}; training ties it to the words' table. Begin with a model whose tables are tied.`,
+    );
+}
+
+const DECODER = 'cls.predictions.decoder.weight';
+
 function sameShapes(module: object, { tensors }: SafetensorsFile): boolean {
   const wanted = parameters(module);
   const fits = ([name, { shape }]: readonly [string, { shape: readonly number[] }]): boolean =>
@@ -150,75 +214,21 @@ function sameShapes(module: object, { tensors }: SafetensorsFile): boolean {
   return wanted.size === tensors.size && [...tensors].every(fits);
 }
 
-/** The dimensions of a folder's model. @throws naming config.json: missing, malformed, or not a BERT */
+/**
+ * The dimensions of a folder's model.
+ * @throws naming config.json: missing, malformed, not a BERT, or of another model than the weights beside it
+ */
 export async function configOf(dir: string): Promise<BertConfig> {
-  const path = join(dir, fileNames.config);
-  return configFromHuggingFace(await readJsonObject(path), path);
+  return (await openFolder(dir)).config;
 }
 
-/** What sentence-transformers' files say, where they are there. */
-async function readSentenceSettings(dir: string, config: BertConfig) {
-  const optional = async (name: string): Promise<Record<string, unknown>> => {
-    const path = join(dir, name);
-    return (await isFile(path)) ? await readJsonObject(path) : {};
-  };
-  const lengths = [
-    config.max_position_embeddings,
-    (await optional(fileNames.tokenizerConfig)).model_max_length,
-    (await optional(fileNames.sentence)).max_seq_length,
-  ].filter((length): length is number => typeof length === 'number' && length >= 3);
-  const { similarity_fn_name } = await optional(fileNames.sentenceTransformers);
-  const similarity: Similarity = similarity_fn_name === 'dot' ? 'dot' : 'cosine';
-  const file = join('1_Pooling', fileNames.config);
-  const { pooling_mode_cls_token: cls, pooling_mode_mean_tokens: mean, pooling_mode: mode } = await optional(file);
-  const pooling: LoadedModel['pooling'] = mode === 'mean' || (cls === false && mean === true) ? 'mean' : 'cls';
-  const isOther = pooling === 'cls' && (cls === false || (mode !== undefined && mode !== 'cls'));
-  const notes = isOther
-    ? [`${join(dir, file)}: the model pools otherwise; here its vector is the last hidden state of [CLS].`]
-    : [];
-  return { maxLength: Math.min(...lengths), pooling, similarity, notes };
-}
-
-/** model.safetensors, or the shards that its index names. */
-async function weightFiles(dir: string): Promise<string[]> {
-  const single = join(dir, fileNames.weights);
-  if (await isFile(single)) return [single];
-  const index = join(dir, fileNames.index);
-  if (!(await isFile(index)))
-    throw new Error(
-      `${single}: is not there, nor is ${fileNames.index}; expected a model in safetensors. Check the path, or convert the model (other formats are not read).`,
-    );
-  const { weight_map: map } = await readJsonObject(index);
-  const shards = typeof map === 'object' && map !== null ? [...new Set(Object.values(map) as unknown[])] : [];
-  const isName = (shard: unknown): shard is string => typeof shard === 'string' && basename(shard) === shard;
-  if (shards.length === 0 || !shards.every(isName))
-    throw new Error(`${index}: weight_map must name a file of this folder for each tensor; copy the index again.`);
-  return shards.map((shard) => join(dir, shard));
-}
-
-/** Fills encoder and head from one file or several. Returns lines for the user. */
-function loadEncoder(model: BertForMaskedLM, files: readonly SafetensorsFile[]): string[] {
-  const optional = hasHead(files) ? () => false : (name: string) => name.startsWith('cls.');
-  const { missing, unexpected } = loadFiles(encoderOf(model), files, optional);
-  const [{ file }] = files;
-  const notes = missing.length > 0 ? [`${file}: has no masked-language-model head, so a fresh one is used.`] : [];
-  if (unexpected.length > 0)
-    notes.push(`${file}: ${unexpected.length} tensors are not used, the first is ${unexpected[0]}.`);
-  return notes;
-}
-
-const hasHead = (files: readonly SafetensorsFile[]): boolean =>
-  files.some(({ tensors }) => [...tensors.keys()].some((name) => /^cls\.predictions\.(transform\.|bias$)/.test(name)));
-
-/** `loadWeights` from several files: a parameter must be in one of them. */
-function loadFiles(module: object, files: readonly SafetensorsFile[], optional: (name: string) => boolean): LoadReport {
-  if (files.length === 1) return loadWeights(module, files[0], optional);
-  const reports = files.map((file) => loadWeights(module, file, () => true));
-  const missing = reports[0].missing.filter((name) => reports.every((report) => report.missing.includes(name)));
-  const lacking = missing.filter((name) => !optional(name));
-  if (lacking.length > 0)
-    throw new Error(
-      `${dirname(files[0].file)}: ${lacking.length} tensors are in none of the ${files.length} shards, the first is ${lacking[0]}. Copy all shards of one model.`,
-    );
-  return { missing, unexpected: reports.flatMap(({ unexpected }) => unexpected) };
+/** The encoder's part of a folder: where it lies, its dimensions, its weights. */
+async function openFolder(dir: string) {
+  const modules = await readModules(dir);
+  const path = join(modules.encoder, fileNames.config);
+  const json = await readJsonObject(path);
+  const config = configFromHuggingFace(json, path);
+  const paths = await weightFiles(modules.encoder);
+  withSafetensors(paths, (files) => checkSize(config, path, files));
+  return { modules, config, paths, isTied: json.tie_word_embeddings !== false };
 }

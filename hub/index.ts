@@ -2,4 +2,5 @@
 export * from './pure.js';
 export { configOf, HEAD_FILE, initialise, loadModel, saveModel, writeFiles } from './folder.js';
 export type { LoadedModel } from './folder.js';
+export { encoderFolder } from './modules.js';
 export { withSafetensors } from './safetensors.js';

@@ -1,8 +1,8 @@
 // README.md of a model folder: a Hugging Face model card, YAML front matter and how to use the model.
 import type { BertConfig } from '../nn/index.js';
 
-/** How the vectors of a model are compared. */
-export type Similarity = 'cosine' | 'dot';
+/** How the vectors of a model that was trained here are compared. */
+export type TrainedSimilarity = 'cosine' | 'dot';
 
 /** What the card tells beyond the model's dimensions. Nothing that is not given is claimed. */
 export interface ModelCard {
@@ -25,7 +25,7 @@ export interface ModelCard {
 interface Described {
   config: BertConfig;
   maxLength: number;
-  similarity: Similarity;
+  similarity: TrainedSimilarity;
 }
 
 /** The card. JSON is YAML too, so that values with colons or quotes stay what they are. */

@@ -1,14 +1,14 @@
 // The files of a Hugging Face model folder, as content in memory: for transformers, sentence-transformers, transformers.js.
 import type { Tensor } from '../core/index.js';
-import { toTokenizerConfig, toTokenizerJson, type WordPiece } from '../data/pure.js';
+import { tokenizerFiles, type WordPiece } from '../data/pure.js';
 import { configToHuggingFace, parameters, safetensorsHeader, type BertForMaskedLM } from '../nn/index.js';
-import { modelCard, type ModelCard, type Similarity } from './model-card.js';
+import { modelCard, type ModelCard, type TrainedSimilarity } from './model-card.js';
 
 export interface ModelFilesOptions {
   /** Tokens that the model was trained on, [CLS] and [SEP] included; at most its position table. */
   maxLength: number;
   /** How its vectors are to be compared. Default cosine. */
-  similarity?: Similarity;
+  similarity?: TrainedSimilarity;
   card?: ModelCard;
 }
 
@@ -59,7 +59,7 @@ export async function safetensorsOf(tensors: ReadonlyMap<string, Tensor>): Promi
 /**
  * The whole folder, weights last. The names in model.safetensors are those of BertForMaskedLM; its tied output table is
  * not written twice.
- * @throws if the tokenizer's vocabulary or `maxLength` is not the model's
+ * @throws if the tokenizer's vocabulary or `maxLength` is more than the model's
  */
 export async function modelFiles(
   model: BertForMaskedLM,
@@ -67,7 +67,8 @@ export async function modelFiles(
   { maxLength, similarity = 'cosine', card = {} }: ModelFilesOptions,
 ): Promise<Files> {
   const { config } = model;
-  if (tokenizer.size !== config.vocab_size)
+  // A table may have more rows than there are tokens: it is filled up to a round number.
+  if (tokenizer.size > config.vocab_size)
     throw new Error(
       `saveModel: the tokenizer has ${tokenizer.size} tokens, the model ${config.vocab_size}. Save it with its own.`,
     );
@@ -77,9 +78,7 @@ export async function modelFiles(
     );
   const files: Files = new Map<string, string | readonly Uint8Array[]>([
     [fileNames.config, asJson(configToHuggingFace(config))],
-    ['tokenizer.json', asJson(toTokenizerJson(tokenizer))],
-    [fileNames.tokenizerConfig, asJson(toTokenizerConfig(tokenizer, maxLength))],
-    ['vocab.txt', tokenizer.vocab.map((token) => token + '\n').join('')],
+    ...tokenizerFiles(tokenizer, maxLength),
     [fileNames.modules, asJson(modules(similarity))],
     [`${POOLING}/config.json`, asJson(clsPooling(config.hidden_size))],
     // The tokenizer's own files say how it folds case.
@@ -96,7 +95,7 @@ const POOLING = '1_Pooling';
 const NORMALIZE = '2_Normalize';
 
 /** The spelling of sentence-transformers 2 to 5, which 6 reads too. Without this file it would take the mean. */
-function modules(similarity: Similarity): unknown[] {
+function modules(similarity: TrainedSimilarity): unknown[] {
   const steps = [
     ['Transformer', ''],
     ['Pooling', POOLING],
@@ -117,7 +116,7 @@ const clsPooling = (hidden: number) => ({
   include_prompt: true,
 });
 
-const sentenceTransformers = (similarity: Similarity) => ({
+const sentenceTransformers = (similarity: TrainedSimilarity) => ({
   model_type: 'SentenceTransformer',
   // Readers warn where this is above their own version.
   __version__: { sentence_transformers: '3.0.0' },

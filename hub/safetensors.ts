@@ -1,6 +1,9 @@
 // Safetensors files on disk, opened for as long as they are read.
-import { FileSource } from '../data/index.js';
+import { FileSource, refusePointer } from '../data/index.js';
 import { SafetensorsFile } from '../nn/index.js';
+
+/** Bytes of a file that a Git LFS pointer would begin with; it has some 130. */
+const POINTER_SIZE = 64;
 
 /**
  * Opens safetensors files for the time that `use` takes. All headers are checked before it begins.
@@ -12,6 +15,7 @@ export function withSafetensors<T>(paths: readonly string[], use: (files: readon
     const files = paths.map((path) => {
       const source = new FileSource(path);
       sources.push(source);
+      refusePointer(path, source.read(0, Math.min(source.size, POINTER_SIZE)));
       return new SafetensorsFile(source, path);
     });
     return use(files);

@@ -5,3 +5,4 @@ export { openBackend, type OpenOptions } from './open.js';
 export { ReferenceBackend } from './reference.js';
 export * as kernels from './library/index.js';
 export { keep as dropoutFactor } from './library/random.js';
+export { normalCdf } from './library/scalar.js';

@@ -13,6 +13,7 @@ import {
 } from '../core/index.js';
 import type { BertConfig } from './config.js';
 import { Dropout, Embedding, LayerNorm, Linear } from './layers.js';
+import { poolStates, singleRows, type Pooling } from './pooling.js';
 
 /** Which rows of the last layer somebody reads; all others are not computed there. */
 export interface Needed {
@@ -51,9 +52,9 @@ export class BertEmbeddings {
     this.LayerNorm = new LayerNorm(hidden_size, layer_norm_eps);
   }
 
-  /** ids [N] -> [N, H]. */
+  /** ids [N] -> [N, H]. The row of [PAD] gets no gradient from here. */
   forward(ids: Ids, { positions }: Sequences, random?: Random): Tensor {
-    return this.place(this.word_embeddings.weight, ids, positions, random);
+    return this.place(this.word_embeddings.weight, ids.padded(this.config.pad_token_id), positions, random);
   }
 
   /** The same with the rows of any table [V, H] in the place of words: those chosen by ids, at these positions. */
@@ -242,17 +243,20 @@ export class BertForMaskedLM {
   }
 
   /**
-   * Sentence vectors [B, H]: the last hidden state of [CLS], nothing else of that layer being computed, or the mean of all.
+   * Sentence vectors [B, H], or [B, 2H] … of several poolings: by default the last hidden state of [CLS]. Of the last layer
+   * nothing is computed that a pooling does not read.
+   * @param options.skip rows at the beginning of each sequence that are not pooled
    * @param options.random where dropout's randomness comes from; none: no dropout
    */
   encode(
     ids: Ids,
     sequences: Sequences,
-    { pooling = 'cls', random }: { pooling?: 'cls' | 'mean'; random?: Random } = {},
+    { pooling = 'cls', skip = 0, random }: { pooling?: Pooling; skip?: number; random?: Random } = {},
   ): Tensor {
-    if (pooling === 'mean') return scope(() => this.bert.forward(ids, sequences, { random }).pool(sequences));
-    const firsts = Int32Array.from({ length: sequences.count }, (_, b) => sequences.offsets.values[b]);
-    const each = Sequences.ofLengths(firsts.map(() => 1));
-    return this.bert.forward(ids, sequences, { needed: { rows: new Ids(firsts), sequences: each }, random });
+    const single = singleRows(sequences, pooling, skip);
+    if (!single)
+      return scope(() => poolStates(this.bert.forward(ids, sequences, { random }), sequences, pooling, skip));
+    const each = Sequences.ofLengths(Array.from(single, () => 1));
+    return this.bert.forward(ids, sequences, { needed: { rows: new Ids(single), sequences: each }, random });
   }
 }

@@ -7,9 +7,13 @@ import type { HostTensor, SafetensorsFile } from './safetensors.js';
 /** Names that BERT checkpoints carry and this library has no use for. */
 const unused = /(^|\.)(pooler\.|seq_relationship\.|position_ids$|cls\.predictions\.decoder\.)/;
 
-/** Today's name of a tensor: Google's LayerNorm.gamma and beta, and models saved without their `bert.` prefix. */
+/** What wrappers put before the names of the model within: PyTorch's DataParallel, sentence-transformers in training. */
+const WRAPPERS = /^(?:\d+\.|module\.|auto_model\.|model\.|encoder\.(?=bert\.|embeddings\.|encoder\.))+/;
+
+/** Today's name of a tensor: Google's LayerNorm.gamma and beta, wrapped models, and those without their `bert.` prefix. */
 function modern(name: string): string {
-  const renamed = name.replace(/LayerNorm\.gamma$/, 'LayerNorm.weight').replace(/LayerNorm\.beta$/, 'LayerNorm.bias');
+  const inner = name.replace(WRAPPERS, '');
+  const renamed = inner.replace(/LayerNorm\.gamma$/, 'LayerNorm.weight').replace(/LayerNorm\.beta$/, 'LayerNorm.bias');
   return /^(embeddings|encoder)\./.test(renamed) ? `bert.${renamed}` : renamed;
 }
 
@@ -23,12 +27,14 @@ export interface LoadReport {
 /**
  * Copies the tensors of a file into the parameters of a module. Nothing is changed unless everything fits.
  * @param optional whether a parameter may be missing from the file (default: none may)
+ * @param onTensor what hears of each of them, when all is known to fit
  * @throws naming the file and the tensor: of another shape, missing, or there twice under two names
  */
 export function loadWeights(
   module: object,
   file: SafetensorsFile,
   optional: (name: string) => boolean = () => false,
+  onTensor?: (name: string, values: Float32Array) => void,
 ): LoadReport {
   const wanted = parameters(module);
   const found = new Map<string, Float32Array>();
@@ -53,7 +59,10 @@ export function loadWeights(
     throw new Error(
       `${file.file}: ${lacking.length} tensors are missing, the first is ${lacking[0]}. Is it a BERT checkpoint?`,
     );
-  for (const [name, values] of found) assign(wanted.get(name)!, values);
+  for (const [name, values] of found) {
+    assign(wanted.get(name)!, values);
+    onTensor?.(name, values);
+  }
   return { missing, unexpected };
 }
 

@@ -1,7 +1,7 @@
 // Texts to vectors: windows of texts, in them batches by length, one scope a batch.
 import { Ids, noGrad, scope, Sequences, type Random } from '../core/index.js';
 import { packSequences, type PackedSequences } from '../data/pure.js';
-import type { BertForMaskedLM } from '../nn/index.js';
+import { modesOf, poolingModes, unitLength, type BertForMaskedLM, type Pooling, type VectorStep } from '../nn/index.js';
 
 /** Turns texts into vectors that are near each other where the texts are about the same. */
 export interface Encoder {
@@ -13,7 +13,12 @@ export interface Encoder {
   encode(texts: readonly string[], options?: BatchingOptions): Promise<Float32Array>;
 }
 
+/** What a text is to the model: some put another prompt before queries than before documents. */
+export type Role = 'query' | 'document';
+
 export interface BatchingOptions {
+  /** Default 'document'. */
+  role?: Role;
   /** Tokens computed at once; a text that is longer has a batch of its own. Default 4096. */
   tokensPerBatch?: number;
   /** Called after each batch, with the numbers of texts and tokens done so far. */
@@ -23,10 +28,14 @@ export interface BatchingOptions {
 export interface EncoderOptions {
   /** Longest sequence in tokens, [CLS] and [SEP] included. Default, and at most: the model's positions. */
   maxLength?: number;
-  /** Scale each vector to length 1, so that inner products are cosines. Default true. */
-  normalize?: boolean;
-  /** Which of the last hidden states the vector is: that of [CLS], or the mean of all. Default 'cls'. */
-  pooling?: 'cls' | 'mean';
+  /** Which of the last hidden states the vector is made of, and how. Default 'cls': that of [CLS]. */
+  pooling?: Pooling;
+  /** What is done with the pooled vector, in order. Default: `unitLength`, so that inner products are cosines. */
+  steps?: readonly VectorStep[];
+  /** Put before each text. Default: nothing. */
+  prompts?: Readonly<Partial<Record<Role, string>>>;
+  /** Whether the prompt's tokens, and [CLS] with them, are pooled too. Default true. */
+  includePrompt?: boolean;
   /** Where dropout's randomness comes from, for a text to have another vector every time. Default: no dropout. */
   random?: Random;
 }
@@ -47,44 +56,59 @@ const WINDOW = 4096;
 export class BertEncoder implements Encoder {
   readonly dim: number;
   readonly maxLength: number;
-  private readonly normalize: boolean;
-  private readonly choices: Pick<EncoderOptions, 'pooling' | 'random'>;
+  private readonly options: Required<Pick<EncoderOptions, 'pooling' | 'steps' | 'prompts' | 'includePrompt'>>;
+  private readonly random: Random | undefined;
 
-  /** @throws if pooling is neither 'cls' nor 'mean' */
+  /** @throws if a pooling is none of `poolingModes` */
   constructor(
     private readonly model: BertForMaskedLM,
     private readonly tokenizer: TextTokenizer,
-    { maxLength = Infinity, normalize = true, pooling, random }: EncoderOptions = {},
+    {
+      maxLength = Infinity,
+      pooling = 'cls',
+      steps = [unitLength],
+      prompts = {},
+      includePrompt = true,
+      random,
+    }: EncoderOptions = {},
   ) {
-    if (pooling !== undefined && pooling !== 'cls' && pooling !== 'mean')
-      throw new Error(`encoder: pooling is ${JSON.stringify(pooling)}; it must be "cls" or "mean".`);
-    this.dim = model.config.hidden_size;
-    this.maxLength = Math.min(maxLength, model.config.max_position_embeddings);
-    this.normalize = normalize;
-    this.choices = { pooling, random };
+    const modes = modesOf(pooling);
+    const wrong = modes.find((mode) => !poolingModes.includes(mode));
+    if (modes.length === 0 || wrong !== undefined)
+      throw new Error(`encoder: pooling is ${JSON.stringify(pooling)}; it must be one of ${poolingModes.join(', ')}.`);
+    const { hidden_size, max_position_embeddings } = model.config;
+    this.options = { pooling, steps, prompts, includePrompt };
+    this.random = random;
+    this.dim = this.finish(new Float64Array(hidden_size * modes.length)).length;
+    this.maxLength = Math.min(maxLength, max_position_embeddings);
   }
 
   /** @throws if maxLength leaves no room for text, or the tokenizer's ids are not the model's */
   async encode(
     texts: readonly string[],
-    { tokensPerBatch = 4096, onProgress }: BatchingOptions = {},
+    { role = 'document', tokensPerBatch = 4096, onProgress }: BatchingOptions = {},
   ): Promise<Float32Array> {
     const { dim, maxLength, tokenizer } = this;
+    const { prompts, includePrompt } = this.options;
+    const prompt = prompts[role] ?? '';
+    // [CLS] and the prompt.
+    const skip = includePrompt || prompt === '' ? 0 : 1 + this.tokenize(prompt).length;
     const vectors = new Float32Array(texts.length * dim);
     let done = 0;
     let tokens = 0;
     for (let begin = 0; begin < texts.length; begin += WINDOW) {
-      const window = texts.slice(begin, begin + WINDOW).map((text) => this.tokenize(text));
+      const window = texts.slice(begin, begin + WINDOW).map((text) => this.tokenize(prompt + text));
       for (const batch of batchesByLength(window, tokensPerBatch)) {
         const packed = packSequences(
           batch.map((i) => window[i]),
           tokenizer,
           maxLength,
         );
-        const rows = await this.compute(packed);
+        const pooled = await this.compute(packed, skip);
+        const width = pooled.length / batch.length;
         batch.forEach((i, b) => {
-          const vector = rows.subarray(b * dim, (b + 1) * dim);
-          vectors.set(this.normalize ? unit(vector) : vector, (begin + i) * dim);
+          const vector = this.finish(Float64Array.from(pooled.subarray(b * width, (b + 1) * width)));
+          vectors.set(vector, (begin + i) * dim);
         });
         done += batch.length;
         tokens += packed.ids.length;
@@ -94,16 +118,21 @@ export class BertEncoder implements Encoder {
     return vectors;
   }
 
+  private finish(pooled: Float64Array): Float64Array {
+    return this.options.steps.reduce((x, step) => step(x), pooled);
+  }
+
   /** The ids of a text as far as they count, so that a window of long texts holds no more than that. */
   private tokenize(text: string): Int32Array {
     return Int32Array.from(this.tokenizer.encode(text)).slice(0, this.maxLength - 2);
   }
 
-  /** One batch of B texts: [B, dim]. */
-  private async compute({ offsets, ids }: PackedSequences): Promise<Float32Array | Float64Array> {
+  /** One batch of B texts: [B, width of what is pooled]. */
+  private async compute({ offsets, ids }: PackedSequences, skip: number): Promise<Float32Array | Float64Array> {
     const sequences = new Sequences(offsets);
     // The reading is enqueued inside the scope and awaited outside.
-    const [reading] = noGrad(() => scope(() => [this.model.encode(new Ids(ids), sequences, this.choices).read()]));
+    const choices = { pooling: this.options.pooling, skip, random: this.random };
+    const [reading] = noGrad(() => scope(() => [this.model.encode(new Ids(ids), sequences, choices).read()]));
     const rows = await reading;
     // The wasm backend never waits, so nothing else (Ctrl-C) would be heard until the end.
     await new Promise((resolve) => setTimeout(resolve));
@@ -138,12 +167,4 @@ function* batchesByLength(texts: readonly Int32Array[], limit: number): Generato
     size += length;
   }
   if (batch.length > 0) yield batch;
-}
-
-/** A vector scaled to length 1 (a zero vector stays). */
-function unit(vector: ArrayLike<number>): Float32Array {
-  let squares = 0;
-  for (let i = 0; i < vector.length; i++) squares += vector[i] * vector[i];
-  const factor = squares > 0 ? 1 / Math.sqrt(squares) : 0;
-  return Float32Array.from(vector, (value) => value * factor);
 }

@@ -1,6 +1,6 @@
 // An encoder, or BM25, on a retrieval set: encode, search exactly, score.
 import { documentText, type RetrievalSet } from '../data/pure.js';
-import type { BertForMaskedLM } from '../nn/index.js';
+import type { BertForMaskedLM, Similarity } from '../nn/index.js';
 import { Bm25 } from './bm25.js';
 import { BertEncoder } from './encode.js';
 import type { BatchingOptions, EncodeOptions, Encoder, TextTokenizer } from './encode.js';
@@ -16,17 +16,22 @@ export interface RankingOptions {
   readonly dropSelf?: boolean;
 }
 
-/** Encodes documents and queries and ranks by inner product. `onProgress` hears of the documents. */
+export interface EvaluateOptions extends BatchingOptions, RankingOptions {
+  /** How vectors are compared. Default 'dot'. */
+  similarity?: Similarity;
+}
+
+/** Encodes documents and queries, each with its prompt, and ranks all. `onProgress` hears of the documents. */
 export async function evaluateEncoder(
   encoder: Encoder,
   { corpus, queries, qrels }: RetrievalSet,
-  { dropSelf = false, ...options }: BatchingOptions & RankingOptions = {},
+  { similarity, dropSelf = false, ...options }: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const documents = await encoder.encode(corpus.map(documentText), options);
-  const index = new FlatIndex(idsOf(corpus), documents, encoder.dim);
+  const documents = await encoder.encode(corpus.map(documentText), { ...options, role: 'document' });
+  const index = new FlatIndex(idsOf(corpus), documents, encoder.dim, { similarity });
   const texts = queries.map(({ text }) => text);
-  const found = index.search(await encoder.encode(texts, { ...options, onProgress: undefined }), depth(dropSelf));
-  return evaluateRun(runOf(queries, found), qrels, { dropSelf });
+  const vectors = await encoder.encode(texts, { ...options, role: 'query', onProgress: undefined });
+  return evaluateRun(runOf(queries, index.search(vectors, depth(dropSelf))), qrels, { dropSelf });
 }
 
 /** `evaluateEncoder` of a model and its tokenizer. */
@@ -34,7 +39,7 @@ export const evaluateModel = (
   model: BertForMaskedLM,
   tokenizer: TextTokenizer,
   set: RetrievalSet,
-  options: EncodeOptions = {},
+  options: EncodeOptions & EvaluateOptions = {},
 ): Promise<Evaluation> => evaluateEncoder(new BertEncoder(model, tokenizer, options), set, options);
 
 /** The lexical baseline: BM25 as Lucene has it, k1 0.9, b 0.4. */

@@ -1,7 +1,7 @@
 // A FlatIndex on disk, as one safetensors file. The node:fs part of search.
 import { readFile } from 'node:fs/promises';
 import { writeFileAtomic } from '../data/index.js';
-import { SafetensorsFile, writeSafetensors, type HostTensor } from '../nn/index.js';
+import { SafetensorsFile, similarities, writeSafetensors, type HostTensor, type Similarity } from '../nn/index.js';
 import { FlatIndex } from './search.js';
 
 /** In the metadata, so that a model's weights are not taken for an index. */
@@ -9,7 +9,8 @@ const FORMAT = 'retromae.flat-index.1';
 
 /**
  * Writes an index. The file is a safetensors file, which other tools read: `embeddings`, F32 [documents, dimension];
- * `ids`, U8 [bytes], a JSON array of strings in UTF-8, in the order of the rows; and metadata `kind`. It appears under
+ * `ids`, U8 [bytes], a JSON array of strings in UTF-8, in the order of the rows; and metadata `kind`, `similarity`, and
+ * `model`, the fingerprint of the model that made it, if it is known. It appears under
  * its name only when complete; whatever fails, a file that was there stays as it was.
  * @throws WriteError naming the file
  */
@@ -20,12 +21,16 @@ export async function saveIndex(index: FlatIndex, file: string): Promise<void> {
       ['embeddings', { shape: [index.size, index.dim], data: index.vectors }],
       ['ids', { shape: [ids.length], data: ids }],
     ],
-    { kind: FORMAT },
+    { kind: FORMAT, similarity: index.similarity, ...(index.model !== undefined && { model: index.model }) },
   );
   await writeFileAtomic(file, chunks);
 }
 
-/** Reads what `saveIndex` wrote, up to 2 GiB. @throws if the file is missing, cut short, damaged or something else */
+/**
+ * Reads what `saveIndex` wrote, up to 2 GiB. An index without `similarity`, as version 0.2 wrote them, is compared by dot
+ * product.
+ * @throws if the file is missing, cut short, damaged or something else
+ */
 export async function loadIndex(file: string): Promise<FlatIndex> {
   const bytes = await readFile(file).catch((error: Error) => {
     throw new Error(`${file}: the index cannot be read (${error.message}); write one with \`retromae encode\`.`, {
@@ -44,8 +49,15 @@ export async function loadIndex(file: string): Promise<FlatIndex> {
   if (ids.length !== documents) {
     throw new Error(`${file}: ${ids.length} ids for ${documents} embeddings, expected as many; write the index again.`);
   }
-  return new FlatIndex(ids, opened.float32('embeddings').data, dim);
+  const { similarity = 'dot', model } = opened.metadata;
+  if (!isSimilarity(similarity))
+    throw new Error(
+      `${file}: similarity is "${similarity}", expected one of ${similarities.join(', ')}; write the index again.`,
+    );
+  return new FlatIndex(ids, opened.float32('embeddings').data, dim, { similarity, model });
 }
+
+const isSimilarity = (name: string): name is Similarity => (similarities as readonly string[]).includes(name);
 
 function parseIds(data: HostTensor['data'], file: string): string[] {
   try {

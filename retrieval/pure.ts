@@ -22,8 +22,8 @@ export {
   type Scores,
 } from './metrics.js';
 export { compareHits, compareIds } from './ranking.js';
-export { FlatIndex, type Index } from './search.js';
+export { FlatIndex, type FlatIndexOptions, type Index } from './search.js';
 export type { Hit, Run } from './types.js';
 export { BertEncoder, encodeTexts } from './encode.js';
-export type { BatchingOptions, EncodeOptions, Encoder, EncoderOptions, TextTokenizer } from './encode.js';
-export { evaluateBm25, evaluateEncoder, evaluateModel, type RankingOptions } from './evaluate.js';
+export type { BatchingOptions, EncodeOptions, Encoder, EncoderOptions, Role, TextTokenizer } from './encode.js';
+export { evaluateBm25, evaluateEncoder, evaluateModel, type EvaluateOptions, type RankingOptions } from './evaluate.js';

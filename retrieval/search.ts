@@ -1,4 +1,5 @@
-// Exact search by inner product over embeddings in memory. After FAISS's IndexFlatIP.
+// Exact search over embeddings in memory, by any of sentence-transformers' similarities. After FAISS's IndexFlatIP.
+import { similarities, unitLength, type Similarity } from '../nn/index.js';
 import { checkDepth, tiePlaces, TopK } from './ranking.js';
 import type { Hit } from './types.js';
 
@@ -17,9 +18,20 @@ export interface Index {
   search(queries: Float32Array, k: number): Hit[][];
 }
 
+export interface FlatIndexOptions {
+  /** How a query's vector is compared with a document's; of distances the negative is the score. Default 'dot'. */
+  readonly similarity?: Similarity;
+  /** The fingerprint of the model that made the vectors. */
+  readonly model?: string;
+}
+
 /** Ranks all documents for each query. Vectors are kept as given, not copied and not normalized. */
 export class FlatIndex implements Index {
+  readonly similarity: Similarity;
+  readonly model: string | undefined;
   private readonly places: Int32Array;
+  /** 1 / |vector| of each document, where the cosine is wanted. */
+  private readonly inverses: Float64Array | undefined;
 
   /**
    * @param ids one a document, distinct
@@ -30,7 +42,12 @@ export class FlatIndex implements Index {
     readonly ids: readonly string[],
     readonly vectors: Float32Array,
     readonly dim: number,
+    { similarity = 'dot', model }: FlatIndexOptions = {},
   ) {
+    if (!similarities.includes(similarity))
+      throw new Error(
+        `index: similarity is ${JSON.stringify(similarity)}; it must be one of ${similarities.join(', ')}.`,
+      );
     if (!Number.isInteger(dim) || dim < 1) {
       throw new Error(`index: dim = ${dim}, expected a whole number of at least 1; pass the model's hidden size.`);
     }
@@ -47,6 +64,9 @@ export class FlatIndex implements Index {
       );
     }
     this.places = tiePlaces(ids);
+    this.similarity = similarity;
+    this.model = model;
+    if (similarity === 'cosine') this.inverses = inverseLengths(vectors, dim);
   }
 
   get size(): number {
@@ -54,9 +74,9 @@ export class FlatIndex implements Index {
   }
 
   /**
-   * The k documents with the largest inner product for each query, best first, ties as trec_eval breaks them; all
-   * documents where there are fewer than k. Products are summed in float64, in the order of the dimensions, and rounded
-   * to float32: the same whatever other queries come along.
+   * The k documents of the largest score for each query, best first, ties as trec_eval breaks them; all documents where
+   * there are fewer than k. Scores are summed in float64, in the order of the dimensions, and rounded to float32: the
+   * same whatever other queries come along.
    *
    * @param queries [number of queries, dim], row-major
    * @throws if the queries are not whole rows, or one is not finite
@@ -80,20 +100,26 @@ export class FlatIndex implements Index {
     const tiles = Math.ceil(count / TILE);
     const padded = new Float64Array(tiles * TILE * dim);
     padded.set(queries);
+    if (this.inverses)
+      for (let q = 0; q < count; q++) padded.set(unitLength(padded.slice(q * dim, (q + 1) * dim)), q * dim);
+    const distance = this.similarity === 'euclidean' || this.similarity === 'manhattan';
     const heaps = Array.from({ length: tiles * TILE }, (_, q) => new TopK(q < count ? k : 0, this.places));
     const block = Math.max(1, Math.floor(BLOCK_VALUES / dim));
     for (let begin = 0; begin < size; begin += block) {
       for (let tile = 0; tile < tiles; tile++) {
         const rows = padded.subarray(tile * TILE * dim, (tile + 1) * TILE * dim);
-        this.score(rows, begin, Math.min(begin + block, size), heaps.slice(tile * TILE, (tile + 1) * TILE));
+        const tops = heaps.slice(tile * TILE, (tile + 1) * TILE);
+        const end = Math.min(begin + block, size);
+        if (distance) this.scoreDistances(rows, begin, end, tops);
+        else this.scoreProducts(rows, begin, end, tops);
       }
     }
     return heaps.slice(0, count).map((heap) => heap.drain(this.ids));
   }
 
-  /** Scores documents begin .. end for a tile of queries. Four sums and no array of them, so that they are registers. */
-  private score(rows: Float64Array, begin: number, end: number, [heap0, heap1, heap2, heap3]: TopK[]): void {
-    const { dim, vectors } = this;
+  /** Products of documents begin .. end and a tile of queries. Four sums and no array of them, so that they are registers. */
+  private scoreProducts(rows: Float64Array, begin: number, end: number, [heap0, heap1, heap2, heap3]: TopK[]): void {
+    const { dim, vectors, inverses } = this;
     for (let doc = begin; doc < end; doc++) {
       const row = doc * dim;
       let sum0 = 0;
@@ -107,10 +133,36 @@ export class FlatIndex implements Index {
         sum2 += value * rows[2 * dim + i];
         sum3 += value * rows[3 * dim + i];
       }
-      heap0.push(doc, Math.fround(sum0));
-      heap1.push(doc, Math.fround(sum1));
-      heap2.push(doc, Math.fround(sum2));
-      heap3.push(doc, Math.fround(sum3));
+      const inverse = inverses ? inverses[doc] : 1;
+      heap0.push(doc, Math.fround(sum0 * inverse));
+      heap1.push(doc, Math.fround(sum1 * inverse));
+      heap2.push(doc, Math.fround(sum2 * inverse));
+      heap3.push(doc, Math.fround(sum3 * inverse));
     }
   }
+
+  /** Negative distances, in the same tiles: sums of |a - b|, or roots of sums of (a - b)^2. */
+  private scoreDistances(rows: Float64Array, begin: number, end: number, heaps: TopK[]): void {
+    const { dim, vectors } = this;
+    const squared = this.similarity === 'euclidean';
+    for (let doc = begin; doc < end; doc++) {
+      const row = doc * dim;
+      heaps.forEach((heap, q) => {
+        let sum = 0;
+        for (let i = 0, at = q * dim; i < dim; i++, at++) {
+          const difference = vectors[row + i] - rows[at];
+          sum += squared ? difference * difference : Math.abs(difference);
+        }
+        heap.push(doc, Math.fround(-(squared ? Math.sqrt(sum) : sum)));
+      });
+    }
+  }
+}
+
+function inverseLengths(vectors: Float32Array, dim: number): Float64Array {
+  return Float64Array.from({ length: vectors.length / dim }, (_, doc) => {
+    let sum = 0;
+    for (let i = doc * dim; i < (doc + 1) * dim; i++) sum += vectors[i] * vectors[i];
+    return 1 / Math.max(Math.sqrt(sum), 1e-12);
+  });
 }

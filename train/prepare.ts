@@ -15,7 +15,7 @@ import {
   type Schedule,
 } from '../nn/index.js';
 import type { BatchRecipe } from './batch-recipe.js';
-import { configOf, initialise } from '../hub/index.js';
+import { configOf, encoderFolder, initialise } from '../hub/index.js';
 import { objectiveNamed, PretrainModel } from '../retromae/index.js';
 import { formatCount } from './report/format.js';
 import type { Leg } from './run-folder.js';
@@ -91,13 +91,13 @@ function leftOut({ path, report }: Corpus, message: Observer['message']): void {
 /** The vocabulary that the settings name; undefined if it is to be learnt. @throws if it cannot be trained with */
 export async function givenVocabulary(settings: PretrainSettings): Promise<WordPiece | undefined> {
   const { vocab, init } = settings;
-  const path = vocab ?? init;
+  const path = vocab ?? (init && (await encoderFolder(init)));
   if (!path) return undefined;
   const tokenizer = await loadTokenizer(path);
   // The collator knows what a vocabulary must have.
   objectiveNamed(settings.objective).collator(objectiveOptions(settings), { tokenizer, maxLength: settings.seq });
   const size = init ? (await configOf(init)).vocab_size : tokenizer.size;
-  if (tokenizer.size !== size)
+  if (tokenizer.size > size)
     throw new Error(
       `${path}: the vocabulary has ${tokenizer.size} tokens, but the model in --init ${init} has ${size}. Give the vocabulary of this very model.`,
     );

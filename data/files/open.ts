@@ -60,19 +60,35 @@ export const isFile = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** A JSON file whose content must be an object. @throws naming the file: not there, not JSON, or not an object */
-export async function readJsonObject(path: string): Promise<Record<string, unknown>> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw readError(path, error);
-  });
-  let value: unknown;
+/** How Git LFS begins the file that stands for one that was not fetched. */
+const POINTER = 'version https://git-lfs.github.com/spec/';
+
+/** @throws if the beginning of a file says that it stands for one that Git LFS has not fetched */
+export function refusePointer(path: string, content: string | Uint8Array): void {
+  const begin =
+    typeof content === 'string' ? content : Buffer.from(content.subarray(0, POINTER.length)).toString('latin1');
+  if (begin.startsWith(POINTER))
+    throw new Error(`${path}: is a Git LFS pointer, not the file itself. Run \`git lfs pull\` in its repository.`);
+}
+
+/** The content of a JSON file, parsed. @throws naming the file: not JSON, cut short, or a pointer of Git LFS */
+export function parseJsonFile(path: string, text: string): unknown {
+  refusePointer(path, text);
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
     throw new Error(`${path}: is not JSON (${(error as Error).message}), or cut short; copy or write it again.`, {
       cause: error,
     });
   }
+}
+
+/** A JSON file whose content must be an object. @throws naming the file: not there, not JSON, or not an object */
+export async function readJsonObject(path: string): Promise<Record<string, unknown>> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw readError(path, error);
+  });
+  const value = parseJsonFile(path, text);
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Error(`${path}: expected a JSON object; copy or write it again.`);
   return value as Record<string, unknown>;

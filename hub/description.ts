@@ -1,0 +1,43 @@
+// How a folder's texts become vectors, said in a sentence: every command tells it where it is not what one would assume.
+import type { PoolingMode } from '../nn/index.js';
+import type { VectorSettings } from './sentence-settings.js';
+import type { VectorRecipe } from './vectors.js';
+
+/** What each pooling takes. */
+export const POOLS: Readonly<Record<PoolingMode, string>> = {
+  cls: 'the state of [CLS]',
+  max: 'the largest value of all tokens',
+  mean: 'the mean of all tokens',
+  mean_sqrt_len_tokens: 'the sum of all tokens over the root of their number',
+  weightedmean: 'the mean of all tokens weighted by their place',
+  lasttoken: 'the state of the last token',
+};
+
+const COMPARED = {
+  cosine: 'cosine',
+  dot: 'dot product',
+  euclidean: 'Euclidean distance',
+  manhattan: 'Manhattan distance',
+} as const;
+
+/** The sentence; undefined where vectors are the state of [CLS], at most scaled to length 1, and the cosine compares them. */
+export function description(
+  { pooling, includePrompt, steps }: VectorRecipe,
+  does: readonly string[],
+  { prompts, similarity }: Pick<VectorSettings, 'prompts' | 'similarity'>,
+): string | undefined {
+  const hasPrompt = prompts.query !== '' || prompts.document !== '';
+  const isScaled = does.length === steps.length && does.every((each) => each === UNIT);
+  if (pooling.join() === 'cls' && isScaled && !hasPrompt && ['cosine', 'dot'].includes(similarity)) return undefined;
+  const taken = [pooling.map((mode) => POOLS[mode]).join(' beside '), ...does].join(', then ');
+  const asked = `queries begin with ${JSON.stringify(prompts.query)}, documents with ${JSON.stringify(prompts.document)}`;
+  const parts = [
+    `The model pools: ${taken}`,
+    ...(hasPrompt ? [includePrompt ? asked : `${asked}, which are not pooled`] : []),
+    `vectors are compared by ${COMPARED[similarity]}.`,
+  ];
+  return parts.join('; ');
+}
+
+/** What Normalize does. */
+export const UNIT = 'scaled to length 1';

@@ -1,0 +1,175 @@
+// What a sentence-transformers folder does with the hidden states of its encoder: Pooling, then Dense, LayerNorm, Normalize.
+import { basename, join } from 'node:path';
+import { isFile } from '../data/index.js';
+import { activations, dense, layerNorm, poolingModes, unitLength } from '../nn/index.js';
+import type { PoolingMode, SafetensorsFile, VectorStep } from '../nn/index.js';
+import { UNIT } from './description.js';
+import { Fields } from './fields.js';
+import { fileNames } from './model-files.js';
+import type { Module, Modules } from './modules.js';
+import { withSafetensors } from './safetensors.js';
+import { weightFiles, type Weights } from './weight-files.js';
+
+/** From hidden states to a vector. */
+export interface VectorRecipe {
+  readonly pooling: readonly PoolingMode[];
+  /** Whether the tokens of a prompt are pooled too. */
+  readonly includePrompt: boolean;
+  /** What is done with the pooled vector, in order, and how a person would say it. */
+  readonly steps: readonly { readonly does: string; readonly step: VectorStep }[];
+}
+
+/**
+ * Reads the modules after the encoder.
+ * @param hidden numbers in a hidden state
+ * @param weights what is told of every tensor read
+ * @throws naming the file: a module that is not built here, or that does not fit the one before it
+ */
+export async function readVectors(modules: Modules, hidden: number, weights: Weights): Promise<VectorRecipe> {
+  const { others, file, encoder } = modules;
+  const pooling = others?.[0] ?? { kind: 'Pooling', folder: join(encoder, '1_Pooling') };
+  if (pooling.kind !== 'Pooling' || (others && others.length === 0))
+    throw new Error(
+      `${file}: after the Transformer comes ${others?.[0]?.kind ?? 'nothing'}; only a Pooling is built here.`,
+    );
+  const { modes, includePrompt } = await readPooling(pooling.folder, hidden, others !== undefined);
+  const steps: { does: string; step: VectorStep }[] = [];
+  let width = hidden * modes.length;
+  for (const module of others?.slice(1) ?? []) {
+    const read = readers[module.kind];
+    if (!Object.hasOwn(readers, module.kind))
+      throw new Error(
+        `${file}: the module ${module.kind} is not built here; after the Pooling may come ${Object.keys(readers).join(', ')}.`,
+      );
+    const next = await read(module, width, weights);
+    if (next) {
+      steps.push(next);
+      width = next.width;
+    }
+  }
+  return { pooling: modes, includePrompt, steps };
+}
+
+/** Older files have a switch for each pooling; where none is on, the mean is taken. */
+const SWITCHES: Readonly<Record<PoolingMode, string>> = {
+  cls: 'pooling_mode_cls_token',
+  max: 'pooling_mode_max_tokens',
+  mean: 'pooling_mode_mean_tokens',
+  mean_sqrt_len_tokens: 'pooling_mode_mean_sqrt_len_tokens',
+  weightedmean: 'pooling_mode_weightedmean_tokens',
+  lasttoken: 'pooling_mode_lasttoken',
+};
+
+async function readPooling(folder: string, hidden: number, isNamed: boolean) {
+  const file = join(folder, fileNames.config);
+  // A folder without modules.json does not say how it pools: the state of [CLS], as RetroMAE trains it.
+  if (!isNamed && !(await isFile(file))) return { modes: ['cls'] as const, includePrompt: true };
+  const fields = await Fields.read(file);
+  for (const name of ['embedding_dimension', 'word_embedding_dimension'])
+    if ((fields.whole(name, 1) ?? hidden) !== hidden) throw fields.wrong(name, `the model's hidden size, ${hidden}`);
+  return { modes: poolingOf(fields), includePrompt: fields.boolean('include_prompt', true) };
+}
+
+function poolingOf(fields: Fields): readonly PoolingMode[] {
+  const { pooling_mode: mode } = fields.values;
+  if (mode !== undefined) {
+    const modes: unknown[] = Array.isArray(mode) ? mode : [mode];
+    if (modes.length > 0 && modes.every(isMode)) return modes;
+    throw fields.wrong('pooling_mode', `one or several of ${poolingModes.join(', ')}`);
+  }
+  const on = poolingModes.filter((name) => fields.boolean(SWITCHES[name], false));
+  return on.length > 0 ? on : ['mean'];
+}
+
+const isMode = (mode: unknown): mode is PoolingMode => poolingModes.includes(mode as PoolingMode);
+
+interface Step {
+  readonly does: string;
+  readonly step: VectorStep;
+  /** Numbers that come out of it. */
+  readonly width: number;
+}
+
+type Reader = (module: Module, width: number, weights: Weights) => Promise<Step | undefined>;
+
+/** By kind; nothing for what does nothing. */
+const readers: Readonly<Record<string, Reader>> = {
+  Dense: readDense,
+  LayerNorm: readLayerNorm,
+  Normalize: async ({ folder }, width) => {
+    checkInput(await Fields.readIfThere(join(folder, fileNames.config)));
+    return { does: UNIT, step: unitLength, width };
+  },
+  Dropout: () => Promise.resolve(undefined),
+};
+
+/** What is done to anything but the pooled vector is another model. */
+function checkInput(fields: Fields): void {
+  for (const name of ['module_input_name', 'module_output_name'])
+    fields.choice(name, ['sentence_embedding'], 'sentence_embedding');
+}
+
+async function readDense({ folder }: Module, inputs: number, weights: Weights): Promise<Step> {
+  const fields = await Fields.read(join(folder, fileNames.config));
+  checkInput(fields);
+  if (fields.whole('in_features', 1) !== inputs)
+    throw fields.wrong('in_features', `${inputs}, as the module before it gives`);
+  const outputs = fields.whole('out_features', 1);
+  if (outputs === undefined) throw fields.wrong('out_features', 'an integer of at least 1');
+  const named = fields.text('activation_function', 'torch.nn.Tanh');
+  const [, name] = /^torch\.nn\.(?:modules\.\w+\.)?(\w+)$/.exec(named) ?? [];
+  const activation = activations.get(name);
+  if (!activation) throw fields.wrong('activation_function', `one of torch.nn's ${[...activations.keys()].join(', ')}`);
+  const residual = fields.boolean('use_residual', false);
+  const shapes: Record<string, readonly number[]> = { 'linear.weight': [outputs, inputs] };
+  if (fields.boolean('bias', true)) shapes['linear.bias'] = [outputs];
+  if (residual && inputs !== outputs) shapes['residual.weight'] = [outputs, inputs];
+  const found = await readTensors(folder, shapes, weights);
+  const step = dense(
+    {
+      weight: found['linear.weight'],
+      bias: found['linear.bias'],
+      residual: residual ? (found['residual.weight'] ?? 'inputs') : undefined,
+    },
+    activation,
+  );
+  return { does: `a dense layer to ${outputs} (${name}${residual ? ', residual' : ''})`, step, width: outputs };
+}
+
+async function readLayerNorm({ folder }: Module, width: number, weights: Weights): Promise<Step> {
+  const fields = await Fields.read(join(folder, fileNames.config));
+  if (fields.whole('dimension', 1) !== width)
+    throw fields.wrong('dimension', `${width}, as the module before it gives`);
+  const found = await readTensors(folder, { 'norm.weight': [width], 'norm.bias': [width] }, weights);
+  return { does: 'a layer norm', step: layerNorm({ gain: found['norm.weight'], bias: found['norm.bias'] }), width };
+}
+
+/** The tensors of a module's folder: these and no others, of these shapes. */
+async function readTensors(
+  folder: string,
+  shapes: Readonly<Record<string, readonly number[]>>,
+  weights: Weights,
+): Promise<Record<string, Float32Array>> {
+  return withSafetensors(await weightFiles(folder), ([file]) => {
+    const extra = [...file.tensors.keys()].find((name) => !Object.hasOwn(shapes, name));
+    if (extra !== undefined)
+      throw new Error(`${file.file}: ${extra} has no place in the module that config.json describes.`);
+    return Object.fromEntries(
+      Object.entries(shapes).map(([name, shape]) => {
+        const data = readOne(file, name, shape);
+        weights(`${basename(folder)}.${name}`, data);
+        return [name, data];
+      }),
+    );
+  });
+}
+
+function readOne(file: SafetensorsFile, name: string, shape: readonly number[]): Float32Array {
+  const found = file.tensors.get(name)?.shape;
+  if (found && found.join() !== shape.join())
+    throw new Error(
+      `${file.file}: ${name} is [${found.join(', ')}], config.json beside it wants [${shape.join(', ')}].`,
+    );
+  // The bytes may be those of the file's buffer.
+  return file.float32(name).data.slice();
+}
