@@ -102,6 +102,8 @@ export class Corpus implements AsyncIterable<Document> {
   }
 
   private async *records({ path: file, isBeir }: CorpusFile, { rows }: Records): AsyncGenerator<Document> {
+    const { distinctIds, onWarning } = this.options;
+    let hasIds = true;
     for await (const { line, at, content } of rows) {
       const record = 'problem' in content ? content.problem : documentOf(content.fields, this.options.field);
       if ('reason' in record) {
@@ -109,7 +111,12 @@ export class Corpus implements AsyncIterable<Document> {
         continue;
       }
       const { id = this.place(file, line), text, title } = record;
-      if (this.options.distinctIds) this.counts.ids.add(id, at);
+      if (distinctIds) {
+        this.counts.ids.add(id, at);
+        if (hasIds && record.id === undefined)
+          onWarning?.(`${at}: no id, under any of the usual names, so that it is ${id}, as for all texts like it.`);
+        hasIds &&= record.id !== undefined;
+      }
       yield {
         id,
         text: isBeir ? documentText({ title, text }) : text,

@@ -2,7 +2,23 @@
 import type { Fields, Problem } from './read/row.js';
 
 const DOCUMENT_IDS = [
-  ...['_id', 'id', 'docid', 'doc_id', 'pid', 'docno', 'document_id', 'passage_id', 'corpus_id', 'corpus-id', 'cid'],
+  ...[
+    '_id',
+    'id',
+    'docid',
+    'doc_id',
+    'pid',
+    'docno',
+    'document_id',
+    'passage_id',
+    'corpus_id',
+    'corpus-id',
+    'cid',
+    'uid',
+    'doc-id',
+    'passage-id',
+    'paragraph_id',
+  ],
 ];
 const QUERY_IDS = ['_id', 'id', 'qid', 'query_id', 'query-id', 'topic_id', 'question_id'];
 const DOCUMENT_TEXTS = ['text', 'contents', 'content', 'body', 'passage', 'document'];
@@ -38,7 +54,7 @@ function recordOf(fields: Fields, ids: readonly string[], texts: readonly string
   if (text !== null && typeof text !== 'string') {
     const wanted = texts.length === 1 ? `field '${texts[0]}'` : `any field for texts`;
     const usual = texts.length === 1 ? '' : `; expected one of ${texts.join(', ')}`;
-    return { reason: `no string in ${wanted}`, detail: `fields: ${Object.keys(fields).join(', ') || 'none'}${usual}` };
+    return { reason: `no string in ${wanted}`, detail: `fields: ${namesOf(fields)}${usual}` };
   }
   const title = valueOf(fields, TITLES);
   if (title !== undefined && title !== null && typeof title !== 'string' && typeof title !== 'number')
@@ -48,8 +64,13 @@ function recordOf(fields: Fields, ids: readonly string[], texts: readonly string
   return { id: id === null ? undefined : id?.toString(), text: text ?? '', title: title?.toString().trim() ?? '' };
 }
 
+/** Names of fields as part of a line; a broken header may hold anything. */
+const namesOf = (fields: Fields): string =>
+  Object.keys(fields).join(', ').replace(/\s+/g, ' ').slice(0, LONGEST_SHOWN) || 'none';
+const LONGEST_SHOWN = 200;
+
 const isId = (value: unknown): value is string | number | bigint =>
-  typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint';
+  typeof value === 'string' || Number.isFinite(value) || typeof value === 'bigint';
 
 /** The value of the first name that a row has, in capitals too if none is as it is written; null counts if all are null. */
 export function valueOf(fields: Fields, names: readonly string[]): unknown {

@@ -13,6 +13,10 @@ const LONG_INTEGERS = /(?<![\w.+-])-?\d{16,}(?![\w.])/g;
  * @throws FILE:LINE if an array is cut short or followed by something, or an element has more than 2^28 bytes
  */
 export async function* jsonRows({ name, start, bytes }: Text): AsyncGenerator<Row> {
+  if (/^\s*\{\s*\n/.test(start))
+    throw new Error(
+      `${name}: a JSON object over several lines, expected one object a line, or an array of objects; convert it with jq -c .`,
+    );
   const pieces = start.trimStart().startsWith('[') ? elementsOf(bytes, name) : linesOf(bytes, name);
   for await (const { number: line, text } of pieces)
     if (text === null || text.trim() !== '') yield { line, at: `${name}:${line}`, content: contentOf(text) };

@@ -1,9 +1,9 @@
 // Records in tables: CSV with a header (RFC 4180, through csv-parse), and lines of cells between tabs.
 import { isUtf8 } from 'node:buffer';
 import { pipeline, Readable } from 'node:stream';
-import { parse, type CsvError } from 'csv-parse';
+import { CsvError, parse } from 'csv-parse';
 import type { Text } from './encoding.js';
-import { LONGEST_LINE, linesOf } from './lines.js';
+import { LONGEST_LINE, linesOf, type Line } from './lines.js';
 import { INVALID_UTF8, type Row } from './row.js';
 
 interface Parsed {
@@ -21,6 +21,8 @@ export async function* csvRows({ name, start, bytes }: Text): AsyncGenerator<Row
     encoding: null,
     delimiter: delimiterOf(start),
     relax_column_count: true,
+    // A quote within a cell without quotes, 5" for instance, is one: as Python's csv has it.
+    relax_quotes: true,
     skip_empty_lines: true,
     info: true,
     max_record_size: LONGEST_LINE,
@@ -41,11 +43,10 @@ export async function* csvRows({ name, start, bytes }: Text): AsyncGenerator<Row
       line = info.lines + 1;
     }
   } catch (error) {
-    if (!(error as CsvError).code?.startsWith('CSV_')) throw error;
-    throw new Error(
-      `${name}:${(error as CsvError).lines as number}: is not CSV (${(error as Error).message}); correct the line.`,
-      { cause: error },
-    );
+    if (!(error instanceof CsvError)) throw error;
+    // The message may show bytes after the first comma.
+    const [what] = error.message.split(',', 1);
+    throw new Error(`${name}:${error.lines as number}: is not CSV (${what}); correct the line.`, { cause: error });
   }
 }
 
@@ -55,7 +56,9 @@ export async function* csvRows({ name, start, bytes }: Text): AsyncGenerator<Row
  */
 export async function* tsvRows({ name, bytes }: Text, usual: ReadonlySet<string>): AsyncGenerator<Row> {
   let header: readonly string[] | undefined;
-  for await (const { number: line, text } of linesOf(bytes, name)) {
+  const lines = new Ahead(linesOf(bytes, name));
+  for (let next = await lines.next(); next; next = await lines.next()) {
+    const { number: line, text } = next;
     const at = `${name}:${line}`;
     if (text === null) {
       yield { line, at, content: { problem: INVALID_UTF8 } };
@@ -63,10 +66,62 @@ export async function* tsvRows({ name, bytes }: Text, usual: ReadonlySet<string>
     }
     if (text.trim() === '') continue;
     const cells = text.split('\t');
-    if (header) yield { line, at, content: fieldsOf(header, cells.map(unquoted)) };
-    else if (isHeader(cells, usual)) header = cells.map((cell) => unquoted(cell).trim());
+    if (header) {
+      const whole = isOpen(text) ? await joined(text, lines, header.length) : undefined;
+      yield {
+        line,
+        at,
+        content: fieldsOf(header, (whole ?? (cells.length === header.length ? cells : cellsOf(text))).map(unquoted)),
+      };
+    } else if (isHeader(cells, usual)) header = cells.map((cell) => unquoted(cell).trim());
     else yield { line, at, content: MS_MARCO[cells.length] ? fieldsOf(MS_MARCO[cells.length], cells) : UNKNOWN };
   }
+}
+
+/** Lines that can be given back. */
+class Ahead {
+  private readonly back: Line[] = [];
+  private readonly rest: AsyncIterator<Line>;
+
+  constructor(lines: AsyncIterable<Line>) {
+    this.rest = lines[Symbol.asyncIterator]();
+  }
+
+  async next(): Promise<Line | undefined> {
+    if (this.back.length > 0) return this.back.shift();
+    const { done, value } = await this.rest.next();
+    return done ? undefined : value;
+  }
+
+  giveBack(lines: readonly Line[]): void {
+    this.back.unshift(...lines);
+  }
+}
+
+/** Lines at most in one cell with quotes. */
+const LONGEST_CELL = 1000;
+
+/** Whether a cell begins with a quote that has no partner: it may go on in the next line, or the quote mean nothing. */
+const isOpen = (text: string): boolean => cellsOf(text).some((cell) => cell.startsWith('"') && unquoted(cell) === cell);
+
+/** Cells between tabs, where a tab between quotes is one. */
+const cellsOf = (text: string): string[] =>
+  Array.from(text.matchAll(/(?:^|\t)("[^"]*(?:""[^"]*)*"(?=\t|$)|[^\t]*)/g), ([, cell]) => cell);
+
+/** The cells of a row that goes on in the next lines, none of which is a row; undefined if it does not, and these stay. */
+async function joined(text: string, lines: Ahead, columns: number): Promise<string[] | undefined> {
+  const taken: Line[] = [];
+  let whole = text;
+  while (isOpen(whole) && taken.length < LONGEST_CELL) {
+    const next = await lines.next();
+    if (next) taken.push(next);
+    if (!next || next.text === null || (columns > 1 && next.text.split('\t').length === columns)) break;
+    whole += `\n${next.text}`;
+  }
+  const cells = cellsOf(whole);
+  if (!isOpen(whole) && cells.length === columns) return cells;
+  lines.giveBack(taken);
+  return undefined;
 }
 
 const MS_MARCO: Readonly<Record<number, readonly string[]>> = { 2: ['id', 'text'], 4: ['id', 'url', 'title', 'body'] };
@@ -91,8 +146,9 @@ function fieldsOf(header: readonly string[], cells: readonly string[]): Row['con
 }
 
 /** What a writer of CSV makes of a cell with quotes: these doubled, and quotes around it. Others put none. */
+// Of this form the expression needs no stack, however long the cell.
 const unquoted = (cell: string): string =>
-  /^"(?:[^"]|"")*"$/.test(cell) ? cell.slice(1, -1).replaceAll('""', '"') : cell;
+  /^"[^"]*(?:""[^"]*)*"$/.test(cell) ? cell.slice(1, -1).replaceAll('""', '"') : cell;
 
 /** The sign that is most often in the first line, outside of quotes. */
 function delimiterOf(start: string): string {

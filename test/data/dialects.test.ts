@@ -133,6 +133,65 @@ void t.test('ids that are not distinct, with both places', async (t) => {
   t.equal((await read(dir)).found.length, 5, 'training takes them');
 });
 
+void t.test('tables as they are met', async (t) => {
+  const cases: Record<string, readonly [content: string, found: readonly (readonly [id: string, text: string])[]]> = {
+    'pandas.tsv': ['\tid\ttext\n0\t1\tone\n', [['1', 'one']]],
+    'lines.tsv': [
+      'id\ttext\n1\t"two\nlines"\n2\tb\n',
+      [
+        ['1', 'two\nlines'],
+        ['2', 'b'],
+      ],
+    ],
+    'tab.tsv': ['id\ttext\n1\t"a\tb"\n', [['1', 'a\tb']]],
+    'raw.tsv': [
+      'id\ttext\n1\t"Oh", he said\n2\t"No\n3\tSo "what"\n',
+      [
+        ['1', '"Oh", he said'],
+        ['2', '"No'],
+        ['3', 'So "what"'],
+      ],
+    ],
+    'end.tsv': ['id\ttext\n1\t"open', [['1', '"open']]],
+    'inch.csv': [
+      'id,text\n1,a 5" pipe\n2,"b, ""c"""\n',
+      [
+        ['1', 'a 5" pipe'],
+        ['2', 'b, "c"'],
+      ],
+    ],
+    'column.csv': [
+      'text\none\n"t,wo"\n',
+      [
+        ['column.csv:2', 'one'],
+        ['column.csv:3', 't,wo'],
+      ],
+    ],
+  };
+  const dir = t.testdir(Object.fromEntries(Object.entries(cases).map(([file, [content]]) => [file, content])));
+  for (const [file, [, wanted]] of Object.entries(cases)) {
+    const { found, report } = await read(join(dir, file));
+    t.same(
+      found.map(({ id, text }) => [id, text]),
+      wanted,
+      file,
+    );
+    t.same([...report.leftOut], [], file);
+  }
+});
+
+void t.test('a word where texts have no ids', async (t) => {
+  const dir = t.testdir({
+    'a.jsonl': '{"key": 1, "text": "a"}\n{"key": 2, "text": "b"}\n',
+    'b.json': '{\n  "text": "a"\n}\n',
+  });
+  const said: string[] = [];
+  await read(join(dir, 'a.jsonl'), { distinctIds: true, onWarning: (message) => said.push(message) });
+  t.match(said, [/a\.jsonl:1: no id, under any of the usual names, so that it is a\.jsonl:1/]);
+  t.equal(said.length, 1);
+  await t.rejects(read(join(dir, 'b.json')), /b\.json: a JSON object over several lines, .* jq -c \./);
+});
+
 void t.test('MS MARCO, which has no headers', async (t) => {
   const dir = t.testdir({
     'collection.tsv': '0\tA "quoted" text\n7\t"Another"\n',
