@@ -24,10 +24,15 @@ import { legsTo, resumedSettings } from './going-on.js';
 import { claimFolder, readPlan, writePlan, type Leg, type Plan } from './run-folder.js';
 import { formatCount, formatQuantity } from './report/format.js';
 import { RunLog } from './report/log.js';
+import { PlannedTime } from './report/pace.js';
 import { stepRecord, type ProbeRecord, type StepRecord } from './report/records.js';
 import { EventWriter } from './report/tensorboard.js';
 import type { PretrainSettings } from './settings.js';
 import type { TokenFile } from './token-file.js';
+
+/** A step is timed for this share of the time that the run may take, and no longer than this. */
+const MEASURED_SHARE = 0.04;
+const MEASURED_SECONDS = 20;
 
 /** What a caller can watch and do. */
 export interface PretrainHooks {
@@ -197,8 +202,11 @@ class Run {
     const { steps, minutes, epochs, accumulate } = this.settings;
     if (steps) return steps;
     if (!minutes) return Math.max(1, Math.ceil((epochs * this.batches.perEpoch) / accumulate));
-    const each = await stepTime(this.model, (step) => this.losses(step, this.microBatches(step)));
-    const planned = Math.max(1, Math.floor((minutes * 60_000) / each));
+    const started = performance.now();
+    const seconds = Math.min(MEASURED_SECONDS, MEASURED_SHARE * 60 * minutes);
+    const each = await stepTime(this.model, (step) => this.losses(step, this.microBatches(step)), { seconds });
+    const left = minutes * 60_000 - (performance.now() - started);
+    const planned = Math.max(1, Math.floor(left / each));
     this.hooks.message?.(
       `A step takes ${formatQuantity(each)} ms: ${formatCount(planned)} steps in ${minutes} minutes.`,
     );
@@ -245,7 +253,7 @@ class Run {
     const from = checkpoint?.step ?? 0;
     const { steps } = legs.at(-1)!;
     const { settings, hooks, model, tokenizer, checkpoints } = this;
-    const { out, seq, accumulate, evalEvery, saveEvery, saveMinutes } = settings;
+    const { out, seq, accumulate, minutes, evalEvery, saveEvery, saveMinutes } = settings;
     const optimizer = await this.optimizer(legs);
     const log = await RunLog.open(out, { resumeAt: from });
     const { scalars, title, paper } = model.objective;
@@ -254,6 +262,7 @@ class Run {
     const probed = new Set((await RunLog.read(out)).probes.map((record) => record.step));
     const saved: FoundCheckpoint[] = checkpoint ? [checkpoint] : [];
     hooks.planned?.(steps);
+    const planned = minutes && !settings.steps ? new PlannedTime({ minutes, steps, from }) : undefined;
     const started = performance.now();
     let step = from;
     let savedAt = started;
@@ -297,6 +306,8 @@ class Run {
         log.step(record);
         events.step(record);
         hooks.step?.(record);
+        const news = planned?.add(record);
+        if (news) hooks.message?.(news);
         // A synchronous backend never leaves a turn to the event loop, and so to signals, by itself.
         await setImmediate();
         await probe();
