@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command `retromae`: picks a subcommand, prints errors as one line.
 import { version } from '../package.json';
+import { flagOf, OptionError } from '../data/pure.js';
 import { UsageError } from './flags.js';
 import { readerGone } from './signals.js';
 
@@ -38,7 +39,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', reader
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = error instanceof OptionError ? error.told(flagOf) : String((error as Error).message ?? error);
   process.stderr.write(`retromae: ${message.replace(/\s*\n\s*/g, ' ')}\n`);
   if (process.env.RETROMAE_STACK && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   process.exitCode = error instanceof UsageError ? 2 : 1;

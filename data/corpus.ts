@@ -4,10 +4,13 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, relative } from 'node:path';
 import { documentText, type Document } from './document.js';
 import { fieldsOf, lines } from './lines.js';
+import { OptionError } from './option-error.js';
 
 export interface CorpusOptions {
   /** Field of a .jsonl line that holds the text. Default 'text'. */
   field?: string;
+  /** What a document of a .txt file is: a line, what stands between blank lines ('auto' too), or the file. Default 'auto'. */
+  split?: 'auto' | 'line' | 'blank' | 'file';
   /** More bad lines than this end the reading with an error. Default 100. */
   maxBadLines?: number;
   /** Gets one sentence for every bad line and every file passed over. */
@@ -19,12 +22,14 @@ export interface CorpusReport {
   documents: number;
   /** UTF-16 units of all texts. */
   characters: number;
-  /** Documents left out because they have no text. */
-  emptyDocuments: number;
-  /** Lines left out: malformed JSON, no such field, invalid UTF-8. */
-  badLines: number;
+  /** Documents and lines left out, by reason. */
+  leftOut: ReadonlyMap<string, number>;
+  /** What was taken for a document, where the files do not say it. */
+  taken: readonly string[];
 }
 
+/** Why a document is left out that has no text. */
+const EMPTY = 'without text';
 /** The name that BEIR gives a corpus. */
 const BEIR_CORPUS = 'corpus.jsonl';
 
@@ -45,7 +50,11 @@ export function documents(path: string, options: CorpusOptions = {}): Corpus {
 
 export class Corpus implements AsyncIterable<Document> {
   /** Counts of the latest iteration, complete when that has ended. */
-  report: CorpusReport = emptyReport();
+  get report(): CorpusReport {
+    return this.counts;
+  }
+  private counts = emptyReport();
+  private badLines = 0;
   private firstBad: string | undefined;
   private readonly field: string;
   private readonly maxBadLines: number;
@@ -59,18 +68,19 @@ export class Corpus implements AsyncIterable<Document> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Document> {
-    this.report = emptyReport();
+    this.counts = emptyReport();
+    this.badLines = 0;
     this.firstBad = undefined;
     for await (const file of this.files(this.path, await this.look(this.path))) {
-      this.report.files++;
+      this.counts.files++;
       const source = extname(file) === '.txt' ? this.paragraphs(file) : this.jsonLines(file);
       for await (const document of source) {
         if (document.text.trim() === '') {
-          this.report.emptyDocuments++;
+          this.leaveOut(EMPTY);
           continue;
         }
-        this.report.documents++;
-        this.report.characters += document.text.length;
+        this.counts.documents++;
+        this.counts.characters += document.text.length;
         yield document;
       }
     }
@@ -148,6 +158,7 @@ export class Corpus implements AsyncIterable<Document> {
   }
 
   private async *paragraphs(file: string): AsyncGenerator<Document> {
+    const { split = 'auto' } = this.options;
     let paragraph: string[] = [];
     let first = 0;
     const document = (): Document => ({ id: this.place(file, first), text: paragraph.join(' '), file, line: first });
@@ -155,7 +166,9 @@ export class Corpus implements AsyncIterable<Document> {
       if (text.trim() !== '') {
         if (paragraph.length === 0) first = number;
         paragraph.push(text);
-      } else if (paragraph.length > 0) {
+        if (split !== 'line') continue;
+      }
+      if (paragraph.length > 0 && split !== 'file') {
         yield document();
         paragraph = [];
       }
@@ -179,19 +192,27 @@ export class Corpus implements AsyncIterable<Document> {
     const message = `${file}:${line}: ${reason}`;
     this.firstBad ??= message;
     this.options.onWarning?.(message);
-    if (++this.report.badLines <= this.maxBadLines) return;
-    throw new Error(
-      `corpus: ${message}; that makes ${this.report.badLines} bad lines, expected at most ${this.maxBadLines}. The first was ${this.firstBad}. Mend the file, choose another field, or raise maxBadLines.`,
+    this.leaveOut(reason.replace(/ \(.*/, ''));
+    const badLines = ++this.badLines;
+    if (badLines <= this.maxBadLines) return;
+    throw new OptionError(
+      (shown) =>
+        `corpus: ${message}; that makes ${badLines} bad lines, expected at most ${this.maxBadLines}. The first was ${this.firstBad}. Mend the file, choose another ${shown('field')}, or raise ${shown('maxBadLines')}.`,
     );
   }
 
+  private leaveOut(reason: string): void {
+    const { leftOut } = this.counts;
+    leftOut.set(reason, (leftOut.get(reason) ?? 0) + 1);
+  }
+
   private refuseEmpty(): void {
-    const { documents: count, files, emptyDocuments, badLines } = this.report;
+    const { documents: count, files, leftOut } = this.report;
     if (count > 0) return;
     const facts =
       files === 0
         ? 'it holds no .jsonl or .txt file'
-        : `of ${files} file(s), ${emptyDocuments} documents were empty and ${badLines} lines bad`;
+        : `of ${files} file(s), ${leftOut.get(EMPTY) ?? 0} documents were empty and ${this.badLines} lines bad`;
     const first = this.firstBad ? ` The first bad line was ${this.firstBad}.` : '';
     throw new Error(
       `corpus: ${this.path}: there is no text (${facts}), expected at least one document.${first} Check the path and the field.`,
@@ -199,7 +220,7 @@ export class Corpus implements AsyncIterable<Document> {
   }
 }
 
-const emptyReport = (): CorpusReport => ({ files: 0, documents: 0, characters: 0, emptyDocuments: 0, badLines: 0 });
+const emptyReport = () => ({ files: 0, documents: 0, characters: 0, leftOut: new Map<string, number>(), taken: [] });
 
 const isCorpusFile = (path: string): boolean => ['.jsonl', '.txt'].includes(extname(path));
 

@@ -2,13 +2,14 @@
 export { SPECIAL_TOKENS } from './bert-tokens.js';
 export type { AddedToken, WordPieceOptions } from './bert-tokens.js';
 export { documentText, type Document } from './document.js';
+export { flagOf, OptionError, type Shown } from './option-error.js';
 export { pack, packDocuments, packText } from './pack.js';
 export type { Block, PackDocumentsOptions, PackOptions } from './pack.js';
 export type { NormalizerOptions } from './pretokenize.js';
 export type { Qrels, Query, RetrievalSet } from './retrieval-set.js';
 export { sentenceSegments, splitSentences, wordCount } from './sentences.js';
 export { packSequences, type PackedSequences } from './sequences.js';
-export { countText, lostShares, noCounts, type DataCounts } from './summary.js';
+export { countText, countTokens, lostShares, noCounts, type DataCounts } from './summary.js';
 export { toTokenizerConfig, toTokenizerJson } from './tokenizer-json.js';
 export { trainWordPiece } from './train-wordpiece.js';
 export type { TrainOptions, TrainProgress } from './train-wordpiece.js';

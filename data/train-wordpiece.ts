@@ -1,5 +1,6 @@
 // Learns a WordPiece vocabulary from texts, as Hugging Face's `WordPieceTrainer` does: BPE merges (Sennrich et al. 2016).
 import { CONTINUATION, DEFAULT_MAX_CHARS, SPECIAL_TOKENS } from './bert-tokens.js';
+import { OptionError } from './option-error.js';
 import { Merges } from './merges.js';
 import { PreTokenizer, defaultNormalizer } from './pretokenize.js';
 import type { NormalizerOptions, WordSink } from './pretokenize.js';
@@ -38,8 +39,9 @@ export async function trainWordPiece(
   { vocabSize, minFrequency = 2, alphabetSize = 1000, onProgress, ...normalizer }: TrainOptions,
 ): Promise<WordPiece> {
   if (!Number.isInteger(vocabSize) || vocabSize <= SPECIAL_TOKENS.length) {
-    throw new Error(
-      `trainWordPiece: vocabSize is ${vocabSize}, expected a whole number above ${SPECIAL_TOKENS.length}, the number of special tokens. Usual sizes are 4096 to 32768.`,
+    throw new OptionError(
+      (shown) =>
+        `trainWordPiece: ${shown('vocabSize')} is ${vocabSize}, expected a whole number above ${SPECIAL_TOKENS.length}, the number of special tokens. Usual sizes are 4096 to 32768.`,
     );
   }
   const options: NormalizerOptions = { ...defaultNormalizer, ...normalizer };
@@ -52,8 +54,9 @@ export async function trainWordPiece(
   const vocab = new Vocabulary();
   const segmented = segment(words, alphabetSize, vocab);
   if (vocab.size > vocabSize) {
-    throw new Error(
-      `trainWordPiece: vocabSize is ${vocabSize}, but special tokens and single characters alone are ${vocab.size}. Raise vocabSize, or lower alphabetSize (now ${alphabetSize}).`,
+    throw new OptionError(
+      (shown) =>
+        `trainWordPiece: ${shown('vocabSize')} is ${vocabSize}, but special tokens and single characters alone are ${vocab.size}. Raise ${shown('vocabSize')}, or lower ${shown('alphabetSize')} (now ${alphabetSize}).`,
     );
   }
   const merges = new Merges(segmented.words, segmented.counts);

@@ -1,6 +1,7 @@
 // What a run that goes on can be told: what it was told before, what changes no bit, and another number of steps.
+import { flagOf } from '../data/index.js';
 import { withAbsolutePaths, type Leg, type Plan } from './run-folder.js';
-import { flagOf, pretrainSettings, settingsThat, type PretrainSettings } from './settings.js';
+import { pretrainSettings, settingsThat, type PretrainSettings } from './settings.js';
 
 /** How long to train is said by the first of these that is given. */
 const lengths = ['steps', 'minutes', 'epochs'] as const;

@@ -1,7 +1,7 @@
 // Pre-training as a job: data, model, loop, checkpoints, log. What `retromae pretrain` does, as a function.
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { removePartials, type WordPiece } from '../data/index.js';
+import { removePartials, type DataCounts, type WordPiece } from '../data/index.js';
 import { AdamW, parameterCount, step as trainStep, type Losses, type StepOptions } from '../nn/index.js';
 import { batchesOf, type BatchRecipe } from './batch-recipe.js';
 import { Checkpoints, type FoundCheckpoint } from './checkpoint.js';
@@ -38,6 +38,8 @@ const MEASURED_SECONDS = 20;
 export interface PretrainHooks {
   /** A line for people: what was found, decided, saved. */
   message?(text: string): void;
+  /** What the corpus is, before the first step; what this throws ends the run. Not called for a run of 0.1 that goes on. */
+  data?(counts: DataCounts): void;
   /** The number of steps is known. */
   planned?(steps: number): void;
   step?(record: StepRecord): void;
@@ -159,7 +161,7 @@ async function checkedStart(settings: PretrainSettings, hooks: PretrainHooks): P
   // The first document says whether there are any, before time is spent on them.
   const documents = corpusDocuments(settings);
   await documents.next();
-  await documents.return(undefined);
+  await documents.return({ leftOut: {}, taken: [] });
   return { tokenizer, model: tokenizer && (await newModel(settings, tokenizer, hooks)) };
 }
 
@@ -190,6 +192,7 @@ class Run {
     const model = start.model ?? (await newModel(settings, tokenizer, hooks, start.checkpoint));
     const examples = found ?? (await tokenise(settings, tokenizer, hooks));
     const run = new Run(settings, examples, model, hooks);
+    if (examples.counts) hooks.data?.(examples.counts);
     hooks.message?.(
       `${formatCount(examples.tokens)} tokens in ${formatCount(examples.length)} blocks, ` +
         `${formatCount(run.batches.perEpoch)} batches an epoch; ${formatQuantity(parameterCount(model))} parameters.`,

@@ -35,7 +35,7 @@ void t.test('.jsonl: text, ids, titles', async (t) => {
     { id: '7', text: 'two', file, line: 2 },
     { id: 'a.jsonl:3', text: 'three', file, line: 3 },
   ]);
-  t.same(report, { files: 1, documents: 3, characters: 11, emptyDocuments: 1, badLines: 0 });
+  t.same(report, { files: 1, documents: 3, characters: 11, leftOut: new Map([['without text', 1]]), taken: [] });
   t.same(warnings, []);
   t.same(
     (await read(join(dir, 'b.jsonl'), { field: 'body' })).found.map(({ text }) => text),
@@ -123,7 +123,10 @@ void t.test('bad lines are left out, counted and named', async (t) => {
       ['last', 9],
     ],
   );
-  t.equal(report.badLines, 6);
+  t.equal(
+    [...report.leftOut.values()].reduce((sum, count) => sum + count),
+    6,
+  );
   t.match(warnings[0], /^.*a\.jsonl:2: malformed JSON \(.+\)$/);
   t.same(warnings.slice(1), [
     `${file}:3: not a JSON object`,
