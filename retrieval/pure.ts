@@ -26,4 +26,4 @@ export { FlatIndex, type Index } from './search.js';
 export type { Hit, Run } from './types.js';
 export { BertEncoder, encodeTexts } from './encode.js';
 export type { BatchingOptions, EncodeOptions, Encoder, EncoderOptions, TextTokenizer } from './encode.js';
-export { evaluateBm25, evaluateEncoder, evaluateModel } from './evaluate.js';
+export { evaluateBm25, evaluateEncoder, evaluateModel, type RankingOptions } from './evaluate.js';

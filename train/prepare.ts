@@ -8,6 +8,7 @@ import {
   countTokens,
   documents,
   flagOf,
+  isReadOnce,
   isThere,
   loadTokenizer,
   noCounts,
@@ -83,6 +84,10 @@ export async function* corpusDocuments(
   { corpus, field, split, maxBadLines }: Pick<PretrainSettings, 'corpus' | 'field' | 'split' | 'maxBadLines'>,
   { message, signal }: Observer = {},
 ): AsyncGenerator<Document, LeftOut> {
+  if (corpus !== BUILT_IN && (await isReadOnce(corpus)))
+    throw new Error(
+      `${flagOf('corpus')} ${corpus} can be read only once (standard input, or a pipe), but training reads its corpus again and again. Write it to a file, and give that.`,
+    );
   const source =
     corpus === BUILT_IN ? await sotu() : documents(corpus, { field, split, maxBadLines, onWarning: message });
   let looked = performance.now();

@@ -20,7 +20,7 @@ import {
   tokenise,
   vocabulary,
 } from './prepare.js';
-import { legsTo, resumedSettings } from './going-on.js';
+import { goingOn, legsTo, resumedSettings } from './going-on.js';
 import { claimFolder, readPlan, writePlan, type Leg, type Plan } from './run-folder.js';
 import { formatCount, formatQuantity } from './report/format.js';
 import { RunLog } from './report/log.js';
@@ -123,14 +123,6 @@ export async function resume(
   await writePlan(out, { settings: lasting, steps, ...(legs.length > 1 && { legs }), commands });
   if (changed) hooks.message?.(await goingOn(settings, legs, plan.steps!));
   return run.train(legs, latest);
-}
-
-/** What another number of steps means for the learning rate. */
-async function goingOn(settings: PretrainSettings, legs: readonly Leg[], former: number): Promise<string> {
-  const { from, steps } = legs.at(-1)!;
-  const rate = (await scheduleOf(settings, legs))(from).toPrecision(2);
-  const next = from < steps ? `: from step ${formatCount(from + 1)} on, where it is ${rate}` : '';
-  return `${formatCount(steps)} steps instead of ${formatCount(former)}; the learning rate is that of a run of so many${next}.`;
 }
 
 async function latestCheckpoint({ out, keep }: PretrainSettings, { message }: PretrainHooks) {

@@ -61,7 +61,7 @@ const table = {
   alphabetCoverage: option(
     undefined,
     optional(number('a number above 0 and at most 1', (value) => value > 0 && value <= 1)),
-    'share of all characters that a learnt vocabulary must know (default: 0.9999)',
+    'share of all characters that a learnt vocabulary must know (default: 0.99999)',
     { value: 'X' },
   ),
   layers: option(4, integer(1, MOST_LAYERS), 'layers of the encoder'),
