@@ -1,5 +1,6 @@
 // Learns a WordPiece vocabulary from texts, as Hugging Face's `WordPieceTrainer` does: BPE merges (Sennrich et al. 2016).
 import { CONTINUATION, DEFAULT_MAX_CHARS, SPECIAL_TOKENS } from './bert-tokens.js';
+import { OptionError } from './option-error.js';
 import { Merges } from './merges.js';
 import { PreTokenizer, defaultNormalizer } from './pretokenize.js';
 import type { NormalizerOptions, WordSink } from './pretokenize.js';
@@ -52,13 +53,15 @@ export async function trainWordPiece(
   { vocabSize, minFrequency = 2, coverage = 0.99999, onAlphabet, onProgress, ...normalizer }: TrainOptions,
 ): Promise<WordPiece> {
   if (!Number.isInteger(vocabSize) || vocabSize <= SPECIAL_TOKENS.length) {
-    throw new Error(
-      `trainWordPiece: vocabSize is ${vocabSize}, expected a whole number above ${SPECIAL_TOKENS.length}, the number of special tokens. Usual sizes are 4096 to 32768.`,
+    throw new OptionError(
+      (shown) =>
+        `trainWordPiece: ${shown('vocabSize')} is ${vocabSize}, expected a whole number above ${SPECIAL_TOKENS.length}, the number of special tokens. Usual sizes are 4096 to 32768.`,
     );
   }
   if (!(coverage > 0 && coverage <= 1)) {
-    throw new Error(
-      `trainWordPiece: coverage is ${coverage}, expected a share above 0 and up to 1. 0.99999 keeps all but the rarest characters.`,
+    throw new OptionError(
+      (shown) =>
+        `trainWordPiece: ${shown('coverage')} is ${coverage}, expected a share above 0 and up to 1. 0.99999 keeps all but the rarest characters.`,
     );
   }
   const options: NormalizerOptions = { ...defaultNormalizer, ...normalizer };
@@ -74,8 +77,9 @@ export async function trainWordPiece(
   const vocab = new Vocabulary();
   const segmented = segment(words, alphabetOf(characters, kept), vocab);
   if (vocab.size > vocabSize) {
-    throw new Error(
-      `trainWordPiece: vocabSize is ${vocabSize}, but the special tokens and the single characters for a coverage of ${coverage} are ${vocab.size} tokens. Raise vocabSize above ${vocab.size}, or lower coverage: ${fitting(words, characters, vocabSize)}.`,
+    throw new OptionError(
+      (shown) =>
+        `trainWordPiece: ${shown('vocabSize')} is ${vocabSize}, but the special tokens and the single characters for ${shown('coverage')} ${coverage} are ${vocab.size} tokens. Raise ${shown('vocabSize')} above ${vocab.size}, or lower ${shown('coverage')}: ${fitting(words, characters, vocabSize)}.`,
     );
   }
   const merges = new Merges(segmented.words, segmented.counts);

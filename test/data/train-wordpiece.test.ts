@@ -157,7 +157,7 @@ void t.test('Chinese keeps its characters', async (t) => {
   t.notOk(texts.some((text) => tokenizer.encode(text).includes(tokenizer.unk)));
   await t.rejects(trainWordPiece(texts, { vocabSize: 500 }), {
     message:
-      'trainWordPiece: vocabSize is 500, but the special tokens and the single characters for a coverage of 0.99999 are 3006 tokens. Raise vocabSize above 3006, or lower coverage: 0.19322 fits.',
+      'trainWordPiece: vocabSize is 500, but the special tokens and the single characters for coverage 0.99999 are 3006 tokens. Raise vocabSize above 3006, or lower coverage: 0.19322 fits.',
   });
   t.ok(await trainWordPiece(texts, { vocabSize: 500, coverage: 0.19322 }));
 });
