@@ -3,7 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { WordPieceOptions } from './bert-tokens.js';
 import { writeError, writeFileAtomic } from './files/atomic.js';
-import { isFile } from './files/open.js';
+import { isFile, refusePointer } from './files/open.js';
 import { optionsFromConfig, toTokenizerConfig, toTokenizerJson } from './tokenizer-json.js';
 import { WordPiece } from './wordpiece.js';
 
@@ -41,6 +41,7 @@ export async function saveTokenizer(
 export async function loadTokenizer(path: string, options: Partial<WordPieceOptions> = {}): Promise<WordPiece> {
   const file = await tokenizerFile(path);
   const content = await readFile(file, 'utf8');
+  refusePointer(file, content);
   try {
     if (file.endsWith('.json')) return WordPiece.fromTokenizerJson(parseJson(content));
     const tokens = content.replace(/^\uFEFF/, '').split(/\r?\n/);
