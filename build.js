@@ -68,6 +68,7 @@ await build({
       ([out, file]) => [`node/${out}`, file],
     ),
     ['tools/golden', 'test/golden/main.ts'],
+    ['tools/fuzz', 'test/fuzz/main.ts'],
     ['tools/bench', 'bench/main.ts'],
     ...(tests ? Object.entries(testFiles) : []),
   ]),

@@ -1,12 +1,37 @@
 // What several commands share: opening a backend and the flags for that, a word to the user, shell quoting.
 import { setBackend } from '../core/index.js';
 import { backendNames, openBackend, type Backend, type BackendName } from '../kernels/index.js';
-import { UsageError, type Flags } from './flags.js';
+import { SPLITS, type CorpusOptions, type Split } from '../data/index.js';
+import { UsageError, type Flags, type Values } from './flags.js';
 
 export const backendFlags = {
   backend: { type: 'string', choices: ['auto', ...backendNames], preset: 'auto', help: 'where to compute' },
   threads: { type: 'number', least: 1, help: 'threads of the wasm backend (default: all cores)' },
 } as const satisfies Flags;
+
+/** How the rows of a corpus are read. */
+export const corpusFlags = {
+  field: {
+    type: 'string',
+    value: 'NAME',
+    help: 'field that holds the text (default: text, contents, body or the like)',
+  },
+  split: {
+    type: 'string',
+    choices: SPLITS,
+    preset: 'auto',
+    help: 'what a document of a .txt file is; auto: a paragraph if there are blank lines, else a line',
+  },
+  'max-bad-lines': { type: 'number', least: 0, preset: 100, help: 'lines that may be malformed and are left out' },
+} as const satisfies Flags;
+
+/** What these flags say, and warnings to the user. */
+export const corpusOptions = (given: Values<typeof corpusFlags>): CorpusOptions => ({
+  field: given.field,
+  split: given.split as Split | undefined,
+  maxBadLines: given['max-bad-lines'],
+  onWarning: say,
+});
 
 /**
  * Runs `work` with a backend for all new tensors, and closes it afterwards.

@@ -5,14 +5,14 @@ import { dirname, resolve } from 'node:path';
 import { documentText, documents, writeError } from '../data/index.js';
 import { FlatIndex, saveIndex } from '../retrieval/index.js';
 import { Ticker } from '../train/index.js';
-import { backendFlags, required, say, withBackend } from './common.js';
+import { backendFlags, corpusFlags, corpusOptions, required, say, withBackend } from './common.js';
 import { loadEncoder } from './encoder.js';
 import { helpText, parseFlags } from './flags.js';
 
 const flags = {
   model: { type: 'string', value: 'DIR', help: 'model folder' },
-  corpus: { type: 'string', value: 'PATH', help: '.jsonl or .txt file, BEIR folder, or a directory of these' },
-  field: { type: 'string', value: 'NAME', preset: 'text', help: 'field of .jsonl lines that holds the text' },
+  corpus: { type: 'string', value: 'PATH', help: 'file, BEIR folder, directory of these, or - for standard input' },
+  ...corpusFlags,
   out: { type: 'string', value: 'FILE', help: 'index file to write' },
   ...backendFlags,
   help: { type: 'boolean', help: 'this text' },
@@ -20,7 +20,10 @@ const flags = {
 
 const usage = `Encodes every text of a corpus and writes an index for \`retromae search\`.
 
-Usage: retromae encode --model DIR --corpus PATH --out FILE [flags]`;
+Usage: retromae encode --model DIR --corpus PATH --out FILE [flags]
+
+A corpus is .jsonl, .ndjson, .json (an array), .csv or .tsv with a header, .parquet or .txt, gzipped or not. A text is
+encoded with its title before it. Ids are those in _id, id, docid, pid or the like; a text without is FILE:LINE.`;
 
 /** Finds out before hours are spent on what goes there. @throws WriteError */
 async function checkWritable(file: string): Promise<void> {
@@ -42,7 +45,7 @@ export async function encodeCommand(args: string[]): Promise<void> {
   await checkWritable(out);
   const ids: string[] = [];
   const texts: string[] = [];
-  for await (const document of documents(path, { field: given.field, onWarning: say })) {
+  for await (const document of documents(path, { ...corpusOptions(given), distinctIds: true })) {
     ids.push(document.id);
     texts.push(documentText(document));
   }

@@ -11,10 +11,8 @@ import { withSignals, type Stopped } from './signals.js';
 
 const { flagOf, ownSettings, pretrainDefaults, settingRows, settingsThat } = train;
 
-/** What may be given with --resume. */
-const anew = settingsThat((row) => row.anew);
-const listed = (names: readonly string[]): string =>
-  `${names.slice(0, -1).map(flagOf).join(', ')} and ${flagOf(names.at(-1)!)}`;
+/** What may be given anew with --resume. */
+const anew = settingsThat((row) => row.anew).map(flagOf);
 
 /** Every setting is a flag. */
 const flags = {
@@ -30,9 +28,11 @@ const usage = `Trains a BERT encoder for retrieval, with RetroMAE or another --o
 Usage: retromae pretrain [--corpus PATH] [--out DIR] [flags]
        retromae pretrain --resume --out DIR
 
-Ctrl-C (or SIGTERM) finishes the step, saves and leaves, with exit code 130 (143); a second one leaves at once. Either
-way, and after a kill, --resume ends with the same bits as a run that never stopped. ${listed(anew.filter((name) => name !== 'backend'))}
-change no bit and may be given with it; so may --backend, whose bits are its own.`;
+Ctrl-C (or SIGTERM, or a terminal that goes away) finishes the step, saves and leaves, with exit code 130 (143, 129); a
+second Ctrl-C leaves at once. Either way, and after a kill, --resume ends with the same bits as a run that never stopped.
+The flags of the run may be repeated with it. Of others, ${anew.filter((flag) => flag !== '--backend').join(', ')}
+change no bit; --backend has bits of its own; and --steps N makes the run longer or shorter, finished or not: what
+follows has the learning rates of a run of N steps.`;
 
 /** Documents at most in the probe that is cut from the corpus. */
 const PROBE_DOCUMENTS = 2000;
@@ -62,34 +62,23 @@ async function configFile(file: string, objective?: PretrainSettings['objective'
 
 const durations = ['steps', 'minutes', 'epochs'] as const;
 
-/** Settings of a new run: flags win over the file, and so does how long to train, however that is said. */
+/** Settings as they are asked for: flags win over the file, and so does how long to train, however that is said. */
 async function askedFor(own: Partial<PretrainSettings>, config?: string): Promise<Partial<PretrainSettings>> {
   const [first, second] = durations.filter((name) => own[name] !== undefined);
   if (second) throw new UsageError(`--${first} and --${second} both say how long to train. Give one of them.`);
   const file = config === undefined ? {} : await configFile(config, own.objective);
   if (first) for (const name of durations) delete file[name];
   const asked = { ...file, ...own };
-  if (own.vocabSize !== undefined && (asked.vocab ?? asked.init) !== undefined)
-    throw new UsageError('--vocab-size is that of a vocabulary to be learnt, but one is given. Leave it out.');
+  const learnt = (['vocabSize', 'alphabetCoverage'] as const).find((name) => own[name] !== undefined);
+  if (learnt && (asked.vocab ?? asked.init) !== undefined)
+    throw new UsageError(`${flagOf(learnt)} is that of a vocabulary to be learnt, but one is given. Leave it out.`);
   return asked;
 }
 
-/** Settings of the run in a folder. @throws UsageError for flags that would change what it computes */
-async function resumed(own: Partial<PretrainSettings>, config?: string): Promise<PretrainSettings> {
-  const { out = pretrainDefaults.out, ...given } = own;
-  const [other = config && 'config'] = Object.keys(given).filter((name) => !anew.includes(name));
-  if (other)
-    throw new UsageError(
-      `--resume goes on with the settings of the run. Leave ${flagOf(other)} out; only ${listed(anew)} may be given.`,
-    );
-  const { settings: former } = await train.readPlan(out);
-  // Threads are those of a backend: another one begins with all that there are.
-  return { ...former, ...(given.backend && { threads: undefined }), ...given };
-}
-
-function checked(asked: Partial<PretrainSettings>): PretrainSettings {
+/** Runs a check of what was typed. @throws UsageError where it throws */
+function checked<T>(check: () => T): T {
   try {
-    return train.pretrainSettings(asked);
+    return check();
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
@@ -99,16 +88,17 @@ export async function pretrainCommand(args: string[]): Promise<void> {
   const { help, json = false, resume: resuming = false, config, ...given } = parseFlags(args, flags);
   if (help) return void process.stdout.write(helpText(usage, flags));
   const own = Object.fromEntries(Object.entries(given).map(([flag, value]) => [settingName(flag), value]));
-  const asked = await (resuming ? resumed(own, config) : askedFor(own, config));
-  const settings = checked(asked);
+  const asked = await askedFor(own, config);
+  const { out = pretrainDefaults.out } = asked;
+  const plan = resuming ? await train.readPlan(out) : undefined;
+  const settings = checked(() => (plan ? train.resumedSettings(plan, asked) : train.pretrainSettings(asked)));
   const command = shellLine(['retromae', 'pretrain', ...args]);
   await withBackend(settings, () =>
     untilSignal(async (signal) => {
       const probe = settings.evalEvery > 0 ? await probeSet(settings) : undefined;
       const { done, ...watching } = watch(settings, probe, json, signal);
-      const { out } = settings;
       const hooks = { ...watching, command };
-      const run = resuming ? train.resume(out, settings, hooks) : train.pretrain(asked, hooks);
+      const run = resuming ? train.resume(out, asked, hooks) : train.pretrain(asked, hooks);
       const result = await run.finally(done);
       await conclude(out, result, probe);
       return !result.interrupted;

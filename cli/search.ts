@@ -1,7 +1,7 @@
 // `retromae search`: the nearest texts of an index to a query.
-import { documents } from '../data/index.js';
+import { documents, documentText, type CorpusOptions, type Document } from '../data/index.js';
 import { loadIndex, type FlatIndex } from '../retrieval/index.js';
-import { backendFlags, required, say, withBackend } from './common.js';
+import { backendFlags, corpusFlags, corpusOptions, required, say, withBackend } from './common.js';
 import { loadEncoder } from './encoder.js';
 import { helpText, parseFlags, UsageError } from './flags.js';
 
@@ -10,7 +10,7 @@ const flags = {
   index: { type: 'string', value: 'FILE', help: 'index file of `retromae encode`' },
   query: { type: 'string', value: 'TEXT', help: 'what to look for' },
   corpus: { type: 'string', value: 'PATH', help: 'the encoded corpus, to show the texts found' },
-  field: { type: 'string', value: 'NAME', preset: 'text', help: 'field of .jsonl lines that holds the text' },
+  ...corpusFlags,
   top: { type: 'number', least: 1, preset: 10, help: 'how many to show' },
   ...backendFlags,
   json: { type: 'boolean', help: 'print a JSON array' },
@@ -35,14 +35,15 @@ export async function searchCommand(args: string[]): Promise<void> {
     checkMaker(index, encoder.dim, fingerprint);
     const [hits] = index.search(await encoder.encode([query], { role: 'query' }), given.top ?? 10);
     const texts = given.corpus
-      ? await textsOf(given.corpus, given.field, new Set(hits.map(({ id }) => id)))
+      ? await textsOf(given.corpus, corpusOptions(given), new Set(hits.map(({ id }) => id)))
       : undefined;
     if (given.json) {
-      process.stdout.write(`${JSON.stringify(hits.map((hit) => ({ ...hit, text: texts?.get(hit.id) })))}\n`);
+      process.stdout.write(`${JSON.stringify(hits.map((hit) => ({ ...hit, ...texts?.get(hit.id) })))}\n`);
       return;
     }
     for (const { id, score } of hits) {
-      const text = texts?.get(id)?.replace(/\s+/g, ' ').slice(0, SHOWN) ?? '';
+      const found = texts?.get(id);
+      const text = found ? documentText(found).replace(/\s+/g, ' ').slice(0, SHOWN) : '';
       process.stdout.write(`${score.toFixed(4)}  ${id}${text && `  ${text}`}\n`);
     }
   });
@@ -63,10 +64,11 @@ function checkMaker({ dim, model }: FlatIndex, width: number, fingerprint: strin
 
 async function textsOf(
   path: string,
-  field: string | undefined,
+  options: CorpusOptions,
   wanted: ReadonlySet<string>,
-): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  for await (const { id, text } of documents(path, { field, onWarning: say })) if (wanted.has(id)) found.set(id, text);
+): Promise<Map<string, Pick<Document, 'title' | 'text'>>> {
+  const found = new Map<string, Pick<Document, 'title' | 'text'>>();
+  for await (const { id, title, text } of documents(path, options))
+    if (wanted.has(id)) found.set(id, { ...(title && { title }), text });
   return found;
 }

@@ -1,4 +1,4 @@
-// Ctrl-C and SIGTERM, heard where work must not be lost, nor child processes and temporary folders left behind.
+// Ctrl-C, SIGTERM and a terminal that goes away, heard where work must not be lost, nor processes and folders left behind.
 import { constants } from 'node:os';
 
 /** Why work was broken off. */
@@ -12,8 +12,12 @@ export class Stopped extends Error {
   }
 }
 
+/** What breaks the work off that is going on. */
+let stop: ((name: NodeJS.Signals) => void) | undefined;
+
 /**
- * Runs `work` with an AbortSignal that Ctrl-C and SIGTERM raise, whose reason is a `Stopped`; a second one leaves at once.
+ * Runs `work` with an AbortSignal that Ctrl-C, SIGTERM and SIGHUP raise, whose reason is a `Stopped`; a second Ctrl-C or
+ * SIGTERM leaves at once. A terminal that goes away sends SIGHUP more than once, or SIGTERM with it: neither is impatient.
  * @param heard called at the first
  */
 export async function withSignals<T>(
@@ -22,17 +26,36 @@ export async function withSignals<T>(
 ): Promise<T> {
   const controller = new AbortController();
   const { signal } = controller;
-  const stop = (name: NodeJS.Signals): void => {
+  let asked = false;
+  const listener = (name: NodeJS.Signals): void => {
     const reason = new Stopped(name);
-    if (signal.aborted) process.exit(reason.code);
-    heard();
+    const personal = name === 'SIGINT' || name === 'SIGTERM';
+    if (personal && asked) process.exit(reason.code);
+    asked ||= personal;
+    if (signal.aborted) return;
     controller.abort(reason);
+    heard();
   };
-  const names = ['SIGINT', 'SIGTERM'] as const;
-  for (const name of names) process.on(name, stop);
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const outer = stop;
+  stop = listener;
+  for (const name of names) process.on(name, listener);
   try {
     return await work(signal);
   } finally {
-    for (const name of names) process.off(name, stop);
+    for (const name of names) process.off(name, listener);
+    stop = outer;
   }
+}
+
+/**
+ * What a write to a reader that has gone means: the end, once the work that is going on has saved what is done. A terminal
+ * that has gone (EIO) is no reader that was enough: what is left of the work goes on without a word.
+ * @throws what is another error
+ */
+export function readerGone(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EIO') return;
+  if (error.code !== 'EPIPE') throw error;
+  if (stop) stop('SIGPIPE');
+  else process.exit(new Stopped('SIGPIPE').code);
 }

@@ -1,24 +1,39 @@
 // The tokens that every BERT vocabulary has, and the options of its tokenizer.
+import type { AddedToken } from './added-tokens.js';
 import type { NormalizerOptions } from './pretokenize.js';
 
 /** Begins every token that goes on with the word of the token before it. */
 export const CONTINUATION = '##';
 
-/** The five tokens that BERT cannot do without, in the order in which a trained vocabulary begins with them. */
-export const SPECIAL_TOKENS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] as const;
-
-/** A token that is found in the raw text, before any normalisation. */
-export interface AddedToken {
-  id: number;
-  content: string;
-  /** Special tokens are left out by `decode(ids, { skipSpecial: true })` and never masked. */
-  special: boolean;
+/** How a vocabulary spells the five tokens that BERT cannot do without. */
+export interface SpecialNames {
+  pad: string;
+  unk: string;
+  cls: string;
+  sep: string;
+  mask: string;
 }
+
+export const defaultNames: Readonly<SpecialNames> = {
+  pad: '[PAD]',
+  unk: '[UNK]',
+  cls: '[CLS]',
+  sep: '[SEP]',
+  mask: '[MASK]',
+};
+
+/** The five names in the order in which a trained vocabulary begins with them. */
+export const inOrder = ({ pad, unk, cls, sep, mask }: SpecialNames): string[] => [pad, unk, cls, sep, mask];
+
+/** The five by their usual names. */
+export const SPECIAL_TOKENS: readonly string[] = inOrder(defaultNames);
 
 export interface WordPieceOptions extends NormalizerOptions {
   /** A word of more characters (code points) than this becomes [UNK]. Default 100. */
   maxChars: number;
-  /** Tokens recognised in raw text. Default: the five of `SPECIAL_TOKENS`. */
+  /** Names of the special tokens. Default [PAD], [UNK], [CLS], [SEP], [MASK]. */
+  names: Readonly<SpecialNames>;
+  /** Tokens recognised in text. Default: the five of `names`. Ids from the vocabulary's length on extend it. */
   added: readonly AddedToken[];
 }
 

@@ -1,16 +1,24 @@
-// Corpora on disk as streams of documents: .jsonl, .txt, BEIR folders (Thakur et al. 2021), and directories of these.
-import type { Dirent, Stats } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { basename, extname, join, relative } from 'node:path';
+// Corpora as streams of documents: files of records or text, standard input, BEIR folders, directories of these.
+import { basename, relative } from 'node:path';
 import { documentText, type Document } from './document.js';
-import { fieldsOf, lines } from './lines.js';
+import { documentOf, USUAL } from './fields.js';
+import { DistinctIds } from './ids.js';
+import { corpusFiles, type CorpusFile } from './layout.js';
+import { readRecords, type Records } from './read/open.js';
+import { INVALID_UTF8, wordsOf, type Problem } from './read/row.js';
+import { isReadOnce, nameOf } from './read/source.js';
+import { decide, takenLines, textsOf, type Split, type Unit } from './read/texts.js';
 
 export interface CorpusOptions {
-  /** Field of a .jsonl line that holds the text. Default 'text'. */
+  /** Field of a row that holds the text. Default: the first that there is of text, contents, content, body, passage, document. */
   field?: string;
-  /** More bad lines than this end the reading with an error. Default 100. */
+  /** What is a document in a .txt file. Default 'auto': a paragraph if blank lines stand between texts, else a line. */
+  split?: Split;
+  /** More bad rows than this end the reading with an error. Default 100. */
   maxBadLines?: number;
-  /** Gets one sentence for every bad line and every file passed over. */
+  /** Whether an id that comes twice, or is empty or has blanks at its ends, is an error. Default false. */
+  distinctIds?: boolean;
+  /** Gets one sentence for every bad row and every file passed over. */
   onWarning?: (message: string) => void;
 }
 
@@ -19,192 +27,155 @@ export interface CorpusReport {
   documents: number;
   /** UTF-16 units of all texts. */
   characters: number;
-  /** Documents left out because they have no text. */
-  emptyDocuments: number;
-  /** Lines left out: malformed JSON, no such field, invalid UTF-8. */
-  badLines: number;
+  /** How many documents were left out, by reason: 'without text', 'malformed JSON', 'invalid UTF-8' and so on. */
+  leftOut: ReadonlyMap<string, number>;
+  /** What was taken for a document in .txt files, where there are any: a line for each kind. */
+  taken: readonly string[];
 }
 
-/** The name that BEIR gives a corpus. */
-const BEIR_CORPUS = 'corpus.jsonl';
+/** The reason for leaving out a document whose text is empty. */
+const WITHOUT_TEXT = 'without text';
 
 /**
- * The documents of `path`, one after another, never all in memory. What `path` may be:
- * - a `.jsonl` file: one JSON object a line; the text is in `field`, the id in `_id` or `id`, the title in `title`;
- * - a `.txt` file: documents are paragraphs, separated by blank lines; the lines of a paragraph are joined by a blank;
- * - a BEIR folder: its `corpus.jsonl` alone, each text being the `documentText` of title and text, and no title beside it;
+ * The documents of `path`, one after another, never all in memory. What `path` may be, gzipped or not:
+ * - a file of records: .jsonl, .ndjson, .json (an array, or an object a line), .csv with a header, .tsv, .parquet. The
+ *   text is in `field`, the id in `_id`, `id`, `docid` or the like (else it is FILE:LINE), the title in `title`;
+ * - a .txt file, see `split`; the lines of a document are joined by a blank;
+ * - `-`, standard input, or a pipe: what it holds is told by how it begins;
+ * - a BEIR folder: its corpus alone, each text being the `documentText` of title and text, and no title beside it;
  * - a directory of these, searched through in the order of names.
  *
- * A bad line (malformed JSON, not an object, no string in `field`, invalid UTF-8) is left out, counted and named to
- * `onWarning`. Iterating throws if the path is not there or cannot be read, if there are more than `maxBadLines`, and
- * at the end if there was no text at all. It may be iterated again (epochs); `report` counts the latest iteration.
+ * Text is UTF-8, or UTF-16 with or without a byte order mark. A bad row (malformed JSON, no string in `field`, invalid
+ * UTF-8) is left out, counted and named to `onWarning`. Iterating throws if the path cannot be read or is of another
+ * kind or encoding, if there are more bad rows than `maxBadLines`, if ids are to be distinct and are not, and at the end
+ * if there was no text at all. It may be iterated again (epochs), but for standard input and pipes; `report` counts the
+ * latest iteration.
  */
 export function documents(path: string, options: CorpusOptions = {}): Corpus {
   return new Corpus(path, options);
 }
 
 export class Corpus implements AsyncIterable<Document> {
-  /** Counts of the latest iteration, complete when that has ended. */
-  report: CorpusReport = emptyReport();
-  private firstBad: string | undefined;
-  private readonly field: string;
-  private readonly maxBadLines: number;
+  private counts = noCounts();
+  private wasRead = false;
 
   constructor(
     readonly path: string,
     private readonly options: CorpusOptions = {},
-  ) {
-    this.field = options.field ?? 'text';
-    this.maxBadLines = options.maxBadLines ?? 100;
+  ) {}
+
+  /** Counts of the latest iteration, complete when that has ended. */
+  get report(): CorpusReport {
+    const { files, documents, characters, leftOut, taken } = this.counts;
+    return { files, documents, characters, leftOut, taken: takenLines(taken) };
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Document> {
-    this.report = emptyReport();
-    this.firstBad = undefined;
-    for await (const file of this.files(this.path, await this.look(this.path))) {
-      this.report.files++;
-      const source = extname(file) === '.txt' ? this.paragraphs(file) : this.jsonLines(file);
-      for await (const document of source) {
+    if (this.wasRead && (await isReadOnce(this.path)))
+      throw new Error(
+        `${nameOf(this.path)}: can be read only once, but is needed again; write it to a file and give that.`,
+      );
+    this.wasRead = true;
+    this.counts = noCounts();
+    for await (const file of corpusFiles(this.path, this.options.onWarning)) {
+      this.counts.files++;
+      for await (const document of readRecords(file.path, this.usual(), (records) => this.documentsOf(file, records))) {
         if (document.text.trim() === '') {
-          this.report.emptyDocuments++;
+          this.leaveOut(WITHOUT_TEXT);
           continue;
         }
-        this.report.documents++;
-        this.report.characters += document.text.length;
+        this.counts.documents++;
+        this.counts.characters += document.text.length;
         yield document;
       }
     }
     this.refuseEmpty();
   }
 
-  private async look(path: string): Promise<Stats> {
-    try {
-      return await stat(path);
-    } catch (error) {
-      throw unreadable(path, error);
-    }
+  private usual(): ReadonlySet<string> {
+    const { field } = this.options;
+    return field === undefined ? USUAL : new Set([...USUAL, field.toLowerCase()]);
   }
 
-  /** The files to read, in the order of names by UTF-16 units, which is the same everywhere. */
-  private async *files(path: string, found: Stats): AsyncGenerator<string> {
-    if (!found.isDirectory()) {
-      if (!isCorpusFile(path)) {
-        throw new Error(
-          `corpus: ${path} is neither .jsonl nor .txt, expected one of these or a folder of them. Rename or convert it.`,
-        );
-      }
-      yield path;
-      return;
-    }
-    let entries: Dirent[];
-    try {
-      entries = await readdir(path, { withFileTypes: true });
-    } catch (error) {
-      throw unreadable(path, error);
-    }
-    if (entries.some(({ name }) => name === BEIR_CORPUS)) {
-      yield join(path, BEIR_CORPUS);
-      return;
-    }
-    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-    for (const entry of entries) {
-      if (entry.name.startsWith('.')) continue;
-      const inner = join(path, entry.name);
-      if (entry.isDirectory() || isCorpusFile(inner)) yield* this.files(inner, await this.look(inner));
-      else this.options.onWarning?.(`${inner}: passed over, neither .jsonl nor .txt`);
-    }
+  private documentsOf(file: CorpusFile, records: Records): AsyncIterable<Document> {
+    return records.format === 'text' ? this.texts(file, records) : this.records(file, records);
   }
 
-  private async *jsonLines(file: string): AsyncGenerator<Document> {
-    const beir = basename(file) === BEIR_CORPUS;
-    for await (const { number: line, text: content } of this.lines(file)) {
-      if (content.trim() === '') continue;
-      let fields: Record<string, unknown>;
-      try {
-        fields = fieldsOf(content);
-      } catch (error) {
-        this.bad(file, line, (error as Error).message);
+  private async *records({ path: file, isBeir }: CorpusFile, { rows }: Records): AsyncGenerator<Document> {
+    for await (const { line, at, content } of rows) {
+      const record = 'problem' in content ? content.problem : documentOf(content.fields, this.options.field);
+      if ('reason' in record) {
+        this.bad(at, record);
         continue;
       }
-      const text = fields[this.field];
-      if (typeof text !== 'string') {
-        this.bad(
-          file,
-          line,
-          `no string in field '${this.field}' (fields: ${Object.keys(fields).join(', ') || 'none'})`,
-        );
-        continue;
-      }
-      const id = fields._id ?? fields.id;
-      const title = typeof fields.title === 'string' ? fields.title.trim() : '';
+      const { id = this.place(file, line), text, title } = record;
+      if (this.options.distinctIds) this.counts.ids.add(id, at);
       yield {
-        id: typeof id === 'string' || typeof id === 'number' ? String(id) : this.place(file, line),
-        text: beir ? documentText({ title, text }) : text,
-        ...(title !== '' && !beir && { title }),
+        id,
+        text: isBeir ? documentText({ title, text }) : text,
+        ...(title !== '' && !isBeir && { title }),
         file,
         line,
       };
     }
   }
 
-  private async *paragraphs(file: string): AsyncGenerator<Document> {
-    let paragraph: string[] = [];
-    let first = 0;
-    const document = (): Document => ({ id: this.place(file, first), text: paragraph.join(' '), file, line: first });
-    for await (const { number, text } of this.lines(file)) {
-      if (text.trim() !== '') {
-        if (paragraph.length === 0) first = number;
-        paragraph.push(text);
-      } else if (paragraph.length > 0) {
-        yield document();
-        paragraph = [];
-      }
-    }
-    if (paragraph.length > 0) yield document();
-  }
-
-  /** The lines that are valid UTF-8. */
-  private async *lines(file: string): AsyncGenerator<{ number: number; text: string }> {
-    for await (const { number, text } of lines(file)) {
-      if (text === null) this.bad(file, number, 'invalid UTF-8');
-      else yield { number, text };
-    }
+  private async *texts({ path: file }: CorpusFile, { name, lines }: Records): AsyncGenerator<Document> {
+    const { split = 'auto' } = this.options;
+    const decided = await decide(split, lines);
+    this.counts.taken.set(name, { unit: decided.unit, decided: split === 'auto' });
+    for await (const { line, text } of textsOf(decided, name, (number) => this.bad(`${name}:${number}`, INVALID_UTF8)))
+      yield { id: this.place(file, line), text, file, line };
   }
 
   private place(file: string, line: number): string {
     return `${relative(this.path, file) || basename(file)}:${line}`;
   }
 
-  private bad(file: string, line: number, reason: string): void {
-    const message = `${file}:${line}: ${reason}`;
-    this.firstBad ??= message;
-    this.options.onWarning?.(message);
-    if (++this.report.badLines <= this.maxBadLines) return;
+  private leaveOut(reason: string): void {
+    const { leftOut } = this.counts;
+    leftOut.set(reason, (leftOut.get(reason) ?? 0) + 1);
+  }
+
+  private bad(at: string, problem: Problem): void {
+    const { maxBadLines = 100, onWarning } = this.options;
+    const message = `${at}: ${wordsOf(problem)}`;
+    this.counts.firstBad ??= message;
+    onWarning?.(message);
+    this.leaveOut(problem.reason);
+    if (++this.counts.bad <= maxBadLines) return;
     throw new Error(
-      `corpus: ${message}; that makes ${this.report.badLines} bad lines, expected at most ${this.maxBadLines}. The first was ${this.firstBad}. Mend the file, choose another field, or raise maxBadLines.`,
+      `corpus: ${message}; that makes ${this.counts.bad} bad lines, expected at most ${maxBadLines}. The first was ${this.counts.firstBad}. Mend the file, choose another field, or allow more bad lines.`,
     );
   }
 
   private refuseEmpty(): void {
-    const { documents: count, files, emptyDocuments, badLines } = this.report;
+    const { documents: count, files, leftOut, firstBad } = this.counts;
     if (count > 0) return;
     const facts =
       files === 0
-        ? 'it holds no .jsonl or .txt file'
-        : `of ${files} file(s), ${emptyDocuments} documents were empty and ${badLines} lines bad`;
-    const first = this.firstBad ? ` The first bad line was ${this.firstBad}.` : '';
+        ? 'it holds no file of texts'
+        : `of ${files} file(s), left out: ${[...leftOut].map(([reason, n]) => `${n} ${reason}`).join(', ') || 'nothing'}`;
+    const first = firstBad ? ` The first bad line was ${firstBad}.` : '';
     throw new Error(
-      `corpus: ${this.path}: there is no text (${facts}), expected at least one document.${first} Check the path and the field.`,
+      `corpus: ${nameOf(this.path)}: there is no text (${facts}), expected at least one document.${first} Check the path and the field.`,
     );
   }
 }
 
-const emptyReport = (): CorpusReport => ({ files: 0, documents: 0, characters: 0, emptyDocuments: 0, badLines: 0 });
+interface Counts {
+  files: number;
+  documents: number;
+  characters: number;
+  bad: number;
+  firstBad?: string;
+  readonly leftOut: Map<string, number>;
+  readonly taken: Map<string, { unit: Unit; decided: boolean }>;
+  readonly ids: DistinctIds;
+}
 
-const isCorpusFile = (path: string): boolean => ['.jsonl', '.txt'].includes(extname(path));
-
-const unreadable = (path: string, error: unknown): Error =>
-  new Error(
-    `corpus: ${path} cannot be read (${(error as Error).message}), expected a .jsonl or .txt file, a BEIR folder, or a directory of these. Check the path and its permissions.`,
-    { cause: error },
-  );
+const noCounts = (): Counts => ({
+  ...{ files: 0, documents: 0, characters: 0, bad: 0 },
+  ...{ leftOut: new Map<string, number>(), taken: new Map<string, { unit: Unit; decided: boolean }>() },
+  ids: new DistinctIds(),
+});

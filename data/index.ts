@@ -1,8 +1,11 @@
 // The package `retromae/data`: text in, token ids out; corpora, tokenizers and other files on disk.
 export * from './pure.js';
-export { loadBeir } from './beir.js';
 export { Corpus, documents } from './corpus.js';
 export type { CorpusOptions, CorpusReport } from './corpus.js';
 export * from './files/index.js';
+export { JsonFields } from './json-fields.js';
+export { loadBeir, loadRetrievalSet, type SetPaths } from './load-set.js';
+export { isReadOnce } from './read/source.js';
+export { SPLITS, type Split } from './read/texts.js';
 export { sotu } from './sotu.js';
 export { loadTokenizer, saveTokenizer } from './tokenizer-files.js';

@@ -1,12 +1,16 @@
-// Sentences to training blocks: RetroMAE's packing (retromae-spec.md 1.1; `preprocess.py` of the authors).
+// Sentences to training blocks: RetroMAE's packing (retromae-spec.md 1.1; `preprocess.py` of the authors), without its loss.
 import type { Document } from './document.js';
-import { splitSentences } from './sentences.js';
+import { sentencesOf } from './sentences.js';
 import type { WordPiece } from './wordpiece.js';
 
 /** The shortest length that a short block may aim at. */
 const SHORTEST = 3;
+/** A text with more characters than this for each token of a block is not tried whole first: it hardly ever fits. */
+const CHARACTERS = 8;
 
 export interface PackOptions {
+  /** Whether a token goes on with the word of the one before it: no word is cut in two. By default none does. */
+  isContinuation?: (id: number) => boolean;
   /** Chance of a block to aim at a random length from 3 to `maxTokens` instead. Default 0. */
   shortProbability?: number;
   /** Uniform numbers in [0, 1); needed only with `shortProbability`. */
@@ -14,32 +18,46 @@ export interface PackOptions {
 }
 
 /**
- * Packs token ids into blocks of about `maxTokens` (retromae-spec.md 1.1): units are appended while the block is
- * shorter than its target. The test comes before the appending, so a block runs over by up to one unit; the collator
- * cuts that off.
- * @param units ids of one sentence or line each, without special tokens.
- * @param maxTokens the longest sequence less 2, for [CLS] and [SEP].
+ * Packs token ids into blocks of at most `maxTokens`: units are appended while the block is shorter than its target. A
+ * unit that does not fit begins the next block; one that is longer than a block is split where a word ends, or within a
+ * word that is longer than a block by itself. End to end, the blocks are the units: nothing is lost.
+ *
+ * The authors test the length before they append (retromae-spec.md 1.1), so a block runs over by up to a unit, which
+ * their collator cuts off. That loses the ends of sentences everywhere, and nearly all of a text that a sentence rule
+ * finds no ends in: lower case, lists, addresses.
+ * @param units ids of one sentence or line each, without special tokens
+ * @param maxTokens the longest sequence less 2, for [CLS] and [SEP]
+ * @throws if `maxTokens` holds no block, or chance and `random` do not go together
  */
 export function* pack(
   units: Iterable<ArrayLike<number>>,
   maxTokens: number,
   options: PackOptions = {},
 ): Generator<Int32Array> {
+  const { isContinuation = () => false } = options;
   const draw = targets(maxTokens, options);
-  let block: ArrayLike<number>[] = [];
-  let length = 0;
+  let block: number[] = [];
   let target = draw();
   for (const unit of units) {
-    if (length >= target) {
-      yield joined(block, length);
-      block = [];
-      length = 0;
-      target = draw();
+    for (let from = 0; from < unit.length;) {
+      const left = unit.length - from;
+      if (block.length > 0 && (block.length >= target || block.length + left > maxTokens)) {
+        yield Int32Array.from(block);
+        block = [];
+        target = draw();
+        continue;
+      }
+      const end = left > maxTokens ? wordEnd(unit, from, from + maxTokens, isContinuation) : unit.length;
+      while (from < end) block.push(unit[from++]);
     }
-    block.push(unit);
-    length += unit.length;
   }
-  if (length > 0) yield joined(block, length);
+  if (block.length > 0) yield Int32Array.from(block);
+}
+
+/** Where to end a block that begins at `from` and may reach to `most`: before the last word that begins there, if one does. */
+function wordEnd(ids: ArrayLike<number>, from: number, most: number, isContinuation: (id: number) => boolean): number {
+  for (let end = most; end > from; end--) if (!isContinuation(ids[end])) return end;
+  return most;
 }
 
 /** The length that the next block aims at. */
@@ -59,23 +77,13 @@ function targets(maxTokens: number, { shortProbability = 0, random }: PackOption
   return () => (random() > shortProbability ? maxTokens : SHORTEST + Math.floor(random() * (maxTokens - SHORTEST + 1)));
 }
 
-function joined(units: readonly ArrayLike<number>[], length: number): Int32Array {
-  const ids = new Int32Array(length);
-  let at = 0;
-  for (const unit of units) {
-    ids.set(unit, at);
-    at += unit.length;
-  }
-  return ids;
-}
-
 export interface Block {
-  /** Content ids, without [CLS] and [SEP]; may run over `maxTokens` by less than a sentence. */
+  /** [1 .. maxTokens] content ids, without [CLS] and [SEP]. */
   ids: Int32Array;
   document: Document;
 }
 
-export interface PackDocumentsOptions extends PackOptions {
+export interface PackDocumentsOptions extends Omit<PackOptions, 'isContinuation'> {
   maxTokens: number;
   /** Locale of the sentence rules. Default 'en'. */
   locale?: string;
@@ -92,22 +100,26 @@ export async function* packDocuments(
   }
 }
 
-/** The blocks of one text. A text that fits into one block needs no sentences: it comes to the same ids. */
+/**
+ * The blocks of one text; end to end, they are `tokenizer.encode(text)`. A text that fits into one block needs no
+ * sentences: it comes to the same ids.
+ */
 export function* packText(
   text: string,
   tokenizer: WordPiece,
   { maxTokens, locale, ...options }: PackDocumentsOptions,
 ): Generator<Int32Array> {
-  if (!options.shortProbability) {
+  const rules = { ...options, isContinuation: (id: number) => tokenizer.isContinuation(id) };
+  if (!options.shortProbability && text.length <= CHARACTERS * maxTokens) {
     const ids = tokenizer.encode(text);
     if (ids.length <= maxTokens) {
-      yield* pack([ids], maxTokens);
+      yield* pack([ids], maxTokens, rules);
       return;
     }
   }
-  yield* pack(
-    splitSentences(text, locale).map((sentence) => tokenizer.encode(sentence)),
-    maxTokens,
-    options,
-  );
+  yield* pack(encoded(text, tokenizer, locale), maxTokens, rules);
+}
+
+function* encoded(text: string, tokenizer: WordPiece, locale?: string): Generator<Int32Array> {
+  for (const sentence of sentencesOf(text, locale)) yield tokenizer.encode(sentence);
 }

@@ -1,4 +1,5 @@
-// Text to words as BERT does it (Devlin et al., `tokenization.py`): clean, space out CJK, lower-case, strip accents, split.
+// Text to words as BERT does it (Devlin et al., `tokenization.py`), character by character as Hugging Face's `tokenizers`.
+import { IDEOGRAPH, LATER, MARK, PUNCTUATION, REMOVED, SPACE, unicodeClasses } from './unicode-classes.js';
 import { HASH_SEED, foldHash } from './word-table.js';
 
 /** How text is normalised before it is cut into words: the fields of Hugging Face's `BertNormalizer`. */
@@ -29,52 +30,32 @@ export interface WordSink {
   word(text: string, start: number, end: number, hash: number): void;
 }
 
-const WORD = 0;
-const SPACE = 1;
-const PUNCTUATION = 2;
-/** ASCII that the quick path does not handle: control characters, which cleaning removes from within a word. */
-const REMOVED = 3;
-
-const PUNCTUATION_PATTERN = /[\p{P}!-/:-@[-`{-~]/u;
-/** What cleaning drops; tab, newline and carriage return are control characters too, but count as blanks. */
-const DROPPED = /(?![\t\n\r])[\uFFFD\p{Cc}\p{Cf}\p{Co}\p{Cs}]/u;
-const DROPPED_ALL = new RegExp(DROPPED.source, 'gu');
-/**
- * The ideographs of the Basic Multilingual Plane. BERT's list goes on with extensions B to F and the compatibility
- * supplement beyond U+20000; the JavaScript tokenizer of Hugging Face, with which this one agrees id by id, does not
- * reach them (docs/design/wordpiece.md).
- */
-const IDEOGRAPHS = /[\u4E00-\u9FFF\u3400-\u4DBF\uF900-\uFAFF]/g;
-const MARKS = /\p{Mn}/gu;
-
-const kindOf = (char: string): number =>
-  /\s/.test(char) ? SPACE : PUNCTUATION_PATTERN.test(char) ? PUNCTUATION : WORD;
-
-let planeKinds: Uint8Array | undefined;
-/** The kind of every UTF-16 unit, made when first needed (a few ms); a surrogate alone is a word character. */
-const kindsOfPlane = (): Uint8Array =>
-  (planeKinds ??= Uint8Array.from({ length: 0x10000 }, (_, unit) => kindOf(String.fromCharCode(unit))));
+/** What ends a word. */
+const BREAK = SPACE | PUNCTUATION;
 
 export class PreTokenizer {
   readonly options: Readonly<NormalizerOptions>;
+  /** Classes of ASCII characters; REMOVED only where cleaning is on: such characters need the slow path. */
   private readonly ascii: Uint8Array;
+  /** Classes that the first step of normalisation acts on. */
+  private readonly replaced: number;
 
   constructor(options: Partial<NormalizerOptions> = {}) {
     this.options = { ...defaultNormalizer, ...options };
-    this.ascii = Uint8Array.from({ length: 128 }, (_, code) => {
-      const char = String.fromCharCode(code);
-      return this.options.cleanText && DROPPED.test(char) ? REMOVED : kindOf(char);
-    });
+    const { cleanText, chineseChars } = this.options;
+    this.replaced = (cleanText ? REMOVED | SPACE : 0) | (chineseChars ? IDEOGRAPH : 0);
+    this.ascii = Uint8Array.from(unicodeClasses().subarray(0, 128), (bits) =>
+      cleanText && bits & REMOVED ? REMOVED : bits & BREAK,
+    );
   }
 
-  /** The normalised text, before it is split at blanks and punctuation. */
+  /** The normalised text, before it is split at blanks and punctuation: clean, space out CJK, strip accents, lower-case. */
   normalize(text: string): string {
-    const { cleanText, chineseChars, lowercase, stripAccents } = this.options;
-    if (cleanText && DROPPED.test(text)) text = text.replace(DROPPED_ALL, '');
-    if (chineseChars) text = text.replace(IDEOGRAPHS, ' $& ');
-    if (lowercase) text = text.toLowerCase();
-    if (stripAccents ?? lowercase) text = text.normalize('NFD').replace(MARKS, '');
-    return text;
+    const { lowercase, stripAccents } = this.options;
+    if (this.replaced) text = replaceClasses(text, this.replaced, respaced);
+    if (stripAccents ?? lowercase) text = replaceClasses(decomposed(text), MARK, () => '');
+    // One character at a time, as Rust: a whole text's lower case would end a word in ς.
+    return lowercase ? text.replaceAll('Σ', 'σ').toLowerCase() : text;
   }
 
   /** A word as the vocabulary spells it: what `WordSink` gets raw when it is ASCII. */
@@ -101,12 +82,14 @@ export class PreTokenizer {
         if (kind === REMOVED) plain = false;
       }
       if (plain) splitStretch(text, start, end, ascii, sink);
-      else {
-        const normalized = this.normalize(text.slice(start, end));
-        splitStretch(normalized, 0, normalized.length, kindsOfPlane(), sink);
-      }
+      else this.splitNormalized(this.normalize(text.slice(start, end)), sink);
       start = end + 1;
     }
+  }
+
+  /** Hands the words of a text that is normalised already to `sink`. */
+  splitNormalized(text: string, sink: WordSink): void {
+    splitStretch(text, 0, text.length, unicodeClasses(), sink);
   }
 
   /** The words of `text`, as strings. */
@@ -117,28 +100,63 @@ export class PreTokenizer {
   }
 }
 
-/** Splits `text[start, end)` at blanks and around each punctuation character. */
-function splitStretch(text: string, start: number, end: number, kinds: Uint8Array, sink: WordSink): void {
+const respaced = (char: string, bits: number): string => (bits & REMOVED ? '' : bits & SPACE ? ' ' : ` ${char} `);
+
+/** The text with each character of one of the classes in `mask` replaced; `bits` are its classes in `mask`. */
+function replaceClasses(text: string, mask: number, replacement: (char: string, bits: number) => string): string {
+  const classes = unicodeClasses();
+  let made = '';
+  let from = 0;
+  for (let i = 0; i < text.length; i++) {
+    const point = text.codePointAt(i)!;
+    const bits = classes[point] & mask;
+    const start = i;
+    if (point > 0xffff) i++;
+    if (bits === 0) continue;
+    made += text.slice(from, start) + replacement(text.slice(start, i + 1), bits);
+    from = i + 1;
+  }
+  return from === 0 ? text : made + text.slice(from);
+}
+
+/** NFD of Rust's version of Unicode: a character that only later versions decompose or reorder stays where it stands. */
+function decomposed(text: string): string {
+  const whole = text.normalize('NFD');
+  if (whole === text) return text;
+  let made = '';
+  let from = 0;
+  const classes = unicodeClasses();
+  for (let i = 0; i < text.length; i++) {
+    const point = text.codePointAt(i)!;
+    const start = i;
+    if (point > 0xffff) i++;
+    if ((classes[point] & LATER) === 0) continue;
+    made += text.slice(from, start).normalize('NFD') + text.slice(start, i + 1);
+    from = i + 1;
+  }
+  return from === 0 ? whole : made + text.slice(from).normalize('NFD');
+}
+
+/** Splits `text[start, end)` at blanks and around each punctuation character; `classes` has those of its characters. */
+function splitStretch(text: string, start: number, end: number, classes: Uint8Array, sink: WordSink): void {
   let from = start;
   let hash = HASH_SEED;
   let i = start;
   while (i < end) {
     const code = text.charCodeAt(i);
-    let kind = kinds[code];
+    let kind = classes[code];
     let width = 1;
     if (code >= 0xd800 && code < 0xdc00) {
       const point = text.codePointAt(i)!;
-      if (point > 0xffff) {
-        width = 2;
-        if (PUNCTUATION_PATTERN.test(String.fromCodePoint(point))) kind = PUNCTUATION;
-      }
+      if (point > 0xffff) width = 2;
+      kind = classes[point];
     }
-    if (kind === WORD) {
+    if ((kind & BREAK) === 0) {
       hash = foldHash(hash, code);
       if (width === 2) hash = foldHash(hash, text.charCodeAt(i + 1));
     } else {
       if (i > from) sink.word(text, from, i, hash);
-      if (kind === PUNCTUATION) {
+      if (kind & PUNCTUATION) {
         hash = foldHash(HASH_SEED, code);
         if (width === 2) hash = foldHash(hash, text.charCodeAt(i + 1));
         sink.word(text, i, i + width, hash);

@@ -14,13 +14,27 @@ export interface TrainProgress {
   total: number;
 }
 
+/** Which characters a vocabulary keeps. */
+export interface Alphabet {
+  /** Different characters kept, and in the texts. */
+  kept: number;
+  found: number;
+  /** Share of all characters of the texts that are kept ones, 0 .. 1. */
+  covered: number;
+}
+
 export interface TrainOptions extends Partial<NormalizerOptions> {
   /** Tokens wanted, the five special ones included. A small corpus may give fewer. */
   vocabSize: number;
   /** A pair of pieces that occurs less often than this is not merged. Default 2. */
   minFrequency?: number;
-  /** Characters kept, the most frequent first; words with others become [UNK]. Default 1000. */
-  alphabetSize?: number;
+  /**
+   * Share of all characters of the texts that the alphabet covers, above 0 and up to 1: the most frequent characters are
+   * kept until it is reached; words with others become [UNK]. Default 0.99999, which leaves out one character in 100,000.
+   */
+  coverage?: number;
+  /** Called once, when the characters are counted. */
+  onAlphabet?: (alphabet: Alphabet) => void;
   /** Called now and then. */
   onProgress?: (progress: TrainProgress) => void;
 }
@@ -31,15 +45,20 @@ const PROGRESS_EVERY = 1000;
  * Trains a vocabulary: special tokens (ids 0 to 4), then the alphabet, then the merge of the most frequent pair of
  * neighbouring pieces, again and again. Equal counts go to the pair with the smaller ids, so that the same texts give
  * the same vocabulary, everywhere.
- * @throws if `vocabSize` cannot hold the special tokens and the alphabet, or the texts have no words.
+ * @throws if `vocabSize` cannot hold the special tokens and the alphabet, `coverage` is no share, or the texts have no words.
  */
 export async function trainWordPiece(
   texts: Iterable<string> | AsyncIterable<string>,
-  { vocabSize, minFrequency = 2, alphabetSize = 1000, onProgress, ...normalizer }: TrainOptions,
+  { vocabSize, minFrequency = 2, coverage = 0.99999, onAlphabet, onProgress, ...normalizer }: TrainOptions,
 ): Promise<WordPiece> {
   if (!Number.isInteger(vocabSize) || vocabSize <= SPECIAL_TOKENS.length) {
     throw new Error(
       `trainWordPiece: vocabSize is ${vocabSize}, expected a whole number above ${SPECIAL_TOKENS.length}, the number of special tokens. Usual sizes are 4096 to 32768.`,
+    );
+  }
+  if (!(coverage > 0 && coverage <= 1)) {
+    throw new Error(
+      `trainWordPiece: coverage is ${coverage}, expected a share above 0 and up to 1. 0.99999 keeps all but the rarest characters.`,
     );
   }
   const options: NormalizerOptions = { ...defaultNormalizer, ...normalizer };
@@ -49,11 +68,14 @@ export async function trainWordPiece(
       'trainWordPiece: the texts have no words, expected at least one. Is this the right corpus and field?',
     );
   }
+  const characters = countCharacters(words);
+  const kept = keptFor(characters, coverage);
+  onAlphabet?.({ kept, found: characters.length, covered: covered(characters, kept) });
   const vocab = new Vocabulary();
-  const segmented = segment(words, alphabetSize, vocab);
+  const segmented = segment(words, alphabetOf(characters, kept), vocab);
   if (vocab.size > vocabSize) {
     throw new Error(
-      `trainWordPiece: vocabSize is ${vocabSize}, but special tokens and single characters alone are ${vocab.size}. Raise vocabSize, or lower alphabetSize (now ${alphabetSize}).`,
+      `trainWordPiece: vocabSize is ${vocabSize}, but the special tokens and the single characters for a coverage of ${coverage} are ${vocab.size} tokens. Raise vocabSize above ${vocab.size}, or lower coverage: ${fitting(words, characters, vocabSize)}.`,
     );
   }
   const merges = new Merges(segmented.words, segmented.counts);
@@ -123,6 +145,56 @@ class Vocabulary {
   }
 }
 
+/** A character and how often it occurs. */
+type Character = readonly [char: string, count: number];
+
+const byPoint = (a: string, b: string): number => a.codePointAt(0)! - b.codePointAt(0)!;
+
+/** The characters of all words, the most frequent first; of equally frequent ones the smaller code point. */
+function countCharacters(words: Map<string, number>): Character[] {
+  const frequency = new Map<string, number>();
+  for (const [word, count] of words) {
+    for (const char of word) frequency.set(char, (frequency.get(char) ?? 0) + count);
+  }
+  return [...frequency].sort(([a, m], [b, n]) => n - m || byPoint(a, b));
+}
+
+const sum = (characters: readonly Character[]): number => characters.reduce((total, [, count]) => total + count, 0);
+
+/** Share of all occurrences that the first `kept` characters have. */
+const covered = (characters: readonly Character[], kept: number): number =>
+  sum(characters.slice(0, kept)) / sum(characters);
+
+/** How many characters, the most frequent first, cover that share of all occurrences. */
+function keptFor(characters: readonly Character[], coverage: number): number {
+  const wanted = coverage * sum(characters);
+  let reached = 0;
+  const last = characters.findIndex(([, count]) => (reached += count) >= wanted);
+  return last < 0 ? characters.length : last + 1;
+}
+
+const alphabetOf = (characters: readonly Character[], kept: number): Set<string> =>
+  new Set(
+    characters
+      .slice(0, kept)
+      .map(([char]) => char)
+      .sort(byPoint),
+  );
+
+/** What coverage leaves single characters fit into `vocabSize`, for the user. */
+function fitting(words: Map<string, number>, characters: readonly Character[], vocabSize: number): string {
+  let [fits, tooMany] = [0, characters.length];
+  while (tooMany - fits > 1) {
+    const kept = (fits + tooMany) >> 1;
+    const vocab = new Vocabulary();
+    segment(words, alphabetOf(characters, kept), vocab);
+    if (vocab.size <= vocabSize) fits = kept;
+    else tooMany = kept;
+  }
+  const share = Math.floor(covered(characters, fits) * 1e5) / 1e5;
+  return share > 0 ? `${share} fits` : 'but no alphabet fits';
+}
+
 /**
  * Spells words in single characters, adding those to the vocabulary: first the whole alphabet in the order of code
  * points, then its `##` forms that occur. A word with a character beyond the alphabet could only ever be [UNK], so it
@@ -130,21 +202,9 @@ class Vocabulary {
  */
 function segment(
   words: Map<string, number>,
-  alphabetSize: number,
+  alphabet: ReadonlySet<string>,
   vocab: Vocabulary,
 ): { words: Int32Array[]; counts: number[] } {
-  const frequency = new Map<string, number>();
-  for (const [word, count] of words) {
-    for (const char of word) frequency.set(char, (frequency.get(char) ?? 0) + count);
-  }
-  const byPoint = (a: string, b: string) => a.codePointAt(0)! - b.codePointAt(0)!;
-  const alphabet = new Set(
-    [...frequency]
-      .sort(([a, m], [b, n]) => n - m || byPoint(a, b))
-      .slice(0, alphabetSize)
-      .map(([char]) => char)
-      .sort(byPoint),
-  );
   const spelled = [...words]
     .map(([word, count]) => ({ chars: [...word], count }))
     .filter(({ chars }) => chars.length <= DEFAULT_MAX_CHARS && chars.every((char) => alphabet.has(char)));

@@ -1,17 +1,20 @@
 // WordPiece: text to token ids and back, equal to BERT's tokenizer (Wu et al. 2016; Devlin et al. 2019) as Hugging Face has it.
-import { CONTINUATION, DEFAULT_MAX_CHARS, SPECIAL_TOKENS } from './bert-tokens.js';
-import type { WordPieceOptions } from './bert-tokens.js';
+import { AddedTokens } from './added-tokens.js';
+import { CONTINUATION, DEFAULT_MAX_CHARS, defaultNames, inOrder } from './bert-tokens.js';
+import type { SpecialNames, WordPieceOptions } from './bert-tokens.js';
 import { PreTokenizer, defaultNormalizer } from './pretokenize.js';
 import type { WordSink } from './pretokenize.js';
-import { parseTokenizerJson } from './tokenizer-json.js';
+import { parseTokenizerJson, tokenizerJsonFields } from './tokenizer-json.js';
 import { WordTable } from './word-table.js';
 
 /** Words remembered with their ids; when so many are held, all are forgotten. Bounds the memory, not the speed. */
 const CACHE_WORDS = 1 << 16;
 
 export class WordPiece {
-  /** Token of each id. */
+  /** Token of each id: the words' pieces, then added tokens that are none of them. */
   readonly vocab: readonly string[];
+  /** Number of tokens that words are made of; ids from here on are found by `options.added` only. */
+  readonly pieceCount: number;
   readonly options: Readonly<WordPieceOptions>;
   /** Ids of [PAD], [UNK], [CLS], [SEP], [MASK]. */
   readonly pad: number;
@@ -25,13 +28,18 @@ export class WordPiece {
   private readonly special: Uint8Array;
   private readonly longest: number;
   private readonly preTokenizer: PreTokenizer;
-  private readonly addedPattern: RegExp;
-  private readonly addedFirsts: string[];
+  /** Looked for in the raw text. */
+  private readonly addedRaw: AddedTokens;
+  /** Looked for in the normalised text. */
+  private readonly addedNormalized: AddedTokens;
   private readonly encoder: Encoder;
 
-  private constructor(vocab: readonly string[], options: Partial<WordPieceOptions>) {
+  private constructor(pieces: readonly string[], options: Partial<WordPieceOptions>) {
+    const names = options.names ?? defaultNames;
+    const vocab = [...pieces];
     this.vocab = vocab;
-    vocab.forEach((token, id) => {
+    this.pieceCount = pieces.length;
+    pieces.forEach((token, id) => {
       const twin = this.ids.get(token);
       if (twin !== undefined) {
         throw new Error(
@@ -40,39 +48,53 @@ export class WordPiece {
       }
       this.ids.set(token, id);
     });
-    [this.pad, this.unk, this.cls, this.sep, this.mask] = SPECIAL_TOKENS.map((token) => this.require(token));
+    for (const { id, content } of options.added ?? []) {
+      if (this.ids.get(content) === id) continue;
+      if (id !== vocab.length || this.ids.has(content)) {
+        throw new Error(
+          `WordPiece: the added token '${content}' has id ${id}, expected ${this.ids.get(content) ?? vocab.length}, ${this.ids.has(content) ? 'which the vocabulary gives it' : 'the next free id'}. Correct the id.`,
+        );
+      }
+      this.ids.set(content, vocab.push(content) - 1);
+    }
+    [this.pad, this.unk, this.cls, this.sep, this.mask] = inOrder(names).map((token) => this.require(token, names));
     this.options = {
       ...defaultNormalizer,
       maxChars: DEFAULT_MAX_CHARS,
-      added: SPECIAL_TOKENS.map((content) => ({ id: this.require(content), content, special: true })),
+      names,
+      added: inOrder(names).map((content) => ({ id: this.ids.get(content)!, content, special: true })),
       ...options,
     };
     this.preTokenizer = new PreTokenizer(this.options);
     this.continuation = Uint8Array.from(vocab, (token) => Number(token.startsWith(CONTINUATION)));
     this.special = new Uint8Array(vocab.length);
     for (const { id, special } of this.options.added) this.special[id] = Number(special);
-    this.longest = vocab.reduce((longest, token) => Math.max(longest, token.length), 0);
-    const contents = this.options.added.map(({ content }) => content).sort((a, b) => b.length - a.length);
-    this.addedPattern = new RegExp(contents.map((content) => content.replace(/\W/g, '\\$&')).join('|') || '(?!)', 'g');
-    this.addedFirsts = [...new Set(contents.map((content) => content[0]))];
+    this.longest = pieces.reduce((longest, token) => Math.max(longest, token.length), 0);
+    const { added } = this.options;
+    this.addedRaw = new AddedTokens(added.filter(({ normalized }) => !normalized));
+    this.addedNormalized = new AddedTokens(
+      added.filter(({ normalized }) => normalized),
+      (content) => this.preTokenizer.normalize(content),
+    );
     this.encoder = new Encoder((word) => this.pieces(word));
   }
 
   /**
    * A tokenizer from its vocabulary, `tokens[id]`.
-   * @throws if [PAD], [UNK], [CLS], [SEP] or [MASK] is missing, or a token is there twice.
+   * @throws if one of `options.names` is missing, a token is there twice, or an added token's id is not the vocabulary's
+   *   nor the next free one
    */
   static fromVocab(tokens: readonly string[], options: Partial<WordPieceOptions> = {}): WordPiece {
-    return new WordPiece([...tokens], options);
+    return new WordPiece(tokens, options);
   }
 
   /**
-   * A tokenizer from the parsed content of a Hugging Face `tokenizer.json`.
+   * A tokenizer from the parsed content of a Hugging Face `tokenizer.json`, as it stands.
    * @throws if it is no WordPiece tokenizer of BERT's kind, naming the field.
    */
   static fromTokenizerJson(json: unknown): WordPiece {
-    const { vocab, options } = parseTokenizerJson(json);
-    return new WordPiece(vocab, options);
+    const { pieces, options } = parseTokenizerJson(tokenizerJsonFields(json));
+    return new WordPiece(pieces, options);
   }
 
   /** Number of tokens. */
@@ -80,20 +102,18 @@ export class WordPiece {
     return this.vocab.length;
   }
 
-  /** The ids of `text`, without [CLS] and [SEP]. Special tokens written out in the text get their own ids. */
+  /** The ids of `text`, without [CLS] and [SEP]. Added tokens written out in the text get their own ids. */
   encode(text: string): Int32Array {
-    const { encoder, preTokenizer } = this;
-    if (!this.addedFirsts.some((first) => text.includes(first))) {
-      preTokenizer.split(text, encoder);
-      return encoder.take();
-    }
-    let from = 0;
-    for (const match of text.matchAll(this.addedPattern)) {
-      preTokenizer.split(text.slice(from, match.index), encoder);
-      encoder.push(this.require(match[0]));
-      from = match.index + match[0].length;
-    }
-    preTokenizer.split(text.slice(from), encoder);
+    const { encoder, preTokenizer, addedNormalized } = this;
+    const push = (id: number) => encoder.push(id);
+    const words = (stretch: string) => preTokenizer.split(stretch, encoder);
+    const normalized = (stretch: string) =>
+      addedNormalized.split(
+        preTokenizer.normalize(stretch),
+        (rest) => preTokenizer.splitNormalized(rest, encoder),
+        push,
+      );
+    this.addedRaw.split(text, addedNormalized.size > 0 ? normalized : words, push);
     return encoder.take();
   }
 
@@ -146,24 +166,24 @@ export class WordPiece {
     const pieces: number[] = [];
     for (let start = 0; start < word.length;) {
       const prefix = start > 0 ? CONTINUATION : '';
-      let id: number | undefined;
       let end = Math.min(word.length, start + this.longest);
+      let id = this.pieceCount;
       for (; end > start; end--) {
-        id = this.ids.get(prefix + word.slice(start, end));
-        if (id !== undefined) break;
+        id = this.ids.get(prefix + word.slice(start, end)) ?? id;
+        if (id < this.pieceCount) break;
       }
-      if (id === undefined) return [this.unk];
+      if (id >= this.pieceCount) return [this.unk];
       pieces.push(id);
       start = end;
     }
     return pieces;
   }
 
-  private require(token: string): number {
+  private require(token: string, names: SpecialNames): number {
     const id = this.ids.get(token);
     if (id === undefined) {
       throw new Error(
-        `WordPiece: the vocabulary of ${this.vocab.length} tokens has no ${token}; BERT needs ${SPECIAL_TOKENS.join(' ')}. Add ${token} as a line, or train a vocabulary with trainWordPiece.`,
+        `WordPiece: the vocabulary of ${this.vocab.length} tokens has no ${token}; BERT needs ${inOrder(names).join(' ')}. Add ${token} as a line, or train a vocabulary with trainWordPiece.`,
       );
     }
     return id;

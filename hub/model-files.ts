@@ -1,6 +1,6 @@
 // The files of a Hugging Face model folder, as content in memory: for transformers, sentence-transformers, transformers.js.
 import type { Tensor } from '../core/index.js';
-import { toTokenizerConfig, toTokenizerJson, type WordPiece } from '../data/pure.js';
+import { tokenizerFiles, type WordPiece } from '../data/pure.js';
 import { configToHuggingFace, parameters, safetensorsHeader, type BertForMaskedLM } from '../nn/index.js';
 import { modelCard, type ModelCard, type TrainedSimilarity } from './model-card.js';
 
@@ -78,9 +78,7 @@ export async function modelFiles(
     );
   const files: Files = new Map<string, string | readonly Uint8Array[]>([
     [fileNames.config, asJson(configToHuggingFace(config))],
-    ['tokenizer.json', asJson(toTokenizerJson(tokenizer))],
-    [fileNames.tokenizerConfig, asJson(toTokenizerConfig(tokenizer, maxLength))],
-    ['vocab.txt', tokenizer.vocab.map((token) => token + '\n').join('')],
+    ...tokenizerFiles(tokenizer, maxLength),
     [fileNames.modules, asJson(modules(similarity))],
     [`${POOLING}/config.json`, asJson(clsPooling(config.hidden_size))],
     // The tokenizer's own files say how it folds case.

@@ -11,7 +11,12 @@ import type { Hit } from './types.js';
 /** How many documents are ranked for each query. */
 const DEPTH = 1000;
 
-export interface EvaluateOptions extends BatchingOptions {
+export interface RankingOptions {
+  /** Leave out of each ranking the document whose id is that of the query: right where queries are documents. */
+  readonly dropSelf?: boolean;
+}
+
+export interface EvaluateOptions extends BatchingOptions, RankingOptions {
   /** How vectors are compared. Default 'dot'. */
   similarity?: Similarity;
 }
@@ -20,13 +25,13 @@ export interface EvaluateOptions extends BatchingOptions {
 export async function evaluateEncoder(
   encoder: Encoder,
   { corpus, queries, qrels }: RetrievalSet,
-  { similarity, ...options }: EvaluateOptions = {},
+  { similarity, dropSelf = false, ...options }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const documents = await encoder.encode(corpus.map(documentText), { ...options, role: 'document' });
   const index = new FlatIndex(idsOf(corpus), documents, encoder.dim, { similarity });
   const texts = queries.map(({ text }) => text);
-  const found = index.search(await encoder.encode(texts, { ...options, role: 'query', onProgress: undefined }), DEPTH);
-  return evaluateRun(runOf(queries, found), qrels);
+  const vectors = await encoder.encode(texts, { ...options, role: 'query', onProgress: undefined });
+  return evaluateRun(runOf(queries, index.search(vectors, depth(dropSelf))), qrels, { dropSelf });
 }
 
 /** `evaluateEncoder` of a model and its tokenizer. */
@@ -38,11 +43,17 @@ export const evaluateModel = (
 ): Promise<Evaluation> => evaluateEncoder(new BertEncoder(model, tokenizer, options), set, options);
 
 /** The lexical baseline: BM25 as Lucene has it, k1 0.9, b 0.4. */
-export function evaluateBm25({ corpus, queries, qrels }: RetrievalSet): Evaluation {
+export function evaluateBm25(
+  { corpus, queries, qrels }: RetrievalSet,
+  { dropSelf = false }: RankingOptions = {},
+): Evaluation {
   const bm25 = new Bm25(corpus.map((document) => ({ id: document.id, text: documentText(document) })));
-  const found = queries.map(({ text }) => bm25.search(text, DEPTH));
-  return evaluateRun(runOf(queries, found), qrels);
+  const found = queries.map(({ text }) => bm25.search(text, depth(dropSelf)));
+  return evaluateRun(runOf(queries, found), qrels, { dropSelf });
 }
+
+/** One more where one may be dropped. */
+const depth = (dropSelf: boolean): number => DEPTH + Number(dropSelf);
 
 const idsOf = (all: readonly { readonly id: string }[]): string[] => all.map(({ id }) => id);
 

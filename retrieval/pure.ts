@@ -26,4 +26,4 @@ export { FlatIndex, type FlatIndexOptions, type Index } from './search.js';
 export type { Hit, Run } from './types.js';
 export { BertEncoder, encodeTexts } from './encode.js';
 export type { BatchingOptions, EncodeOptions, Encoder, EncoderOptions, Role, TextTokenizer } from './encode.js';
-export { evaluateBm25, evaluateEncoder, evaluateModel, type EvaluateOptions } from './evaluate.js';
+export { evaluateBm25, evaluateEncoder, evaluateModel, type EvaluateOptions, type RankingOptions } from './evaluate.js';

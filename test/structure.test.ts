@@ -66,7 +66,7 @@ void t.test('what a browser gets, and the objectives, need nothing of Node', asy
   const all = [...entries, ...['kernels', 'core', 'nn', 'retromae'].map((room) => `${room}/index.ts`)];
   t.same(needsNode(inHouse, all), []);
   const spoilt = withFile('retromae/index.ts', "import { documents } from '../data/index.js';");
-  t.ok(needsNode(spoilt, ['retromae/index.ts']).includes('data/lines.ts: imports node:fs'));
+  t.ok(needsNode(spoilt, ['retromae/index.ts']).includes('data/read/source.ts: imports node:fs'));
 });
 
 void t.test('relative imports name the file', async (t) => {

@@ -6,6 +6,7 @@ export { Prefetch, type PrefetchRange } from './prefetch.js';
 export { corpusDocuments } from './prepare.js';
 export { pretrain, resume, type PretrainHooks, type PretrainResult } from './pretrain.js';
 export * from './report/index.js';
+export { resumedSettings } from './going-on.js';
 export { readPlan } from './run-folder.js';
 export { flagOf, ownSettings, pretrainDefaults, pretrainSettings, settingRows, settingsThat } from './settings.js';
 export type { PretrainSettings, Setting } from './settings.js';

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Random } from '../core/index.js';
-import { documents, loadTokenizer, packDocuments, sotu, trainWordPiece } from '../data/index.js';
+import { documents, isReadOnce, loadTokenizer, packDocuments, sotu, trainWordPiece } from '../data/index.js';
 import type { Corpus, Document, WordPiece } from '../data/index.js';
 import {
   bertConfig,
@@ -18,6 +18,7 @@ import type { BatchRecipe } from './batch-recipe.js';
 import { configOf, encoderFolder, initialise } from '../hub/index.js';
 import { objectiveNamed, PretrainModel } from '../retromae/index.js';
 import { formatCount } from './report/format.js';
+import type { Leg } from './run-folder.js';
 import { BUILT_IN, flagOf, objectiveOptions, pretrainSettings, type PretrainSettings } from './settings.js';
 import { TokenFile } from './token-file.js';
 
@@ -61,10 +62,15 @@ export async function newSettings(given: Partial<PretrainSettings>): Promise<Pre
 
 /** The documents that a setting names, one by one; aborting ends them, and is heard, while they are worked on. */
 export async function* corpusDocuments(
-  { corpus, field }: Pick<PretrainSettings, 'corpus' | 'field'>,
+  { corpus, field, split, maxBadLines }: Pick<PretrainSettings, 'corpus' | 'field' | 'split' | 'maxBadLines'>,
   { message, signal }: Observer = {},
 ): AsyncGenerator<Document> {
-  const source = corpus === BUILT_IN ? await sotu() : documents(corpus, { field, onWarning: message });
+  if (corpus !== BUILT_IN && (await isReadOnce(corpus)))
+    throw new Error(
+      `${flagOf('corpus')} ${corpus} can be read only once (standard input, or a pipe), but training reads its corpus again and again. Write it to a file, and give that.`,
+    );
+  const source =
+    corpus === BUILT_IN ? await sotu() : documents(corpus, { field, split, maxBadLines, onWarning: message });
   let looked = performance.now();
   for await (const document of source) {
     yield document;
@@ -77,12 +83,9 @@ export async function* corpusDocuments(
 }
 
 function leftOut({ path, report }: Corpus, message: Observer['message']): void {
-  const { badLines, emptyDocuments } = report;
-  const counts = [
-    ...(badLines > 0 ? [`${formatCount(badLines)} bad lines`] : []),
-    ...(emptyDocuments > 0 ? [`${formatCount(emptyDocuments)} documents without text`] : []),
-  ];
-  if (counts.length > 0) message?.(`${path}: left out ${counts.join(' and ')}.`);
+  report.taken.forEach((line) => message?.(`${line}.`));
+  const counts = [...report.leftOut].map(([reason, count]) => `${formatCount(count)} (${reason})`);
+  if (counts.length > 0) message?.(`${path}: left out ${counts.join(', ')}.`);
 }
 
 /** The vocabulary that the settings name; undefined if it is to be learnt. @throws if it cannot be trained with */
@@ -194,6 +197,14 @@ function allocate(config: BertConfig, make: () => PretrainModel): PretrainModel 
       { cause: error },
     );
   }
+}
+
+/** The learning rate of each step of a run with these legs. @throws as `schedule` */
+export async function scheduleOf(settings: PretrainSettings, legs: readonly Leg[]): Promise<Schedule> {
+  const rates = await Promise.all(
+    legs.map(async ({ from, steps }) => ({ from, rate: await schedule(settings, steps) })),
+  );
+  return (step) => (rates.findLast(({ from }) => from <= step) ?? rates[0]).rate(step);
 }
 
 /**

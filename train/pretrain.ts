@@ -16,16 +16,17 @@ import {
   newSettings,
   openTokens,
   recipeOf,
-  schedule,
+  scheduleOf,
   tokenise,
   vocabulary,
 } from './prepare.js';
-import { claimFolder, readPlan, writePlan, type Plan } from './run-folder.js';
+import { legsTo, resumedSettings } from './going-on.js';
+import { claimFolder, readPlan, writePlan, type Leg, type Plan } from './run-folder.js';
 import { formatCount, formatQuantity } from './report/format.js';
 import { RunLog } from './report/log.js';
 import { stepRecord, type ProbeRecord, type StepRecord } from './report/records.js';
 import { EventWriter } from './report/tensorboard.js';
-import { settingsThat, type PretrainSettings } from './settings.js';
+import type { PretrainSettings } from './settings.js';
 import type { TokenFile } from './token-file.js';
 
 /** What a caller can watch and do. */
@@ -81,13 +82,14 @@ export async function pretrain(given: Partial<PretrainSettings>, hooks: Pretrain
     await leave();
     throw error;
   }
-  return run.train(steps);
+  return run.train([{ from: 0, steps }]);
 }
 
 /**
  * Goes on with the run in a folder from its last good checkpoint, to the same bits as if it had never stopped.
- * @param given settings that may be given anew: they change none of the bits, or (the backend) have bits of their own
- * @throws if there is no run, or none of its checkpoints is whole
+ * @param given settings that change none of the bits, or (the backend) have bits of their own; another number of steps,
+ *   for which the learning rate is from here on that of a run of so many; and any other as the run began with it
+ * @throws if there is no run, none of its checkpoints is whole, or a setting is another than it was
  */
 export async function resume(
   out: string,
@@ -95,17 +97,33 @@ export async function resume(
   hooks: PretrainHooks = {},
 ): Promise<PretrainResult> {
   const plan = await readPlan(out);
-  const anew = settingsThat((row) => row.anew);
-  const again = Object.entries(given).filter(([name]) => anew.includes(name));
-  const settings = { ...plan.settings, ...(Object.fromEntries(again) as Partial<PretrainSettings>) };
+  const settings = resumedSettings(plan, given);
   const latest = await latestCheckpoint(settings, hooks);
+  const done = latest?.step ?? 0;
+  // Asked before work is done, and known then unless nothing was.
+  const wanted = given.steps ?? plan.steps;
+  const known = wanted && legsTo(wanted, plan, done);
   await removePartials(out);
   const run = await Run.prepare(settings, hooks, { checkpoint: latest?.path });
-  const steps = plan.steps ?? (await run.length());
-  if (latest) await run.load(latest, steps);
+  const legs = known || [{ from: 0, steps: await run.length() }];
+  const { steps } = legs.at(-1)!;
+  if (latest) await run.load(latest, legs);
   else hooks.message?.('There is no checkpoint yet: beginning with the first step.');
-  await writePlan(out, { ...plan, steps, commands: [...plan.commands, ...(hooks.command ? [hooks.command] : [])] });
-  return run.train(steps, latest);
+  const commands = [...plan.commands, ...(hooks.command ? [hooks.command] : [])];
+  const changed = plan.steps !== undefined && steps !== plan.steps;
+  // What may be given anew is for this process; how long the run is, for all that follow.
+  const lasting = changed ? { ...plan.settings, steps, minutes: undefined } : plan.settings;
+  await writePlan(out, { settings: lasting, steps, ...(legs.length > 1 && { legs }), commands });
+  if (changed) hooks.message?.(await goingOn(settings, legs, plan.steps!));
+  return run.train(legs, latest);
+}
+
+/** What another number of steps means for the learning rate. */
+async function goingOn(settings: PretrainSettings, legs: readonly Leg[], former: number): Promise<string> {
+  const { from, steps } = legs.at(-1)!;
+  const rate = (await scheduleOf(settings, legs))(from).toPrecision(2);
+  const next = from < steps ? `: from step ${formatCount(from + 1)} on, where it is ${rate}` : '';
+  return `${formatCount(steps)} steps instead of ${formatCount(former)}; the learning rate is that of a run of so many${next}.`;
 }
 
 async function latestCheckpoint({ out, keep }: PretrainSettings, { message }: PretrainHooks) {
@@ -188,8 +206,9 @@ class Run {
   }
 
   /** Puts the state of a checkpoint back. */
-  async load({ path, step }: FoundCheckpoint, steps: number): Promise<void> {
-    await this.checkpoints.load(path, this.model, await this.optimizer(steps));
+  async load({ path, step }: FoundCheckpoint, legs: readonly Leg[]): Promise<void> {
+    const { steps } = legs.at(-1)!;
+    await this.checkpoints.load(path, this.model, await this.optimizer(legs));
     this.hooks.message?.(
       step < steps
         ? `Going on from ${path}: ${formatCount(step)} of ${formatCount(steps)} steps are done.`
@@ -198,9 +217,9 @@ class Run {
   }
 
   /** The optimizer, made once: its schedule needs the number of steps. */
-  private async optimizer(steps: number): Promise<AdamW> {
+  private async optimizer(legs: readonly Leg[]): Promise<AdamW> {
     const { weightDecay, clip } = this.settings;
-    return (this.made ??= new AdamW(this.model, { lr: await schedule(this.settings, steps), weightDecay, clip }));
+    return (this.made ??= new AdamW(this.model, { lr: await scheduleOf(this.settings, legs), weightDecay, clip }));
   }
 
   private microBatches(step: number): Batch[] {
@@ -222,11 +241,12 @@ class Run {
   }
 
   /** Trains from a checkpoint that was loaded, or from the first step. */
-  async train(steps: number, checkpoint?: FoundCheckpoint): Promise<PretrainResult> {
+  async train(legs: readonly Leg[], checkpoint?: FoundCheckpoint): Promise<PretrainResult> {
     const from = checkpoint?.step ?? 0;
+    const { steps } = legs.at(-1)!;
     const { settings, hooks, model, tokenizer, checkpoints } = this;
-    const { out, seq, accumulate, evalEvery, saveEvery } = settings;
-    const optimizer = await this.optimizer(steps);
+    const { out, seq, accumulate, evalEvery, saveEvery, saveMinutes } = settings;
+    const optimizer = await this.optimizer(legs);
     const log = await RunLog.open(out, { resumeAt: from });
     const { scalars, title, paper } = model.objective;
     const events = await EventWriter.open(out, { resumeAt: from, scalars });
@@ -236,11 +256,16 @@ class Run {
     hooks.planned?.(steps);
     const started = performance.now();
     let step = from;
+    let savedAt = started;
     const save = async () => {
+      savedAt = performance.now();
       if (saved.at(-1)?.step === step) return;
       const path = await checkpoints.save({ step, model, optimizer, tokenizer, ...folder });
       saved.push({ path, step });
     };
+    const saveIsDue = () =>
+      (saveEvery > 0 && step % saveEvery === 0) ||
+      (saveMinutes > 0 && performance.now() - savedAt >= 60_000 * saveMinutes);
     const probe = async () => {
       const due = evalEvery > 0 && (step === 0 || step === steps || step % evalEvery === 0);
       if (!hooks.probe || !due || probed.has(step)) return;
@@ -275,7 +300,7 @@ class Run {
         // A synchronous backend never leaves a turn to the event loop, and so to signals, by itself.
         await setImmediate();
         await probe();
-        if (saveEvery > 0 && step % saveEvery === 0 && step < steps) await save();
+        if (step < steps && saveIsDue()) await save();
       }
       await save();
       if (step === steps) await saveModel(out, model, tokenizer, folder);

@@ -4,11 +4,19 @@ import { dirname, join, resolve } from 'node:path';
 import { ensureEmptyDir, isThere, readJsonObject, writeFileAtomic } from '../data/index.js';
 import { BUILT_IN, ownSettings, pretrainSettings, settingsThat, type PretrainSettings } from './settings.js';
 
+/** A stretch of a run: from this step on, its learning rate is that of a run of so many steps. */
+export interface Leg {
+  readonly from: number;
+  readonly steps: number;
+}
+
 /** What is decided once at the start of a run and must be the same after a resume. */
 export interface Plan {
   settings: PretrainSettings;
   /** How many steps there will be; not known before the corpus is tokenised. */
   steps?: number;
+  /** Where the run was told to go on for another number of steps than before: its legs, the last to `steps`. */
+  legs?: readonly Leg[];
   /** The command lines that began and resumed the run. */
   commands: readonly string[];
 }
@@ -24,7 +32,7 @@ export const writePlan = (out: string, { settings, ...plan }: Plan): Promise<voi
   );
 
 /** What was relative to the folder that the command was given in is found from any other. */
-function withAbsolutePaths(settings: PretrainSettings): PretrainSettings {
+export function withAbsolutePaths(settings: PretrainSettings): PretrainSettings {
   const given = settingsThat(({ path }) => path).flatMap((name) => {
     const value = settings[name as keyof PretrainSettings];
     return typeof value !== 'string' || (name === 'corpus' && value === BUILT_IN) ? [] : [[name, resolve(value)]];
@@ -32,22 +40,27 @@ function withAbsolutePaths(settings: PretrainSettings): PretrainSettings {
   return { ...settings, ...(Object.fromEntries(given) as Partial<PretrainSettings>) };
 }
 
+const isLeg = (value: unknown): value is Leg =>
+  [(value as Partial<Leg> | null)?.from, (value as Partial<Leg> | null)?.steps].every(Number.isSafeInteger);
+
 /** The plan of a run's folder. @throws if there is none, or it is not whole */
 export async function readPlan(out: string): Promise<Plan> {
   const file = planFile(out);
   if (!(await isThere(file)))
     throw new Error(`${file}: is not there, so there is no run to resume in ${out}. Start one without --resume.`);
-  const { format, settings, steps, commands } = await readJsonObject(file);
+  const { format, settings, steps, legs, commands } = await readJsonObject(file);
   const isWhole =
     format === FORMAT &&
     typeof settings === 'object' &&
-    (steps === undefined || (Number.isInteger(steps) && Number(steps) > 0)) &&
+    (steps === undefined || (Number.isSafeInteger(steps) && Number(steps) > 0)) &&
+    (legs === undefined || (Array.isArray(legs) && legs.every(isLeg) && legs.at(-1)?.steps === steps)) &&
     Array.isArray(commands);
   if (!isWhole)
     throw new Error(`${file}: is not the plan of a run, expected ${FORMAT}. Start another in a new folder.`);
   return {
     settings: pretrainSettings(ownSettings({ ...settings, out })),
     steps: steps as number | undefined,
+    ...(legs !== undefined && { legs: legs as Leg[] }),
     commands: commands.map(String),
   };
 }

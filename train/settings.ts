@@ -17,6 +17,11 @@ export const BUILT_IN = 'sotu';
 /** Most tokens of a step. The largest batches of BERT that are known hold so many: 32,768 x 512 (You et al. 2020, LAMB). */
 const MOST_TOKENS = 2 ** 24;
 
+/** Beyond any BERT that was ever trained: more is a slip of the finger, and would end in an allocation that fails. */
+const MOST_WORDS = 2 ** 22;
+const MOST_LAYERS = 1000;
+const WIDEST = 2 ** 18;
+
 const { integer, notNegative, number, oneOf, optional, positive, text, yesOrNo } = rules;
 const path = { value: 'PATH', path: true };
 const folder = { value: 'DIR', path: true };
@@ -35,16 +40,33 @@ const table = {
     'sotu (built in), a .jsonl or .txt file, a BEIR folder, or a directory of these',
     path,
   ),
-  field: option('text', text, 'field of .jsonl lines that holds the text', { value: 'NAME' }),
+  field: option(undefined, optional(text), 'field of the lines that holds the text (default: the usual names)', {
+    value: 'NAME',
+  }),
+  split: option('auto', oneOf(['auto', 'line', 'blank', 'file']), 'what a document of a .txt file is'),
+  maxBadLines: option(100, integer(0), 'lines that may be malformed and are left out'),
   out: option('runs/retromae', text, 'folder of the run: model, checkpoints, log, report', folder),
   /** The dimensions and the vocabulary of this model are taken over. */
   init: option(undefined, optional(text), 'start from this model folder or Hugging Face BERT', folder),
   vocab: option(undefined, optional(text), 'vocab.txt or tokenizer.json; without it a vocabulary is learnt', path),
-  vocabSize: option(8192, integer(6), 'size of a learnt vocabulary'),
-  layers: option(4, integer(1), 'layers of the encoder'),
-  hidden: option(256, integer(1), 'hidden size'),
-  heads: option(4, integer(1), 'attention heads; they divide the hidden size'),
-  ffn: option(0, integer(0), 'width of the feed-forward part; 0: 4 x hidden'),
+  vocabSize: option(8192, integer(6, MOST_WORDS), 'size of a learnt vocabulary'),
+  /** Not given, these are those of a given vocabulary. */
+  lowercase: option(undefined, optional(yesOrNo), 'fold the case of letters in a learnt vocabulary (default: yes)'),
+  accents: option(
+    undefined,
+    optional(oneOf(['auto', 'keep', 'strip'])),
+    'of letters in a learnt vocabulary; auto: stripped if case is folded (default: auto)',
+  ),
+  alphabetCoverage: option(
+    undefined,
+    optional(number('a number above 0 and at most 1', (value) => value > 0 && value <= 1)),
+    'share of all characters that a learnt vocabulary must know (default: 0.9999)',
+    { value: 'X' },
+  ),
+  layers: option(4, integer(1, MOST_LAYERS), 'layers of the encoder'),
+  hidden: option(256, integer(1, WIDEST), 'hidden size'),
+  heads: option(4, integer(1, WIDEST), 'attention heads; they divide the hidden size'),
+  ffn: option(0, integer(0, WIDEST), 'width of the feed-forward part; 0: 4 x hidden'),
   seq: option(128, integer(3, 65535), 'longest sequence in tokens, [CLS] and [SEP] included'),
   batch: option(16, integer(1), 'sequences in a micro-batch'),
   accumulate: option(1, integer(1), 'micro-batches in a step'),
@@ -84,8 +106,9 @@ const table = {
     folder,
   ),
   evalEvery: option(200, integer(0), 'steps between probes; 0: none'),
-  saveEvery: option(500, integer(0), 'steps between checkpoints; 0: only the last'),
-  keep: option(2, integer(1), 'checkpoints that are kept'),
+  saveEvery: option(500, integer(0), 'steps between checkpoints; 0: only the last', anew),
+  saveMinutes: option(0, notNegative, 'and minutes between checkpoints; 0: only by steps', anew),
+  keep: option(2, integer(1), 'checkpoints that are kept', anew),
 };
 
 /** What a run is told, whatever the objective. */

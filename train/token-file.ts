@@ -62,7 +62,7 @@ export class TokenFile implements Examples {
     closeSync(this.file);
   }
 
-  /** Writes blocks (of up to 2^18 tokens) into a new folder, which appears whole or not at all. @throws if there are none */
+  /** Writes blocks into a new folder, which appears whole or not at all. @throws if there are none */
   static async write(
     dir: string,
     tokenizer: WordPiece,
@@ -113,9 +113,13 @@ async function writeBlocks(
     filled = 0;
   };
   for await (const block of blocks) {
-    if (filled + block.length > FLUSH) await flush();
-    held.set(block, filled);
-    filled += block.length;
+    for (let from = 0; from < block.length;) {
+      const part = block.subarray(from, from + FLUSH - filled);
+      held.set(part, filled);
+      filled += part.length;
+      from += part.length;
+      if (filled === FLUSH) await flush();
+    }
     lengths.push(block.length);
   }
   await flush();

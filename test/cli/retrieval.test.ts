@@ -162,7 +162,7 @@ void t.test('bad input', async (t) => {
     writeFileSync(join(path, file), content);
     return path;
   };
-  const badQrels = broken('qrels', 'qrels/test.tsv', 'q0 d0 1\n');
+  const badQrels = broken('qrels', 'qrels/test.tsv', 'q0 d0 0.5\n');
   const badQueries = broken('queries', 'queries.jsonl', '{"_id": "q0", "text": "x"}\n{"_id": "q1"\n');
   const before = snapshot(dir);
   const evaluate = ['eval', ...ON, '--model', model];
@@ -176,7 +176,7 @@ void t.test('bad input', async (t) => {
       [...evaluate, '--data', beir, '--split', 'dev'],
       /no split "dev" \(dev\.tsv\); there are test: ask for one of these/,
     ],
-    [[...evaluate, '--data', badQrels], /test\.tsv:1: expected the header line/],
+    [[...evaluate, '--data', badQrels], /test\.tsv:1: expected a header/],
     [[...evaluate, '--data', badQueries], /queries\.jsonl:2: malformed JSON/],
     [[...evaluate, '--data', beir, '--baseline', 'tfidf'], /--baseline is "tfidf"; it must be one of bm25/],
     [[...evaluate, '--data', beir, '--max-length', '2'], /--max-length is "2"; it must be an integer of at least 3/],

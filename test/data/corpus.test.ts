@@ -1,11 +1,11 @@
 // Corpora: every layout, and every kind of bad input with the message that it gets.
-import { chmodSync } from 'node:fs';
+import { chmodSync, createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { documents, documentText, sotu } from '../../data/index.js';
 import type { CorpusOptions, Document } from '../../data/index.js';
-import { lines } from '../../data/lines.js';
+import { linesOf } from '../../data/read/lines.js';
 import { shared } from './support.js';
 
 async function read(path: string, options: CorpusOptions = {}) {
@@ -26,7 +26,7 @@ void t.test('.jsonl: text, ids, titles', async (t) => {
       { text: 'three', title: '' },
       { id: 'e', text: ' ' },
     ),
-    'b.jsonl': rows({ body: 'other' }),
+    'b.jsonl': rows({ story: 'other' }),
   });
   const file = join(dir, 'a.jsonl');
   const { found, report, warnings } = await read(file);
@@ -35,10 +35,10 @@ void t.test('.jsonl: text, ids, titles', async (t) => {
     { id: '7', text: 'two', file, line: 2 },
     { id: 'a.jsonl:3', text: 'three', file, line: 3 },
   ]);
-  t.same(report, { files: 1, documents: 3, characters: 11, emptyDocuments: 1, badLines: 0 });
+  t.same(report, { files: 1, documents: 3, characters: 11, leftOut: new Map([['without text', 1]]), taken: [] });
   t.same(warnings, []);
   t.same(
-    (await read(join(dir, 'b.jsonl'), { field: 'body' })).found.map(({ text }) => text),
+    (await read(join(dir, 'b.jsonl'), { field: 'story' })).found.map(({ text }) => text),
     ['other'],
   );
 });
@@ -92,7 +92,9 @@ void t.test('a directory: sorted, with what is in it', async (t) => {
   );
   t.equal(found[3].id, `${join('d', 'e', 'f.jsonl')}:1`);
   t.equal(report.files, 4);
-  t.same(warnings, [`${join(dir, 'notes.md')}: passed over, neither .jsonl nor .txt`]);
+  t.same(warnings, [
+    `${join(dir, 'notes.md')}: passed over, none of .jsonl, .ndjson, .json, .tsv, .csv, .parquet, .txt (any of them gzipped)`,
+  ]);
 });
 
 void t.test('may be read again, and the report begins anew', async (t) => {
@@ -115,7 +117,7 @@ void t.test('bad lines are left out, counted and named', async (t) => {
     'b.txt': Buffer.concat([Buffer.from('one\n'), Buffer.from([0xc3, 0x28, 0x0a]), Buffer.from('two\n')]),
   });
   const file = join(dir, 'a.jsonl');
-  const { found, warnings, report } = await read(file);
+  const { found, warnings, report } = await read(file, { field: 'text' });
   t.same(
     found.map(({ text, line }) => [text, line]),
     [
@@ -123,7 +125,15 @@ void t.test('bad lines are left out, counted and named', async (t) => {
       ['last', 9],
     ],
   );
-  t.equal(report.badLines, 6);
+  t.same(
+    [...report.leftOut],
+    [
+      ['malformed JSON', 1],
+      ['not a JSON object', 2],
+      ["no string in field 'text'", 2],
+      ['invalid UTF-8', 1],
+    ],
+  );
   t.match(warnings[0], /^.*a\.jsonl:2: malformed JSON \(.+\)$/);
   t.same(warnings.slice(1), [
     `${file}:3: not a JSON object`,
@@ -135,35 +145,38 @@ void t.test('bad lines are left out, counted and named', async (t) => {
   const text = await read(join(dir, 'b.txt'));
   t.same(
     text.found.map((document) => document.text),
-    ['one two'],
+    ['one', 'two'],
   );
   t.same(text.warnings, [`${join(dir, 'b.txt')}:2: invalid UTF-8`]);
 });
 
 void t.test('too many bad lines end the reading', async (t) => {
-  const dir = t.testdir({ 'a.jsonl': rows({ text: 'good' }, { body: 'x' }, { text: 'good' }, { body: 'y' }) });
+  const dir = t.testdir({ 'a.jsonl': rows({ text: 'good' }, { story: 'x' }, { text: 'good' }, { story: 'y' }) });
   const file = join(dir, 'a.jsonl');
-  t.equal((await read(file, { maxBadLines: 2 })).found.length, 2);
-  await t.rejects(read(file, { maxBadLines: 1 }), {
-    message: `corpus: ${file}:4: no string in field 'text' (fields: body); that makes 2 bad lines, expected at most 1. The first was ${file}:2: no string in field 'text' (fields: body). Mend the file, choose another field, or raise maxBadLines.`,
+  t.equal((await read(file, { field: 'text', maxBadLines: 2 })).found.length, 2);
+  await t.rejects(read(file, { field: 'text', maxBadLines: 1 }), {
+    message: `corpus: ${file}:4: no string in field 'text' (fields: story); that makes 2 bad lines, expected at most 1. The first was ${file}:2: no string in field 'text' (fields: story). Mend the file, choose another field, or allow more bad lines.`,
   });
   await t.rejects(read(file, { maxBadLines: 0 }), /a\.jsonl:2: .* that makes 1 bad lines, expected at most 0/);
 });
 
 void t.test('a corpus without text', async (t) => {
   const dir = t.testdir({
-    'a.jsonl': rows({ text: ' ' }, { body: 'x' }),
+    'a.jsonl': rows({ text: ' ' }, { story: 'x' }),
     'empty.txt': '\n \n',
     empty: {},
-    'corpus.gz': '',
+    'notes.md': 'text',
   });
   await t.rejects(read(join(dir, 'a.jsonl')), {
-    message: `corpus: ${join(dir, 'a.jsonl')}: there is no text (of 1 file(s), 1 documents were empty and 1 lines bad), expected at least one document. The first bad line was ${join(dir, 'a.jsonl')}:2: no string in field 'text' (fields: body). Check the path and the field.`,
+    message: `corpus: ${join(dir, 'a.jsonl')}: there is no text (of 1 file(s), left out: 1 without text, 1 no string in any field for texts), expected at least one document. The first bad line was ${join(dir, 'a.jsonl')}:2: no string in any field for texts (fields: story; expected one of text, contents, content, body, passage, document). Check the path and the field.`,
   });
-  await t.rejects(read(join(dir, 'empty.txt')), /empty\.txt: there is no text \(of 1 file\(s\), 0 documents/);
-  await t.rejects(read(join(dir, 'empty')), /empty: there is no text \(it holds no \.jsonl or \.txt file\)/);
-  await t.rejects(read(join(dir, 'corpus.gz')), /corpus\.gz is neither \.jsonl nor \.txt, expected one of these/);
-  await t.rejects(read(join(dir, 'none')), /none cannot be read \(ENOENT.*\), expected a \.jsonl or \.txt file/);
+  await t.rejects(read(join(dir, 'empty.txt')), /empty\.txt: there is no text \(of 1 file\(s\), left out: nothing\)/);
+  await t.rejects(read(join(dir, 'empty')), /empty: there is no text \(it holds no file of texts\)/);
+  await t.rejects(
+    read(join(dir, 'notes.md')),
+    /notes\.md is none of \.jsonl, .*, \.txt \(any of them gzipped\), expected one of these/,
+  );
+  await t.rejects(read(join(dir, 'none')), /none cannot be read \(ENOENT.*\), expected a file of texts/);
 });
 
 void t.test(
@@ -186,8 +199,8 @@ void t.test('lines, however the file is cut into chunks', async (t) => {
       const text = parts.join('').repeat(Math.ceil((5 << 18) / (parts.join('').length + 1)));
       const file = join(t.testdir({ 'a.txt': text }), 'a.txt');
       const found: (string | null)[] = [];
-      for await (const line of lines(file)) found.push(line.text);
-      const expected = text.replace(/^\uFEFF/, '').split('\n');
+      for await (const line of linesOf(createReadStream(file) as AsyncIterable<Buffer>, file)) found.push(line.text);
+      const expected = text.split('\n');
       if (expected.at(-1) === '') expected.pop();
       t.ok(found.join('\0') === expected.map((line) => line.replace(/\r$/, '')).join('\0'));
     }),

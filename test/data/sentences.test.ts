@@ -40,6 +40,30 @@ void t.test('a long text has the sentences that it has in one go', (t) => {
   t.end();
 });
 
+void t.test('text without a sentence end is cut between words, so that its time is linear', (t) => {
+  for (const [part, longest] of [
+    ['this is no end. ', 1 << 16],
+    ['one two ', 1 << 16],
+    ['ab', (1 << 16) + (1 << 20)],
+    ['\u{1F600}', (1 << 16) + (1 << 20)],
+  ] as const) {
+    const text = part.repeat(3_000_000 / part.length);
+    const segments = [...sentenceSegments(text)];
+    t.ok(segments.join('') === text, JSON.stringify(part));
+    t.ok(segments.every(({ length }) => length <= longest));
+    t.ok(segments.length < 10 + (2 * text.length) / longest, `${segments.length} segments`);
+    t.ok(segments.every((segment) => (part.endsWith(' ') ? segment.endsWith(' ') : !/[\uD800-\uDBFF]$/.test(segment))));
+  }
+  t.end();
+});
+
+void t.test('a sentence ends where a word of BERT does', (t) => {
+  t.same(splitSentences('Yes![MASK] no. It is.'), ['Yes![MASK] no.', 'It is.'], 'not behind what opens a bracket');
+  t.same(splitSentences('Yes!\u275BA word'), ['Yes!\u275BA word'], 'an ornament is no punctuation');
+  t.same(splitSentences('a\u0085b'), ['a\u0085b'], 'BERT drops U+0085 from within a word');
+  t.end();
+});
+
 void t.test('segments lose nothing, and know no abbreviations', (t) => {
   const text = '  Mr. Smith spoke.\n\nHe left. ';
   t.same([...sentenceSegments(text)], ['  Mr. ', 'Smith spoke.\n', '\n', 'He left. ']);

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { SPECIAL_TOKENS, WordPiece, sotu, trainWordPiece } from '../../data/index.js';
+import type { Alphabet } from '../../data/index.js';
 
 /** The vocabulary by definition (Sennrich et al. 2016, algorithm 1, with `##` before all but a word's first piece). */
 function plainTraining(texts: string[], vocabSize: number, minFrequency: number): string[] {
@@ -117,16 +118,71 @@ void t.test('a small corpus gives a small vocabulary', async (t) => {
 });
 
 void t.test('the alphabet can be limited: words beyond it are unknown', async (t) => {
-  const tokenizer = await trainWordPiece(['abab abab 中 a中b'], { vocabSize: 50, alphabetSize: 2 });
+  const texts = ['abab abab 中 a中b'];
+  let alphabet: Alphabet | undefined;
+  const tokenizer = await trainWordPiece(texts, { vocabSize: 50, coverage: 0.8, onAlphabet: (a) => (alphabet = a) });
   t.same(tokenizer.vocab.slice(5, 9), ['a', 'b', '##a', '##b']);
   t.same([...tokenizer.encode('中 abab')], [tokenizer.unk, tokenizer.id('abab')]);
+  t.same(alphabet, { kept: 2, found: 3, covered: 10 / 12 });
+  await trainWordPiece(texts, { vocabSize: 50, onAlphabet: (a) => (alphabet = a) });
+  t.same(alphabet, { kept: 3, found: 3, covered: 1 });
+});
+
+void t.test('the alphabet is the fewest characters that cover the share', async (t) => {
+  const text = fc.array(fc.constantFrom(...'aaaabbbccd é中'), { minLength: 1, maxLength: 40 }).map((c) => c.join(''));
+  await fc.assert(
+    fc.asyncProperty(text, fc.double({ min: 0.01, max: 1, noNaN: true }), async (sample, coverage) => {
+      fc.pre(sample.trim() !== '');
+      let found: Alphabet | undefined;
+      await trainWordPiece([sample], { vocabSize: 100, coverage, onAlphabet: (a) => (found = a) });
+      const counts = new Map<string, number>();
+      for (const char of sample.replace(/ /g, '').replace(/é/g, 'e')) counts.set(char, (counts.get(char) ?? 0) + 1);
+      const frequent = [...counts.values()].sort((a, b) => b - a);
+      const total = frequent.reduce((sum, count) => sum + count, 0);
+      const share = (kept: number) => frequent.slice(0, kept).reduce((sum, count) => sum + count, 0) / total;
+      t.equal(found!.found, frequent.length);
+      t.equal(found!.covered, share(found!.kept));
+      t.ok(share(found!.kept) >= coverage - 1e-12 && share(found!.kept - 1) < coverage);
+    }),
+  );
+});
+
+void t.test('Chinese keeps its characters', async (t) => {
+  const char = (i: number) => String.fromCodePoint(0x4e00 + ((i * 7) % 3000));
+  const texts = Array.from(
+    { length: 300 },
+    (_, i) => Array.from({ length: 30 }, (_, k) => char(i * 30 + k)).join('') + '。',
+  );
+  const tokenizer = await trainWordPiece(texts, { vocabSize: 8192 });
+  t.notOk(texts.some((text) => tokenizer.encode(text).includes(tokenizer.unk)));
+  await t.rejects(trainWordPiece(texts, { vocabSize: 500 }), {
+    message:
+      'trainWordPiece: vocabSize is 500, but the special tokens and the single characters for a coverage of 0.99999 are 3006 tokens. Raise vocabSize above 3006, or lower coverage: 0.19322 fits.',
+  });
+  t.ok(await trainWordPiece(texts, { vocabSize: 500, coverage: 0.19322 }));
+});
+
+void t.test('every way of folding text is the same in learning and in encoding', async (t) => {
+  const texts = ['Möchte MÖCHTE यहाँ है 𠮷a ΛΟΓΟΣ\u200b İx'];
+  for (const lowercase of [true, false])
+    for (const stripAccents of [null, true, false]) {
+      const tokenizer = await trainWordPiece(texts, { vocabSize: 200, minFrequency: 1, lowercase, stripAccents });
+      t.notOk(tokenizer.encode(texts[0]).includes(tokenizer.unk), `${lowercase} ${stripAccents}`);
+      t.match(tokenizer.options, { lowercase, stripAccents });
+      t.equal(tokenizer.encode('möchte').join() === tokenizer.encode('mochte').join(), stripAccents ?? lowercase);
+    }
 });
 
 void t.test('refuses what cannot be trained', async (t) => {
   await t.rejects(trainWordPiece(['a'], { vocabSize: 5 }), /vocabSize is 5, expected a whole number above 5/);
   await t.rejects(
     trainWordPiece(['abcdef'], { vocabSize: 8 }),
-    /special tokens and single characters alone are 16. Raise vocabSize/,
+    /coverage of 0.99999 are 16 tokens. Raise vocabSize above 16, or lower coverage: /,
   );
+  for (const coverage of [0, -1, 1.5, NaN])
+    await t.rejects(
+      trainWordPiece(['a'], { vocabSize: 9, coverage }),
+      /coverage is .*, expected a share above 0 and up to 1/,
+    );
   await t.rejects(trainWordPiece([' ', ''], { vocabSize: 100 }), /the texts have no words/);
 });

@@ -1,9 +1,10 @@
 // The report of a run: one HTML page without scripts or links, and its charts as files beside it.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeError, writeFileAtomic } from '../../data/index.js';
+import { writeError, writeFileAtomic, type DataCounts } from '../../data/index.js';
 import type { Scalar, Scalars } from '../../retromae/index.js';
 import { accuracyChart, lossChart, numbersChart, optimizerChart, probeChart } from './charts.js';
+import { dataFacts, dataWarnings } from './data-summary.js';
 import { formatCount, formatDuration, formatLoss, formatQuantity, formatShare } from './format.js';
 import { escapeMarkup } from './markup.js';
 import { dataWait, type ProbeRecord, type StepRecord } from './records.js';
@@ -30,6 +31,8 @@ export interface ReportContent {
   title: string;
   /** The settings of the run; values that are not strings are shown as JSON, undefined ones not at all. */
   config: object;
+  /** What the corpus was. */
+  data?: DataCounts;
   steps: readonly StepRecord[];
   probes: readonly ProbeRecord[];
   /** What the numbers of an objective are that is not in the list. */
@@ -83,13 +86,14 @@ async function ownFigures({ steps, probes, scalars, baselines }: ReportContent):
 
 /** The page as text; it needs nothing beside it. */
 function reportPage(
-  { title, config, steps, probes, scalars, table, tableNote, commands }: ReportContent,
+  { title, config, data, steps, probes, scalars, table, tableNote, commands }: ReportContent,
   figures: readonly Figure[],
 ): string {
   const sections = [
     section('Summary', pairs(summary(steps, probes, scalars), 'facts')),
     section('What the training bought', table?.length ? comparison(table, tableNote) : ''),
     section('Charts', figures.map(({ svg }) => `<figure>${svg}</figure>`).join('\n')),
+    section('Data', data ? dataPart(data) : ''),
     section('Settings', pairs(settings(config), 'settings')),
     section('Commands', commands?.length ? `<pre>${commands.map(escapeMarkup).join('\n')}</pre>` : ''),
   ];
@@ -120,6 +124,11 @@ const pairs = (all: readonly Pair[], kind: string): string =>
   all.length === 0
     ? ''
     : `<dl class="${kind}">\n${all.map(([name, value]) => `<div><dt>${escapeMarkup(name)}</dt><dd>${escapeMarkup(value)}</dd></div>`).join('\n')}\n</dl>`;
+
+function dataPart(data: DataCounts): string {
+  const lines = [...data.taken, ...dataWarnings('the corpus', data)];
+  return [pairs(dataFacts(data), 'facts'), ...lines.map((line) => `<p>${escapeMarkup(line)}</p>`)].join('\n');
+}
 
 const settings = (config: object): Pair[] =>
   Object.entries(config as Record<string, unknown>)

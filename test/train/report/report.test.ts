@@ -68,6 +68,22 @@ void t.test('of a log that tells of no waiting, neither does the report', async 
   t.notMatch(await readFile(page, 'utf8'), 'Data wait');
 });
 
+void t.test('what the corpus was, and what of it was lost', async (t) => {
+  const counts = { documents: 1200, characters: 34_000, tokens: 8000, unknown: 4000, cut: 0, blocks: 70 };
+  const data = { ...counts, leftOut: { 'without text': 3 }, taken: ['a.txt: one document a line'] };
+  const page = await writeReport(t.testdir({}), { ...content, data });
+  const html = await readFile(page, 'utf8');
+  t.same(textOf(html, 'h2').slice(3), ['Data', 'Settings', 'Commands']);
+  const facts = Object.fromEntries(textOf(html, 'dt').map((name, i) => [name, textOf(html, 'dd')[i]]));
+  t.match(facts, {
+    documents: '1,200',
+    blocks: '70',
+    'tokens that are [UNK]': '50.0 %',
+    'left out: without text': '3',
+  });
+  t.match(textOf(html, 'p'), ['a.txt: one document a line', /50\.0 % of the tokens are \[UNK\]/]);
+});
+
 void t.test('any text is text', async (t) => {
   const evil = `</title><script>alert("1 & '2'")</script>\0`;
   const dir = t.testdir({});

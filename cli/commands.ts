@@ -1,0 +1,39 @@
+// The subcommands of `retromae`, and how an error of one is told.
+import { version } from '../package.json';
+import { UsageError } from './flags.js';
+
+const commands: Record<string, { summary: string; load: () => Promise<(args: string[]) => Promise<void>> }> = {
+  pretrain: { summary: 'train an encoder on text', load: async () => (await import('./pretrain.js')).pretrainCommand },
+  eval: { summary: 'measure a model on a BEIR folder', load: async () => (await import('./eval.js')).evalCommand },
+  encode: { summary: 'turn a corpus into vectors', load: async () => (await import('./encode.js')).encodeCommand },
+  search: { summary: 'search an encoded corpus', load: async () => (await import('./search.js')).searchCommand },
+};
+
+const usage = `retromae: retrieval pre-training in TypeScript
+
+Usage: retromae COMMAND [flags]
+
+${Object.entries(commands)
+  .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
+  .join('\n')}
+
+  retromae COMMAND --help says more, retromae --version which one this is.
+`;
+
+/** Does what the arguments say. @throws whatever stands in the way; `lineOf` tells it */
+export async function runCommand([name, ...args]: string[]): Promise<void> {
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(usage);
+  } else if (name === '--version' || name === '-v') {
+    process.stdout.write(`${version}\n`);
+  } else if (Object.hasOwn(commands, name)) {
+    const command = await commands[name].load();
+    await command(args);
+  } else throw new UsageError(`there is no command ${JSON.stringify(name)}. See retromae --help.`);
+}
+
+/** An error as the one line that a user sees. */
+export function lineOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return `retromae: ${message.replace(/\s*\n\s*/g, ' ')}`;
+}

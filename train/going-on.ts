@@ -1,0 +1,80 @@
+// What a run that goes on can be told: what it was told before, what changes no bit, and another number of steps.
+import { withAbsolutePaths, type Leg, type Plan } from './run-folder.js';
+import { flagOf, pretrainSettings, settingsThat, type PretrainSettings } from './settings.js';
+
+/** How long to train is said by the first of these that is given. */
+const lengths = ['steps', 'minutes', 'epochs'] as const;
+const lengthOf = (settings: Partial<PretrainSettings>) => lengths.find((name) => settings[name] !== undefined);
+
+/**
+ * The settings that a run goes on with: its own, those of `given` that change no bit, and as many steps as are asked for.
+ * @throws naming the first flag that says something else than the run began with, and both values
+ */
+export function resumedSettings({ settings: former, steps }: Plan, given: Partial<PretrainSettings>): PretrainSettings {
+  const own = new Set<string>([...lengths, 'out']);
+  const others = Object.entries(given).filter(([name, value]) => value !== undefined && !own.has(name));
+  const settings = withAbsolutePaths(
+    pretrainSettings({
+      ...former,
+      // Threads are those of a backend: another one begins with all that there are.
+      ...(given.backend && { threads: undefined }),
+      ...Object.fromEntries(others),
+    }),
+  );
+  const anew = settingsThat((row) => row.anew);
+  for (const [name] of others) {
+    const [now, before] = [settings, former].map((all) => comparable(all, name));
+    if (now !== before && !anew.includes(name))
+      throw differs(
+        name,
+        now,
+        former,
+        before === undefined ? 'without one' : `with ${JSON.stringify(before)}`,
+        'Leave it out',
+      );
+  }
+  const length = lengthOf(given);
+  const before = lengthOf(former)!;
+  if (length && length !== 'steps' && (length !== before || given[length] !== former[length]))
+    throw differs(
+      length,
+      given[length],
+      former,
+      `with ${flagOf(before)} ${former[before]}`,
+      '--steps says anew how long it is',
+    );
+  const isOther = given.steps !== undefined && given.steps !== steps;
+  return { ...settings, out: former.out, ...(isOther && { steps: given.steps, minutes: undefined }) };
+}
+
+const differs = (name: string, value: unknown, { out }: PretrainSettings, began: string, remedy: string): Error =>
+  new Error(
+    `${flagOf(name)} is ${JSON.stringify(value)}, but the run in ${out} began ${began}. ${remedy}, or begin another run in a new folder.`,
+  );
+
+/** The value of a setting, the same for what means the same. */
+function comparable(settings: PretrainSettings, name: string): unknown {
+  const { lr, ffn, hidden } = settings;
+  if (name === 'lr') return Number.isNaN(Number(lr)) ? lr : Number(lr);
+  if (name === 'ffn') return ffn || 4 * hidden;
+  return settings[name as keyof PretrainSettings];
+}
+
+/**
+ * The legs of a run that goes on to `steps` steps: what is done keeps its learning rates, should it have to be done
+ * again, and what follows has those of a run of `steps` steps.
+ * @param done steps
+ * @throws if more are done than asked for
+ */
+export function legsTo(
+  steps: number,
+  { steps: former = steps, legs = [{ from: 0, steps: former }] }: Plan,
+  done: number,
+): readonly Leg[] {
+  if (steps === former) return legs;
+  if (steps < done)
+    throw new Error(
+      `--steps is ${steps}, but ${done} steps are done. Give at least so many, or begin another run in a new folder.`,
+    );
+  return [...legs.filter(({ from }) => from < done), { from: done, steps }];
+}
