@@ -157,9 +157,9 @@ void t.test('Chinese keeps its characters', async (t) => {
   t.notOk(texts.some((text) => tokenizer.encode(text).includes(tokenizer.unk)));
   await t.rejects(trainWordPiece(texts, { vocabSize: 500 }), {
     message:
-      'trainWordPiece: vocabSize is 500, but the special tokens and the single characters for a coverage of 0.99999 are 3006 tokens. Raise vocabSize above 3006, or lower coverage: 0.19322 fits.',
+      'trainWordPiece: vocabSize is 500, but the special tokens and the single characters for a coverage of 0.99999 are 3006 tokens. Raise vocabSize above 3006, or lower coverage: 0.19161 fits.',
   });
-  t.ok(await trainWordPiece(texts, { vocabSize: 500, coverage: 0.19322 }));
+  t.ok(await trainWordPiece(texts, { vocabSize: 500, coverage: 0.19161 }));
 });
 
 void t.test('every way of folding text is the same in learning and in encoding', async (t) => {
@@ -169,7 +169,7 @@ void t.test('every way of folding text is the same in learning and in encoding',
       const tokenizer = await trainWordPiece(texts, { vocabSize: 200, minFrequency: 1, lowercase, stripAccents });
       t.notOk(tokenizer.encode(texts[0]).includes(tokenizer.unk), `${lowercase} ${stripAccents}`);
       t.match(tokenizer.options, { lowercase, stripAccents });
-      t.equal(tokenizer.encode('möchte').join() === tokenizer.encode('mochte').join(), stripAccents ?? lowercase);
+      t.equal(tokenizer.vocab.join('').normalize('NFC').includes('ö'), !(stripAccents ?? lowercase));
     }
 });
 
