@@ -147,6 +147,12 @@ void t.test('the alphabet is the fewest characters that cover the share', async 
   );
 });
 
+void t.test('a small alphabet loses nothing, unless told to', async (t) => {
+  const texts = ['a'.repeat(90), ...Array.from({ length: 2000 }, () => 'ab '.repeat(60)), '&'];
+  t.ok((await trainWordPiece(texts, { vocabSize: 50 })).id('&'));
+  t.notOk((await trainWordPiece(texts, { vocabSize: 50, coverage: 0.99999 })).id('&'));
+});
+
 void t.test('Chinese keeps its characters', async (t) => {
   const char = (i: number) => String.fromCodePoint(0x4e00 + ((i * 7) % 3000));
   const texts = Array.from(
