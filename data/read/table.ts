@@ -42,7 +42,10 @@ export async function* csvRows({ name, start, bytes }: Text): AsyncGenerator<Row
     }
   } catch (error) {
     if (!(error as CsvError).code?.startsWith('CSV_')) throw error;
-    throw new Error(`${name}:${line}: is not CSV (${(error as Error).message}); correct the line.`, { cause: error });
+    throw new Error(
+      `${name}:${(error as CsvError).lines as number}: is not CSV (${(error as Error).message}); correct the line.`,
+      { cause: error },
+    );
   }
 }
 
@@ -71,7 +74,12 @@ const UNKNOWN = {
   problem: { reason: 'columns without names', detail: 'expected a header line, or two columns, id and text' },
 };
 
+/** What a column may be called; none at all is the index of pandas. */
+const NAME = /^([A-Za-z_][\w .-]*)?$/;
+
+/** Whether cells are names of columns: they look like names, and one of them is usual. */
 export const isHeader = (cells: readonly string[], usual: ReadonlySet<string>): boolean =>
+  cells.every((cell) => NAME.test(unquoted(cell).trim())) &&
   cells.some((cell) => usual.has(unquoted(cell).trim().toLowerCase()));
 
 function fieldsOf(header: readonly string[], cells: readonly string[]): Row['content'] {

@@ -1,6 +1,7 @@
 // `retromae eval`, `encode` and `search` as a user runs them, and what they refuse.
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { FlatIndex, loadIndex, saveIndex } from '../../retrieval/index.js';
 import { jsonLines, paragraphs, refused, snapshot, succeed, TINY, writeBeir, writeCorpus } from './support.js';
@@ -71,6 +72,85 @@ void t.test('eval --json prints one object', async (t) => {
     ).stdout,
   ) as Record<string, unknown>;
   t.strictSame(Object.keys(own), keys);
+});
+
+void t.test(
+  'eval takes files that lie anywhere, and leaves queries that are documents out of their own hits',
+  async (t) => {
+    const own = join(dir, 'own');
+    mkdirSync(own);
+    const files = { corpus: join(own, 'docs.tsv'), queries: join(own, 'asked.csv'), qrels: join(own, 'judged.trec') };
+    writeFileSync(
+      files.corpus,
+      texts
+        .slice(0, 30)
+        .map((text, i) => `p${i}\t${text}\n`)
+        .join(''),
+    );
+    writeFileSync(
+      files.queries,
+      `qid,query\n${texts
+        .slice(0, 5)
+        .map((text, i) => `p${i},"${text}"\n`)
+        .join('')}`,
+    );
+    writeFileSync(files.qrels, [0, 1, 2, 3, 4].map((i) => `p${i} 0 p${i} 1\n`).join(''));
+    const evaluate = [
+      'eval',
+      ...ON,
+      '--model',
+      model,
+      '--json',
+      ...Object.entries(files).flatMap(([name, file]) => [`--${name}`, file]),
+    ];
+    const { stdout, stderr } = await succeed(...evaluate);
+    t.match(JSON.parse(stdout), { queries: 5, 'mrr@10': 1 });
+    t.match(stderr, /5 of 5 query ids are ids of documents too \(5 with the same text\).*--drop-self/);
+    const dropped = await succeed(...evaluate, '--drop-self', '--baseline', 'bm25');
+    t.match(JSON.parse(dropped.stdout), { 'mrr@10': 0, bm25: { 'mrr@10': 0 } });
+    t.notMatch(dropped.stderr, /ids of documents/);
+    await refused(t, ['eval', '--model', model, '--corpus', corpus], /--queries is missing: beside --corpus/, 2);
+    await refused(
+      t,
+      ['eval', '--model', model, '--corpus', corpus, '--data', beir],
+      /--data is for a folder, --corpus for files/,
+      2,
+    );
+  },
+);
+
+void t.test('standard input, gzip, docids and titles', async (t) => {
+  const file = join(dir, 'titled.jsonl.gz');
+  const rows = texts
+    .slice(0, 5)
+    .map((text, i) => ({ docid: 12345678901234n + BigInt(i), title: `Title ${i}`, contents: text }));
+  writeFileSync(
+    file,
+    gzipSync(
+      rows.map(({ docid, ...rest }) => `{"docid": 99990000${docid}, ${JSON.stringify(rest).slice(1)}\n`).join(''),
+    ),
+  );
+  const out = join(dir, 'titled.index');
+  await succeed('encode', ...ON, '--model', model, '--corpus', file, '--out', out);
+  const found = await succeed(
+    'search',
+    ...ON,
+    '--model',
+    model,
+    '--index',
+    out,
+    '--corpus',
+    file,
+    '--query',
+    `Title 3 ${texts[3]}`,
+  );
+  t.match(found.stdout, /^1\.0000 {2}9999000012345678901237 {2}Title 3 /, 'the title was encoded, and is shown');
+  await refused(
+    t,
+    ['pretrain', ...TINY, '--corpus', '-', '--out', join(dir, 'none')],
+    /--corpus - can be read only once/,
+  );
+  t.notOk(existsSync(join(dir, 'none', 'model.safetensors')));
 });
 
 void t.test('search finds a passage by its own words, among what encode wrote', async (t) => {

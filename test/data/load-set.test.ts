@@ -92,7 +92,7 @@ const REFUSED: [string, Changes, RegExp][] = [
     /corpus\.jsonl: no such file; a BEIR folder holds corpus\.jsonl, queries\.jsonl and qrels\/SPLIT\.tsv/,
   ],
   ['no queries', { 'queries.jsonl': undefined }, /queries\.jsonl: no such file/],
-  ['a folder for a file', { 'queries.jsonl': {} }, /queries\.jsonl: is a folder, expected a file; check the path/],
+  ['a folder for a file', { 'queries.jsonl': {} }, /queries\.jsonl: no such file; a BEIR folder holds/],
   [
     'no split',
     { 'qrels/test.tsv': undefined, 'qrels/dev.tsv': '' },
@@ -145,7 +145,7 @@ const REFUSED: [string, Changes, RegExp][] = [
   ],
   ['TREC columns', { 'qrels/test.tsv': `${HEADER}q1\t0\td1\t1\n` }, /test\.tsv:2: expected query id/],
   ['half a grade', { 'qrels/test.tsv': `${HEADER}q1\td1\t0.5\n` }, /test\.tsv:2: expected query id/],
-  ['no judgements', { 'qrels/test.tsv': HEADER }, /test\.tsv: no judgements, expected some after the header/],
+  ['no judgements', { 'qrels/test.tsv': HEADER }, /test\.tsv: no judgements, expected some; is the file whole/],
 ];
 
 void t.test('refused', async (t) => {
