@@ -1,5 +1,6 @@
 // The subcommands of `retromae`, and how an error of one is told.
 import { version } from '../package.json';
+import { flagOf, OptionError } from '../data/pure.js';
 import { UsageError } from './flags.js';
 
 const commands: Record<string, { summary: string; load: () => Promise<(args: string[]) => Promise<void>> }> = {
@@ -32,8 +33,8 @@ export async function runCommand([name, ...args]: string[]): Promise<void> {
   } else throw new UsageError(`there is no command ${JSON.stringify(name)}. See retromae --help.`);
 }
 
-/** An error as the one line that a user sees. */
+/** An error as the one line that a user sees, options named by their flags. */
 export function lineOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = error instanceof OptionError ? error.told(flagOf) : String((error as Error).message ?? error);
   return `retromae: ${message.replace(/\s*\n\s*/g, ' ')}`;
 }

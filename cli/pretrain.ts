@@ -1,6 +1,6 @@
 // `retromae pretrain`: flags to settings, progress to the terminal, a report at the end.
 import { join } from 'node:path';
-import { loadBeir, readJsonObject, type RetrievalSet } from '../data/index.js';
+import { flagOf, loadBeir, readJsonObject, type RetrievalSet } from '../data/index.js';
 import { evaluateBm25, evaluateModel, heldOut } from '../retrieval/index.js';
 import { objectiveNamed } from '../retromae/index.js';
 import * as train from '../train/index.js';
@@ -9,7 +9,7 @@ import { say, shellLine, withBackend } from './common.js';
 import { flagsOf, helpText, parseFlags, UsageError, type Flags } from './flags.js';
 import { withSignals, type Stopped } from './signals.js';
 
-const { flagOf, ownSettings, pretrainDefaults, settingRows, settingsThat } = train;
+const { ownSettings, pretrainDefaults, settingRows, settingsThat } = train;
 
 /** What may be given anew with --resume. */
 const anew = settingsThat((row) => row.anew).map(flagOf);
@@ -148,6 +148,8 @@ function watch(settings: PretrainSettings, probe: RetrievalSet | undefined, json
   const hooks: PretrainHooks = {
     signal,
     message,
+    data: (counts) =>
+      [train.dataLine(settings.corpus, counts), ...train.dataWarnings(settings.corpus, counts)].forEach(message),
     planned: (steps) => {
       if (!json) progress = new train.Progress(process.stderr, { total: steps, scalars });
     },

@@ -49,13 +49,16 @@ export async function withSignals<T>(
 }
 
 /**
- * What a write to a reader that has gone means: the end, once the work that is going on has saved what is done. A terminal
- * that has gone (EIO) is no reader that was enough: what is left of the work goes on without a word.
+ * What a write to a reader that has gone means: the end, once the work that is going on has saved what is done. Where the
+ * reader was a terminal (EIO), the work goes on without a word, unless SIGHUP ends it.
  * @throws what is another error
  */
 export function readerGone(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EIO') return;
-  if (error.code !== 'EPIPE') throw error;
-  if (stop) stop('SIGPIPE');
+  if (error.code === 'EIO') process.off('exit', leaveWithoutTerminal).once('exit', leaveWithoutTerminal);
+  else if (error.code !== 'EPIPE') throw error;
+  else if (stop) stop('SIGPIPE');
   else process.exit(new Stopped('SIGPIPE').code);
 }
+
+/** Node sets the terminal back when it exits, and aborts with a core dump where there is none any more. */
+const leaveWithoutTerminal = (): void => void process.kill(process.pid, 'SIGHUP');

@@ -29,11 +29,11 @@ export class AddedTokens {
   private readonly firsts: string[];
   private readonly tokens = new Map<string, AddedToken>();
 
-  /** `normalize` makes of a token's content what is looked for; of two that make the same, a special one wins. */
+  /** `normalize` makes of a token's content what is looked for; of two that make the same, the first is found. */
   constructor(tokens: readonly AddedToken[], normalize: (content: string) => string = (content) => content) {
-    for (const token of [...tokens].sort((a, b) => Number(b.special) - Number(a.special))) {
+    for (const token of tokens) {
       const content = normalize(token.content);
-      // Nothing is left to look for of a token that normalisation removes; Rust passes over it too.
+      // Nothing is left to look for of a token that normalisation removes.
       if (content !== '' && !this.tokens.has(content)) this.tokens.set(content, token);
     }
     const contents = [...this.tokens.keys()].sort((a, b) => b.length - a.length);

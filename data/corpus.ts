@@ -4,6 +4,7 @@ import { documentText, type Document } from './document.js';
 import { documentOf, USUAL } from './fields.js';
 import { DistinctIds } from './ids.js';
 import { corpusFiles, type CorpusFile } from './layout.js';
+import { OptionError } from './option-error.js';
 import { readRecords, type Records } from './read/open.js';
 import { INVALID_UTF8, wordsOf, type Problem } from './read/row.js';
 import { isReadOnce, nameOf } from './read/source.js';
@@ -151,8 +152,10 @@ export class Corpus implements AsyncIterable<Document> {
     onWarning?.(message);
     this.leaveOut(problem.reason);
     if (++this.counts.bad <= maxBadLines) return;
-    throw new Error(
-      `corpus: ${message}; that makes ${this.counts.bad} bad lines, expected at most ${maxBadLines}. The first was ${this.counts.firstBad}. Mend the file, choose another field, or allow more bad lines.`,
+    const { bad, firstBad } = this.counts;
+    throw new OptionError(
+      (shown) =>
+        `corpus: ${message}; that makes ${bad} bad lines, expected at most ${maxBadLines}. The first was ${firstBad}. Mend the file, choose another ${shown('field')}, or raise ${shown('maxBadLines')}.`,
     );
   }
 

@@ -3,6 +3,7 @@ export * from './pure.js';
 export { Corpus, documents } from './corpus.js';
 export type { CorpusOptions, CorpusReport } from './corpus.js';
 export * from './files/index.js';
+export { JsonFields } from './json-fields.js';
 export { loadBeir, loadRetrievalSet, type SetPaths } from './load-set.js';
 export { isReadOnce } from './read/source.js';
 export { SPLITS, type Split } from './read/texts.js';

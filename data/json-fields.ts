@@ -1,4 +1,4 @@
-// The fields of one JSON object of a tokenizer file, by type; every error names the file and the field.
+// The fields of one JSON object of a file, by type; every error names the file and the field.
 
 /** JSON in one short line. */
 const shown = (value: unknown): string => {
@@ -56,6 +56,21 @@ export class JsonFields {
     const value = this.get(name) ?? undefined;
     if (value !== undefined && typeof value !== 'string') throw this.refuse(name, 'a text');
     return value;
+  }
+
+  /** A number, whole or not, or undefined where there is none or null. @throws if it is not at least `least` */
+  number(name: string, least: number): number | undefined {
+    const value = this.get(name) ?? undefined;
+    if (value === undefined || (typeof value === 'number' && value >= least)) return value;
+    throw this.refuse(name, `a number of at least ${least}`);
+  }
+
+  /** An integer, or undefined where there is none or null. @throws if it is not at least `least` */
+  integer(name: string, least: number): number | undefined {
+    const value = this.get(name) ?? undefined;
+    if (value === undefined || (Number.isSafeInteger(value) && (value as number) >= least))
+      return value as number | undefined;
+    throw this.refuse(name, `an integer of at least ${least}`);
   }
 
   /** @throws unless the field is one of `values`; a field that is not there is the first of them */

@@ -40,8 +40,13 @@ export function countText(
 ): void {
   counts.documents++;
   counts.characters += text.length;
-  counts.tokens += ids.length;
   counts.cut += Math.max(0, ids.length - room);
+  countTokens(counts, ids, unk);
+}
+
+/** Adds tokens, for whoever has those of a text in parts. @param unk the id of [UNK] */
+export function countTokens(counts: DataCounts, ids: ArrayLike<number>, unk: number): void {
+  counts.tokens += ids.length;
   for (let i = 0; i < ids.length; i++) if (ids[i] === unk) counts.unknown++;
 }
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { WordPieceOptions } from './bert-tokens.js';
 import { JsonFields } from './json-fields.js';
 import { writeError, writeFileAtomic } from './files/atomic.js';
-import { isFile, readError } from './files/open.js';
+import { isFile, readError, refusePointer } from './files/open.js';
 import { tokenizerFiles, tokenizerOfFolder } from './tokenizer-folder.js';
 import { tokenizerJsonFields } from './tokenizer-json.js';
 import type { WordPiece } from './wordpiece.js';
@@ -66,10 +66,13 @@ async function tokenizerFile(path: string): Promise<string> {
   );
 }
 
-const read = (file: string): Promise<string> =>
-  readFile(file, 'utf8').catch((error: unknown) => {
+async function read(file: string): Promise<string> {
+  const content = await readFile(file, 'utf8').catch((error: unknown) => {
     throw readError(file, error);
   });
+  refusePointer(file, content);
+  return content;
+}
 
 async function optionalFields(file: string): Promise<JsonFields | undefined> {
   if (!(await isFile(file))) return undefined;

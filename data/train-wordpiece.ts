@@ -1,5 +1,6 @@
 // Learns a WordPiece vocabulary from texts, as Hugging Face's `WordPieceTrainer` does: BPE merges (Sennrich et al. 2016).
 import { CONTINUATION, DEFAULT_MAX_CHARS, SPECIAL_TOKENS } from './bert-tokens.js';
+import { OptionError } from './option-error.js';
 import { Merges } from './merges.js';
 import { PreTokenizer, defaultNormalizer } from './pretokenize.js';
 import type { NormalizerOptions, WordSink } from './pretokenize.js';
@@ -30,7 +31,8 @@ export interface TrainOptions extends Partial<NormalizerOptions> {
   minFrequency?: number;
   /**
    * Share of all characters of the texts that the alphabet covers, above 0 and up to 1: the most frequent characters are
-   * kept until it is reached; words with others become [UNK]. Default 0.99999, which leaves out one character in 100,000.
+   * kept until it is reached; words with others become [UNK]. Default: 0.99999, and the 1,000 most frequent in any case,
+   * so that a small alphabet loses none and a large one only what is rare.
    */
   coverage?: number;
   /** Called once, when the characters are counted. */
@@ -39,6 +41,9 @@ export interface TrainOptions extends Partial<NormalizerOptions> {
   onProgress?: (progress: TrainProgress) => void;
 }
 
+/** The default of `coverage`, and how many characters are kept at least where it is not given. */
+const COVERAGE = 0.99999;
+const COMMON = 1000;
 const PROGRESS_EVERY = 1000;
 
 /**
@@ -49,16 +54,18 @@ const PROGRESS_EVERY = 1000;
  */
 export async function trainWordPiece(
   texts: Iterable<string> | AsyncIterable<string>,
-  { vocabSize, minFrequency = 2, coverage = 0.99999, onAlphabet, onProgress, ...normalizer }: TrainOptions,
+  { vocabSize, minFrequency = 2, coverage, onAlphabet, onProgress, ...normalizer }: TrainOptions,
 ): Promise<WordPiece> {
   if (!Number.isInteger(vocabSize) || vocabSize <= SPECIAL_TOKENS.length) {
-    throw new Error(
-      `trainWordPiece: vocabSize is ${vocabSize}, expected a whole number above ${SPECIAL_TOKENS.length}, the number of special tokens. Usual sizes are 4096 to 32768.`,
+    throw new OptionError(
+      (shown) =>
+        `trainWordPiece: ${shown('vocabSize')} is ${vocabSize}, expected a whole number above ${SPECIAL_TOKENS.length}, the number of special tokens. Usual sizes are 4096 to 32768.`,
     );
   }
-  if (!(coverage > 0 && coverage <= 1)) {
-    throw new Error(
-      `trainWordPiece: coverage is ${coverage}, expected a share above 0 and up to 1. 0.99999 keeps all but the rarest characters.`,
+  if (coverage !== undefined && !(coverage > 0 && coverage <= 1)) {
+    throw new OptionError(
+      (shown) =>
+        `trainWordPiece: ${shown('coverage')} is ${coverage}, expected a share above 0 and up to 1. 0.99999 keeps all but the rarest characters.`,
     );
   }
   const options: NormalizerOptions = { ...defaultNormalizer, ...normalizer };
@@ -69,13 +76,14 @@ export async function trainWordPiece(
     );
   }
   const characters = countCharacters(words);
-  const kept = keptFor(characters, coverage);
+  const kept = coverage === undefined ? keptByDefault(characters) : keptFor(characters, coverage);
   onAlphabet?.({ kept, found: characters.length, covered: covered(characters, kept) });
   const vocab = new Vocabulary();
   const segmented = segment(words, alphabetOf(characters, kept), vocab);
   if (vocab.size > vocabSize) {
-    throw new Error(
-      `trainWordPiece: vocabSize is ${vocabSize}, but the special tokens and the single characters for a coverage of ${coverage} are ${vocab.size} tokens. Raise vocabSize above ${vocab.size}, or lower coverage: ${fitting(words, characters, vocabSize)}.`,
+    throw new OptionError(
+      (shown) =>
+        `trainWordPiece: ${shown('vocabSize')} is ${vocabSize}, but the special tokens and the single characters for ${shown('coverage')} ${coverage ?? COVERAGE} are ${vocab.size} tokens. Raise ${shown('vocabSize')} above ${vocab.size}, or lower ${shown('coverage')}: ${fitting(words, characters, vocabSize)}.`,
     );
   }
   const merges = new Merges(segmented.words, segmented.counts);
@@ -172,6 +180,9 @@ function keptFor(characters: readonly Character[], coverage: number): number {
   const last = characters.findIndex(([, count]) => (reached += count) >= wanted);
   return last < 0 ? characters.length : last + 1;
 }
+
+const keptByDefault = (characters: readonly Character[]): number =>
+  Math.max(Math.min(characters.length, COMMON), keptFor(characters, COVERAGE));
 
 const alphabetOf = (characters: readonly Character[], kept: number): Set<string> =>
   new Set(

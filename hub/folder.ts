@@ -108,6 +108,10 @@ export async function loadModel(
     const model = new BertForMaskedLM(config, new Undrawn(0));
     if (!hasHead(files)) Object.assign(model, { cls: new BertHead(config, random) });
     const notes = [...settings.notes, ...loadEncoder(model, files, fingerprint.add)];
+    if (tokenizer.size < config.vocab_size)
+      notes.push(
+        `${dir}: of the ${config.vocab_size} rows of the word table, the tokenizer has ${tokenizer.size} tokens.`,
+      );
     if (!modules.others)
       notes.unshift(
         `${modules.file}: is not there, so the folder does not say how its vectors are made: ${unsaid(pooling)}.`,

@@ -1,8 +1,8 @@
 // What sentence-transformers' files say beside the modules: longest text, prompts, similarity, width.
 import { join } from 'node:path';
-import { isFile } from '../data/index.js';
+import type { JsonFields } from '../data/index.js';
 import { similarities, type Similarity } from '../nn/index.js';
-import { Fields } from './fields.js';
+import { fieldsIfThere, within } from './fields.js';
 import { fileNames } from './model-files.js';
 
 /** The file beside config.json by its names through the years; the first that is there and says anything counts. */
@@ -28,44 +28,43 @@ export interface EncoderSettings {
  */
 export async function encoderSettings(folder: string, positions: number): Promise<EncoderSettings> {
   const fields = await encoderFields(folder);
-  fields.choice('transformer_task', ['feature-extraction'], 'feature-extraction');
-  fields.choice('module_output_name', ['token_embeddings'], 'token_embeddings');
-  const { text } = fields.object('modality_config').values;
-  if (text !== undefined)
-    fields.object('modality_config').object('text').choice('method_output_name', [STATES], STATES);
-  for (const name of ['query_length', 'document_length', 'query_expansion', 'processing_kwargs'])
-    if (Object.keys(fields.values[name] ?? {}).length > 0 || typeof fields.values[name] === 'number')
-      throw fields.wrong(name, 'none, as it is not built here');
+  fields.oneOf('transformer_task', 'feature-extraction');
+  fields.oneOf('module_output_name', 'token_embeddings');
+  within(within(fields, 'modality_config'), 'text').oneOf('method_output_name', 'last_hidden_state');
+  for (const name of ['query_length', 'document_length', 'query_expansion', 'processing_kwargs']) {
+    const value = fields.get(name) ?? {};
+    if (typeof value !== 'object' || Object.keys(value).length > 0)
+      throw fields.refuse(name, 'none, as it is not built here');
+  }
   for (const name of ['model_args', 'model_kwargs', 'config_args', 'config_kwargs'])
-    refuseOthers(fields.object(name), HARMLESS);
-  const tokenizer = ['tokenizer_args', 'processor_kwargs'].map((name) => fields.object(name));
+    refuseOthers(within(fields, name), HARMLESS);
+  const tokenizer = ['tokenizer_args', 'processor_kwargs'].map((name) => within(fields, name));
   tokenizer.forEach((given) => refuseOthers(given, new Set(['model_max_length', 'trust_remote_code'])));
   const asked =
-    tokenizer.map((given) => given.whole('model_max_length', LEAST)).find((length) => length !== undefined) ??
-    fields.whole('max_seq_length', LEAST);
+    tokenizer.map((given) => given.integer('model_max_length', LEAST)).find((length) => length !== undefined) ??
+    fields.integer('max_seq_length', LEAST);
   const ofTokenizer = async () =>
-    (await Fields.readIfThere(join(folder, fileNames.tokenizerConfig))).number('model_max_length', LEAST) ?? Infinity;
+    (await fieldsIfThere(join(folder, fileNames.tokenizerConfig))).number('model_max_length', LEAST) ?? Infinity;
   return {
     maxLength: Math.floor(Math.min(asked ?? (await ofTokenizer()), positions)),
-    lowercase: fields.boolean('do_lower_case', false),
+    lowercase: fields.boolean('do_lower_case') ?? false,
   };
 }
 
-const STATES = 'last_hidden_state';
 /** [CLS], a token, [SEP]. */
 const LEAST = 3;
 
-async function encoderFields(folder: string): Promise<Fields> {
+async function encoderFields(folder: string): Promise<JsonFields> {
   for (const name of ENCODER_FILES) {
-    const fields = await Fields.readIfThere(join(folder, name));
-    if (Object.keys(fields.values).length > 0) return fields;
+    const fields = await fieldsIfThere(join(folder, name));
+    if (fields.entries().length > 0) return fields;
   }
-  return new Fields(join(folder, fileNames.sentence), {});
+  return fieldsIfThere(join(folder, fileNames.sentence));
 }
 
-function refuseOthers(given: Fields, known: ReadonlySet<string>): void {
-  const name = Object.keys(given.values).find((key) => !known.has(key));
-  if (name !== undefined) throw given.wrong(name, 'none, as it is not honoured here');
+function refuseOthers(given: JsonFields, known: ReadonlySet<string>): void {
+  const [name] = given.entries().find(([key]) => !known.has(key)) ?? [];
+  if (name !== undefined) throw given.refuse(name, 'none, as it is not honoured here');
 }
 
 export interface VectorSettings {
@@ -78,24 +77,23 @@ export interface VectorSettings {
 
 /** How vectors are asked for and compared. @throws naming file and field: of another kind, or what is not built here */
 export async function vectorSettings(dir: string): Promise<VectorSettings> {
-  const file = join(dir, fileNames.sentenceTransformers);
-  const fields = (await isFile(file)) ? await Fields.read(file) : new Fields(file, {});
-  fields.choice('model_type', ['SentenceTransformer'], 'SentenceTransformer');
-  const all = fields.object('prompts');
-  const names = Object.keys(all.values);
-  const prompts = { query: all.text('query', ''), document: all.text('document', '') };
-  const named = fields.text('default_prompt_name', '');
+  const fields = await fieldsIfThere(join(dir, fileNames.sentenceTransformers));
+  fields.oneOf('model_type', 'SentenceTransformer');
+  const all = within(fields, 'prompts');
+  const prompts = { query: all.text('query') ?? '', document: all.text('document') ?? '' };
+  const names = all.entries().map(([name]) => name);
+  const named = fields.text('default_prompt_name') ?? '';
   if (named !== '' && !['query', 'document', ...names].includes(named))
-    throw fields.wrong('default_prompt_name', `one of prompts: ${names.join(', ') || 'there are none'}`);
+    throw fields.refuse('default_prompt_name', `one of prompts: ${names.join(', ') || 'there are none'}`);
   // sentence-transformers looks for "passage" and "corpus" too, but after a "document" that is always there.
-  const unread = names.filter((name) => !Object.hasOwn(prompts, name) && all.text(name, '') !== '');
+  const unread = names.filter((name) => !Object.hasOwn(prompts, name) && (all.text(name) ?? '') !== '');
   const notes = unread.length
-    ? [`${file}: the prompts ${unread.join(', ')} are not used; query and document are those that count.`]
+    ? [`${fields.file}: the prompts ${unread.join(', ')} are not used; query and document are those that count.`]
     : [];
   return {
-    similarity: fields.choice('similarity_fn_name', similarities, 'cosine'),
+    similarity: fields.oneOf('similarity_fn_name', ...similarities),
     prompts,
-    width: fields.whole('truncate_dim', 1),
+    width: fields.integer('truncate_dim', 1),
     notes,
   };
 }

@@ -1,10 +1,10 @@
 // What a sentence-transformers folder does with the hidden states of its encoder: Pooling, then Dense, LayerNorm, Normalize.
 import { basename, join } from 'node:path';
-import { isFile } from '../data/index.js';
+import { isFile, type JsonFields } from '../data/index.js';
 import { activations, dense, layerNorm, poolingModes, unitLength } from '../nn/index.js';
 import type { PoolingMode, SafetensorsFile, VectorStep } from '../nn/index.js';
 import { UNIT } from './description.js';
-import { Fields } from './fields.js';
+import { fieldsIfThere, fieldsOf } from './fields.js';
 import { fileNames } from './model-files.js';
 import type { Module, Modules } from './modules.js';
 import { withSafetensors } from './safetensors.js';
@@ -64,20 +64,20 @@ async function readPooling(folder: string, hidden: number, isNamed: boolean) {
   const file = join(folder, fileNames.config);
   // A folder without modules.json does not say how it pools: the state of [CLS], as RetroMAE trains it.
   if (!isNamed && !(await isFile(file))) return { modes: ['cls'] as const, includePrompt: true };
-  const fields = await Fields.read(file);
+  const fields = await fieldsOf(file);
   for (const name of ['embedding_dimension', 'word_embedding_dimension'])
-    if ((fields.whole(name, 1) ?? hidden) !== hidden) throw fields.wrong(name, `the model's hidden size, ${hidden}`);
-  return { modes: poolingOf(fields), includePrompt: fields.boolean('include_prompt', true) };
+    if ((fields.integer(name, 1) ?? hidden) !== hidden) throw fields.refuse(name, `the model's hidden size, ${hidden}`);
+  return { modes: poolingOf(fields), includePrompt: fields.boolean('include_prompt') ?? true };
 }
 
-function poolingOf(fields: Fields): readonly PoolingMode[] {
-  const { pooling_mode: mode } = fields.values;
+function poolingOf(fields: JsonFields): readonly PoolingMode[] {
+  const mode = fields.get('pooling_mode');
   if (mode !== undefined) {
     const modes: unknown[] = Array.isArray(mode) ? mode : [mode];
     if (modes.length > 0 && modes.every(isMode)) return modes;
-    throw fields.wrong('pooling_mode', `one or several of ${poolingModes.join(', ')}`);
+    throw fields.refuse('pooling_mode', `one or several of ${poolingModes.join(', ')}`);
   }
-  const on = poolingModes.filter((name) => fields.boolean(SWITCHES[name], false));
+  const on = poolingModes.filter((name) => fields.boolean(SWITCHES[name]) ?? false);
   return on.length > 0 ? on : ['mean'];
 }
 
@@ -97,32 +97,32 @@ const readers: Readonly<Record<string, Reader>> = {
   Dense: readDense,
   LayerNorm: readLayerNorm,
   Normalize: async ({ folder }, width) => {
-    checkInput(await Fields.readIfThere(join(folder, fileNames.config)));
+    checkInput(await fieldsIfThere(join(folder, fileNames.config)));
     return { does: UNIT, step: unitLength, width };
   },
   Dropout: () => Promise.resolve(undefined),
 };
 
 /** What is done to anything but the pooled vector is another model. */
-function checkInput(fields: Fields): void {
-  for (const name of ['module_input_name', 'module_output_name'])
-    fields.choice(name, ['sentence_embedding'], 'sentence_embedding');
+function checkInput(fields: JsonFields): void {
+  for (const name of ['module_input_name', 'module_output_name']) fields.oneOf(name, 'sentence_embedding');
 }
 
 async function readDense({ folder }: Module, inputs: number, weights: Weights): Promise<Step> {
-  const fields = await Fields.read(join(folder, fileNames.config));
+  const fields = await fieldsOf(join(folder, fileNames.config));
   checkInput(fields);
-  if (fields.whole('in_features', 1) !== inputs)
-    throw fields.wrong('in_features', `${inputs}, as the module before it gives`);
-  const outputs = fields.whole('out_features', 1);
-  if (outputs === undefined) throw fields.wrong('out_features', 'an integer of at least 1');
-  const named = fields.text('activation_function', 'torch.nn.Tanh');
+  if (fields.integer('in_features', 1) !== inputs)
+    throw fields.refuse('in_features', `${inputs}, as the module before it gives`);
+  const outputs = fields.integer('out_features', 1);
+  if (outputs === undefined) throw fields.refuse('out_features', 'an integer of at least 1');
+  const named = fields.text('activation_function') ?? 'torch.nn.Tanh';
   const [, name] = /^torch\.nn\.(?:modules\.\w+\.)?(\w+)$/.exec(named) ?? [];
   const activation = activations.get(name);
-  if (!activation) throw fields.wrong('activation_function', `one of torch.nn's ${[...activations.keys()].join(', ')}`);
-  const residual = fields.boolean('use_residual', false);
+  if (!activation)
+    throw fields.refuse('activation_function', `one of torch.nn's ${[...activations.keys()].join(', ')}`);
+  const residual = fields.boolean('use_residual') ?? false;
   const shapes: Record<string, readonly number[]> = { 'linear.weight': [outputs, inputs] };
-  if (fields.boolean('bias', true)) shapes['linear.bias'] = [outputs];
+  if (fields.boolean('bias') ?? true) shapes['linear.bias'] = [outputs];
   if (residual && inputs !== outputs) shapes['residual.weight'] = [outputs, inputs];
   const found = await readTensors(folder, shapes, weights);
   const step = dense(
@@ -137,9 +137,9 @@ async function readDense({ folder }: Module, inputs: number, weights: Weights): 
 }
 
 async function readLayerNorm({ folder }: Module, width: number, weights: Weights): Promise<Step> {
-  const fields = await Fields.read(join(folder, fileNames.config));
-  if (fields.whole('dimension', 1) !== width)
-    throw fields.wrong('dimension', `${width}, as the module before it gives`);
+  const fields = await fieldsOf(join(folder, fileNames.config));
+  if (fields.integer('dimension', 1) !== width)
+    throw fields.refuse('dimension', `${width}, as the module before it gives`);
   const found = await readTensors(folder, { 'norm.weight': [width], 'norm.bias': [width] }, weights);
   return { does: 'a layer norm', step: layerNorm({ gain: found['norm.weight'], bias: found['norm.bias'] }), width };
 }

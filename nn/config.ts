@@ -11,7 +11,8 @@ export interface BertConfig {
   layer_norm_eps: number;
   hidden_dropout_prob: number;
   attention_probs_dropout_prob: number;
-  pad_token_id: number;
+  /** The row of the word table that looking it up gives no gradient; null: there is none. */
+  pad_token_id: number | null;
   /** Standard deviation of the initial weights: 0.02 for BERT; narrow models learn sooner with some 0.5 / sqrt(hidden). */
   initializer_range: number;
 }
@@ -25,54 +26,89 @@ const defaults = {
   initializer_range: 0.02,
 };
 
-const required = [
-  'vocab_size',
-  'hidden_size',
-  'num_hidden_layers',
-  'num_attention_heads',
-  'intermediate_size',
-  'max_position_embeddings',
-] as const;
+/** What each field must be; beyond 2^24 a float32 is no id any more, and no BERT has come near it. */
+const COUNT: Rule = [(x) => Number.isInteger(x) && x >= 1 && x <= 2 ** 24, 'an integer of at least 1 and at most 2^24'];
+const RATE: Rule = [(x) => x >= 0 && x < 1, 'in [0, 1)'];
+const POSITIVE: Rule = [(x) => x > 0 && x < Infinity, 'more than 0'];
+
+type Rule = readonly [fits: (x: number) => boolean, wanted: string];
+
+const rules: Readonly<Record<Exclude<keyof BertConfig, 'pad_token_id'>, Rule>> = {
+  vocab_size: COUNT,
+  hidden_size: COUNT,
+  num_hidden_layers: COUNT,
+  num_attention_heads: COUNT,
+  intermediate_size: COUNT,
+  max_position_embeddings: COUNT,
+  type_vocab_size: COUNT,
+  layer_norm_eps: POSITIVE,
+  hidden_dropout_prob: RATE,
+  attention_probs_dropout_prob: RATE,
+  initializer_range: POSITIVE,
+};
+
+/** A value of unknown kind, so that a text is told from a number. */
+function show(value: unknown): string {
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
 
 /**
  * Checks dimensions and fills in what has a default.
  * @param where named in errors: a file, or the flags it came from
- * @throws if a dimension is missing or no positive integer, heads do not divide the hidden size, or a rate is not in [0, 1)
+ * @throws naming place and field: missing or no positive integer, heads that do not divide the hidden size, or a rate that is
+ *   not in [0, 1)
  */
 export function bertConfig(given: Partial<BertConfig>, where = 'config'): BertConfig {
   const config = {
     ...defaults,
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
   } as BertConfig;
-  for (const name of [...required, 'type_vocab_size'] as const)
-    if (!Number.isInteger(config[name]) || config[name] < 1)
-      throw new Error(`${where}: ${name} is ${config[name]}; it must be an integer of at least 1.`);
-  const { hidden_size: hidden, num_attention_heads: heads } = config;
+  for (const [name, [fits, wanted]] of Object.entries(rules)) {
+    const value: unknown = config[name as keyof BertConfig];
+    if (typeof value !== 'number' || !fits(value))
+      throw new Error(`${where}: ${name} is ${show(value)}; it must be ${wanted}.`);
+  }
+  const { hidden_size: hidden, num_attention_heads: heads, pad_token_id: pad, vocab_size: words } = config;
   if (hidden % heads !== 0)
     throw new Error(
       `${where}: hidden size ${hidden} is not divisible by ${heads} heads. Choose a multiple of ${heads}.`,
     );
-  if (!(config.initializer_range > 0))
-    throw new Error(`${where}: initializer_range is ${config.initializer_range}; it must be more than 0.`);
-  for (const name of ['hidden_dropout_prob', 'attention_probs_dropout_prob'] as const)
-    if (!(config[name] >= 0 && config[name] < 1))
-      throw new Error(`${where}: ${name} is ${config[name]}; it must be in [0, 1).`);
+  if (pad !== null && !(Number.isInteger(pad) && pad >= 0 && pad < words))
+    throw new Error(`${where}: pad_token_id is ${show(pad)}; it must be null or an id below vocab_size, ${words}.`);
   return config;
 }
 
-/** Reads a parsed config.json. @throws for models that are not BERT, or that use what is not built here */
+/** What else in a config.json changes the computation: the values that are built here, besides none; GELU is the exact one. */
+const built: Readonly<Record<string, readonly unknown[]>> = {
+  model_type: ['bert'],
+  hidden_act: ['gelu', 'gelu_python'],
+  position_embedding_type: ['absolute', null],
+  is_decoder: [false, null],
+  is_encoder_decoder: [false, null],
+  add_cross_attention: [false, null],
+  pruned_heads: [null],
+  quantization_config: [null],
+};
+
+const isEmpty = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+
+/** Reads a parsed config.json. @throws for models that are not BERT, or that use what is not built here, by the field */
 export function configFromHuggingFace(json: unknown, file: string): BertConfig {
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     throw new Error(`${file}: expected a JSON object.`);
-  const raw = json as Record<string, unknown>;
-  if (raw.model_type !== undefined && raw.model_type !== 'bert')
-    throw new Error(`${file}: model_type is ${JSON.stringify(raw.model_type)}; only "bert" is supported.`);
-  if (raw.hidden_act !== undefined && raw.hidden_act !== 'gelu')
-    throw new Error(`${file}: hidden_act is ${JSON.stringify(raw.hidden_act)}; only "gelu" (exact) is supported.`);
-  if (raw.position_embedding_type !== undefined && raw.position_embedding_type !== 'absolute')
-    throw new Error(`${file}: position_embedding_type must be "absolute".`);
-  const known = [...required, ...Object.keys(defaults)];
-  return bertConfig(Object.fromEntries(Object.entries(raw).filter(([name]) => known.includes(name))), file);
+  const raw = new Map(Object.entries(json as Record<string, unknown>));
+  for (const [name, values] of Object.entries(built)) {
+    const value = raw.get(name);
+    if (value === undefined || values.includes(value) || (values[0] === null && isEmpty(value))) continue;
+    const wanted = values.filter((each) => each !== null).map(show);
+    throw new Error(
+      `${file}: ${name} is ${show(value)}; only ${wanted.join(' or ') || 'a model without it'} is supported.`,
+    );
+  }
+  const known = ([name]: readonly [string, unknown]) => Object.hasOwn(rules, name) || name === 'pad_token_id';
+  return bertConfig(Object.fromEntries([...raw].filter(known)), file);
 }
 
 /** The whole config.json that transformers, sentence-transformers and transformers.js read. */

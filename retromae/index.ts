@@ -14,4 +14,4 @@ export type { Collates, Contradiction, Objective, ObjectiveSpec, Scalar, Scalars
 export * as objectives from './objectives/index.js';
 export * as rules from './options.js';
 export { completeOptions, option, wrongOption } from './options.js';
-export type { Option, OptionsOf, OptionTable, OptionRule, Shown } from './options.js';
+export type { Option, OptionsOf, OptionTable, OptionRule } from './options.js';

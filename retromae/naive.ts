@@ -17,7 +17,9 @@ function embed({ bert, config }: BertForMaskedLM, words: number[][] | Tensor): T
   const { word_embeddings, position_embeddings, token_type_embeddings, LayerNorm } = bert.embeddings;
   const [batch, length] = Array.isArray(words) ? [words.length, words[0].length] : words.shape;
   const shape = [batch, length, config.hidden_size];
-  const rows = Array.isArray(words) ? word_embeddings.forward(new Ids(words.flat())).reshape(shape) : words;
+  const rows = Array.isArray(words)
+    ? word_embeddings.forward(new Ids(words.flat()).padded(bert.config.pad_token_id)).reshape(shape)
+    : words;
   const positions = position_embeddings.forward(new Ids(Array.from({ length }, (_, position) => position))); // [T, H]
   return LayerNorm.forward(rows.add(positions).add(token_type_embeddings.forward(new Ids([0]))));
 }
@@ -66,7 +68,7 @@ function crossEntropy(encoder: BertForMaskedLM, x: Tensor, labels: number[][]): 
 
 /** Masked-language modelling: its loss, the last hidden states [B, T, H], and of these [CLS]'s: h [B, 1, H]. */
 export function maskedLoss(encoder: BertForMaskedLM, batch: MaskedBatch) {
-  const { encoder_input_ids, encoder_labels, attention_mask } = toPadded(batch, encoder.config.pad_token_id);
+  const { encoder_input_ids, encoder_labels, attention_mask } = toPadded(batch, encoder.config.pad_token_id ?? 0);
   const seen = attention_mask.map((row) => [row]);
   let hidden = embed(encoder, encoder_input_ids);
   for (const parts of encoder.bert.encoder.layer) hidden = layer(encoder, parts, hidden, hidden, seen);
@@ -95,7 +97,7 @@ export function enhancedLoss(
   h: Tensor,
   query: 'A' | 'B',
 ): Tensor {
-  const { input_ids, decoder_visible, decoder_labels } = toPadded(batch, encoder.config.pad_token_id);
+  const { input_ids, decoder_visible, decoder_labels } = toPadded(batch, encoder.config.pad_token_id ?? 0);
   const { length } = input_ids[0];
   const positions = encoder.bert.embeddings.position_embeddings.forward(new Ids(input_ids[0].map((_, p) => p)));
   const sentence = h.expand([h.shape[0], length, h.shape[2]]);
@@ -111,7 +113,7 @@ export function basicLoss(
   batch: DecoderBatch,
   h: Tensor,
 ): Tensor {
-  const padded = toPadded(batch, encoder.config.pad_token_id);
+  const padded = toPadded(batch, encoder.config.pad_token_id ?? 0);
   const seen = padded.attention_mask.map((row) => [row]);
   let x = behind(encoder, h, embed(encoder, padded.basic_decoder_input_ids!));
   for (const parts of layers) x = layer(encoder, parts, x, x, seen);
@@ -120,7 +122,7 @@ export function basicLoss(
 
 /** DupMAE's bag of words, from the last hidden states [B, T, H]. */
 export function bagOfWordsLoss(encoder: BertForMaskedLM, batch: MaskedBatch, hidden: Tensor): Tensor {
-  const { input_ids, attention_mask } = toPadded(batch, encoder.config.pad_token_id);
+  const { input_ids, attention_mask } = toPadded(batch, encoder.config.pad_token_id ?? 0);
   const outside = attention_mask.map((row) => row.map((mask, p) => [mask && p > 0 ? 0 : HIDDEN]));
   const top = logitsOf(encoder, hidden).add(constant(encoder, outside)).max(1); // [B, V]
   const weights = input_ids.map((row, b) => {

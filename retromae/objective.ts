@@ -1,10 +1,11 @@
 // One objective: its options, what it reports, its batches, its head and its losses in one row. The twin of `defineOp`.
 import type { Random, Tensor } from '../core/index.js';
+import type { Shown } from '../data/pure.js';
 import type { BertConfig, BertForMaskedLM, Losses } from '../nn/index.js';
 import type { Batch } from './batch.js';
 import type { Generators } from './collator.js';
 import type { MaskingVocabulary } from './masking.js';
-import { completeOptions, wrongOption, type OptionTable, type Shown } from './options.js';
+import { completeOptions, wrongOption, type OptionTable } from './options.js';
 
 /** A number that an objective reports of every step: log, TensorBoard, charts and report iterate these. */
 export interface Scalar {

@@ -1,4 +1,5 @@
 // Options in tables: a row is a default, what a value must be, and a help text; checks, flags and --help follow from it.
+import type { Shown } from '../data/pure.js';
 
 /** What a value must be, in words, and whether one is that. */
 export interface OptionRule<T> {
@@ -30,9 +31,6 @@ export const option = <T, const M extends object = object>(
   help: string,
   more?: M & { value?: string },
 ): Option<T> & M => ({ preset, rule, help, ...more }) as Option<T> & M;
-
-/** How the name of an option is shown. */
-export type Shown = (name: string) => string;
 
 /** The error for a value that is not what it must be. */
 export const wrongOption = (shown: Shown, name: string, value: unknown, wanted: string): Error =>

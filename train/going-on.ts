@@ -1,6 +1,9 @@
 // What a run that goes on can be told: what it was told before, what changes no bit, and another number of steps.
+import { flagOf } from '../data/index.js';
+import { scheduleOf } from './prepare.js';
+import { formatCount } from './report/format.js';
 import { withAbsolutePaths, type Leg, type Plan } from './run-folder.js';
-import { flagOf, pretrainSettings, settingsThat, type PretrainSettings } from './settings.js';
+import { pretrainSettings, settingsThat, type PretrainSettings } from './settings.js';
 
 /** How long to train is said by the first of these that is given. */
 const lengths = ['steps', 'minutes', 'epochs'] as const;
@@ -77,4 +80,12 @@ export function legsTo(
       `--steps is ${steps}, but ${done} steps are done. Give at least so many, or begin another run in a new folder.`,
     );
   return [...legs.filter(({ from }) => from < done), { from: done, steps }];
+}
+
+/** What another number of steps means for the learning rate. */
+export async function goingOn(settings: PretrainSettings, legs: readonly Leg[], former: number): Promise<string> {
+  const { from, steps } = legs.at(-1)!;
+  const rate = (await scheduleOf(settings, legs))(from).toPrecision(2);
+  const next = from < steps ? `: from step ${formatCount(from + 1)} on, where it is ${rate}` : '';
+  return `${formatCount(steps)} steps instead of ${formatCount(former)}; the learning rate is that of a run of so many${next}.`;
 }

@@ -8,6 +8,6 @@ export { pretrain, resume, type PretrainHooks, type PretrainResult } from './pre
 export * from './report/index.js';
 export { resumedSettings } from './going-on.js';
 export { readPlan } from './run-folder.js';
-export { flagOf, ownSettings, pretrainDefaults, pretrainSettings, settingRows, settingsThat } from './settings.js';
+export { ownSettings, pretrainDefaults, pretrainSettings, settingRows, settingsThat } from './settings.js';
 export type { PretrainSettings, Setting } from './settings.js';
 export { TokenFile } from './token-file.js';

@@ -1,10 +1,23 @@
 // What a run needs before its first step: settings that hold together, a vocabulary, the corpus as tokens, a model.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Random } from '../core/index.js';
-import { documents, isReadOnce, loadTokenizer, packDocuments, sotu, trainWordPiece } from '../data/index.js';
-import type { Corpus, Document, WordPiece } from '../data/index.js';
+import {
+  countText,
+  countTokens,
+  documents,
+  flagOf,
+  isReadOnce,
+  isThere,
+  loadTokenizer,
+  noCounts,
+  OptionError,
+  packText,
+  sotu,
+  trainWordPiece,
+} from '../data/index.js';
+import type { Corpus, DataCounts, Document, NormalizerOptions, WordPiece } from '../data/index.js';
 import {
   bertConfig,
   constant,
@@ -19,7 +32,7 @@ import { configOf, encoderFolder, initialise } from '../hub/index.js';
 import { objectiveNamed, PretrainModel } from '../retromae/index.js';
 import { formatCount } from './report/format.js';
 import type { Leg } from './run-folder.js';
-import { BUILT_IN, flagOf, objectiveOptions, pretrainSettings, type PretrainSettings } from './settings.js';
+import { BUILT_IN, objectiveOptions, pretrainSettings, type PretrainSettings } from './settings.js';
 import { TokenFile } from './token-file.js';
 
 /** The stream of random numbers for initial weights, apart from those of the batches. */
@@ -60,11 +73,17 @@ export async function newSettings(given: Partial<PretrainSettings>): Promise<Pre
   return { ...settings, ...found };
 }
 
-/** The documents that a setting names, one by one; aborting ends them, and is heard, while they are worked on. */
+/** What of a corpus is not a document. */
+type LeftOut = Pick<DataCounts, 'leftOut' | 'taken'>;
+
+/**
+ * The documents that a setting names, one by one; aborting ends them, and is heard, while they are worked on.
+ * @returns what was left out, and what was taken for a document
+ */
 export async function* corpusDocuments(
   { corpus, field, split, maxBadLines }: Pick<PretrainSettings, 'corpus' | 'field' | 'split' | 'maxBadLines'>,
   { message, signal }: Observer = {},
-): AsyncGenerator<Document> {
+): AsyncGenerator<Document, LeftOut> {
   if (corpus !== BUILT_IN && (await isReadOnce(corpus)))
     throw new Error(
       `${flagOf('corpus')} ${corpus} can be read only once (standard input, or a pipe), but training reads its corpus again and again. Write it to a file, and give that.`,
@@ -79,27 +98,54 @@ export async function* corpusDocuments(
     signal?.throwIfAborted();
     looked = performance.now();
   }
-  if ('report' in source) leftOut(source, message);
+  return 'report' in source ? leftOut(source) : { leftOut: {}, taken: [] };
 }
 
-function leftOut({ path, report }: Corpus, message: Observer['message']): void {
-  report.taken.forEach((line) => message?.(`${line}.`));
-  const counts = [...report.leftOut].map(([reason, count]) => `${formatCount(count)} (${reason})`);
-  if (counts.length > 0) message?.(`${path}: left out ${counts.join(', ')}.`);
-}
+const leftOut = ({ report }: Corpus): LeftOut => ({
+  leftOut: Object.fromEntries(report.leftOut),
+  taken: [...report.taken],
+});
 
 /** The vocabulary that the settings name; undefined if it is to be learnt. @throws if it cannot be trained with */
 export async function givenVocabulary(settings: PretrainSettings): Promise<WordPiece | undefined> {
   const { vocab, init } = settings;
   const path = vocab ?? (init && (await encoderFolder(init)));
   if (!path) return undefined;
-  const tokenizer = await loadTokenizer(path);
+  const tokenizer = await foldedAsAsked(path, settings);
   // The collator knows what a vocabulary must have.
   objectiveNamed(settings.objective).collator(objectiveOptions(settings), { tokenizer, maxLength: settings.seq });
   const size = init ? (await configOf(init)).vocab_size : tokenizer.size;
   if (tokenizer.size > size)
     throw new Error(
       `${path}: the vocabulary has ${tokenizer.size} tokens, but the model in --init ${init} has ${size}. Give the vocabulary of this very model.`,
+    );
+  return tokenizer;
+}
+
+/** How words are folded, as far as the settings say it. */
+const folding = ({ lowercase, accents }: PretrainSettings): Partial<NormalizerOptions> => ({
+  ...(lowercase !== undefined && { lowercase }),
+  ...(accents !== undefined && { stripAccents: accents === 'auto' ? null : accents === 'strip' }),
+});
+
+/**
+ * A given vocabulary: a vocab.txt without anything beside it says nothing of how words are folded, and so the settings do.
+ * @throws if a tokenizer that does say it says otherwise
+ */
+async function foldedAsAsked(path: string, settings: PretrainSettings): Promise<WordPiece> {
+  const asked = folding(settings);
+  const isBare = extname(path) === '.txt' && !(await isThere(join(dirname(path), 'tokenizer_config.json')));
+  const tokenizer = await loadTokenizer(path, isBare ? asked : {});
+  const found = tokenizer.options;
+  const strips = ({ lowercase, stripAccents }: NormalizerOptions): boolean => stripAccents ?? lowercase;
+  const wanted = { ...found, ...asked };
+  const [name, what] =
+    wanted.lowercase !== found.lowercase
+      ? (['lowercase', found.lowercase ? 'folds case' : 'keeps case'] as const)
+      : (['accents', strips(found) ? 'strips accents' : 'keeps accents'] as const);
+  if (wanted.lowercase !== found.lowercase || strips(wanted) !== strips(found))
+    throw new Error(
+      `${flagOf(name)} is ${settings[name]}, but the tokenizer in ${path} ${what}. Leave it out, or learn a vocabulary.`,
     );
   return tokenizer;
 }
@@ -112,7 +158,11 @@ export async function vocabulary(settings: PretrainSettings, { message, signal }
   async function* texts() {
     for await (const { text } of corpusDocuments(settings, { signal })) yield text;
   }
-  const tokenizer = await trainWordPiece(texts(), { vocabSize: settings.vocabSize });
+  const { vocabSize, alphabetCoverage: coverage } = settings;
+  const options = { vocabSize, ...(coverage !== undefined && { coverage }), ...folding(settings) };
+  const tokenizer = await trainWordPiece(texts(), options).catch((error: unknown) => {
+    throw error instanceof OptionError ? error.renamed({ coverage: 'alphabetCoverage' }) : error;
+  });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   message?.(`Learnt a vocabulary of ${formatCount(tokenizer.size)} words in ${seconds} s.`);
   return tokenizer;
@@ -125,8 +175,21 @@ export async function tokenise(
   observer: Observer,
 ): Promise<TokenFile> {
   const dir = tokensDir(settings);
-  const blocks = packDocuments(corpusDocuments(settings, observer), tokenizer, { maxTokens: settings.seq - 2 });
-  await TokenFile.write(dir, tokenizer, idsOf(blocks));
+  const counts: DataCounts = { ...noCounts(), blocks: 0 };
+  async function* blocks() {
+    const source = corpusDocuments(settings, observer);
+    for (let next = await source.next(); ; next = await source.next()) {
+      if (next.done) return void Object.assign(counts, next.value);
+      const { text } = next.value;
+      countText(counts, text, [], tokenizer);
+      for (const ids of packText(text, tokenizer, { maxTokens: settings.seq - 2 })) {
+        countTokens(counts, ids, tokenizer.unk);
+        counts.blocks!++;
+        yield ids;
+      }
+    }
+  }
+  await TokenFile.write(dir, tokenizer, blocks(), () => counts);
   return TokenFile.open(dir);
 }
 
@@ -137,10 +200,6 @@ export async function openTokens(settings: PretrainSettings): Promise<TokenFile 
 }
 
 const tokensDir = ({ out }: PretrainSettings): string => join(out, 'tokens');
-
-async function* idsOf(blocks: AsyncIterable<{ ids: Int32Array }>): AsyncGenerator<Int32Array> {
-  for await (const { ids } of blocks) if (ids.length > 0) yield ids;
-}
 
 /** What the batches of a run are made of. */
 export const recipeOf = (settings: PretrainSettings): BatchRecipe => ({

@@ -1,7 +1,7 @@
 // Pre-training as a job: data, model, loop, checkpoints, log. What `retromae pretrain` does, as a function.
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { removePartials, type WordPiece } from '../data/index.js';
+import { removePartials, type DataCounts, type WordPiece } from '../data/index.js';
 import { AdamW, parameterCount, step as trainStep, type Losses, type StepOptions } from '../nn/index.js';
 import { batchesOf, type BatchRecipe } from './batch-recipe.js';
 import { Checkpoints, type FoundCheckpoint } from './checkpoint.js';
@@ -20,19 +20,26 @@ import {
   tokenise,
   vocabulary,
 } from './prepare.js';
-import { legsTo, resumedSettings } from './going-on.js';
+import { goingOn, legsTo, resumedSettings } from './going-on.js';
 import { claimFolder, readPlan, writePlan, type Leg, type Plan } from './run-folder.js';
 import { formatCount, formatQuantity } from './report/format.js';
 import { RunLog } from './report/log.js';
+import { PlannedTime } from './report/pace.js';
 import { stepRecord, type ProbeRecord, type StepRecord } from './report/records.js';
 import { EventWriter } from './report/tensorboard.js';
 import type { PretrainSettings } from './settings.js';
 import type { TokenFile } from './token-file.js';
 
+/** A step is timed for this share of the time that the run may take, and no longer than this. */
+const MEASURED_SHARE = 0.04;
+const MEASURED_SECONDS = 20;
+
 /** What a caller can watch and do. */
 export interface PretrainHooks {
   /** A line for people: what was found, decided, saved. */
   message?(text: string): void;
+  /** What the corpus is, before the first step; what this throws ends the run. Not called for a run of 0.1 that goes on. */
+  data?(counts: DataCounts): void;
   /** The number of steps is known. */
   planned?(steps: number): void;
   step?(record: StepRecord): void;
@@ -118,14 +125,6 @@ export async function resume(
   return run.train(legs, latest);
 }
 
-/** What another number of steps means for the learning rate. */
-async function goingOn(settings: PretrainSettings, legs: readonly Leg[], former: number): Promise<string> {
-  const { from, steps } = legs.at(-1)!;
-  const rate = (await scheduleOf(settings, legs))(from).toPrecision(2);
-  const next = from < steps ? `: from step ${formatCount(from + 1)} on, where it is ${rate}` : '';
-  return `${formatCount(steps)} steps instead of ${formatCount(former)}; the learning rate is that of a run of so many${next}.`;
-}
-
 async function latestCheckpoint({ out, keep }: PretrainSettings, { message }: PretrainHooks) {
   let damaged = 0;
   const onWarning = (line: string) => {
@@ -154,7 +153,7 @@ async function checkedStart(settings: PretrainSettings, hooks: PretrainHooks): P
   // The first document says whether there are any, before time is spent on them.
   const documents = corpusDocuments(settings);
   await documents.next();
-  await documents.return(undefined);
+  await documents.return({ leftOut: {}, taken: [] });
   return { tokenizer, model: tokenizer && (await newModel(settings, tokenizer, hooks)) };
 }
 
@@ -185,6 +184,7 @@ class Run {
     const model = start.model ?? (await newModel(settings, tokenizer, hooks, start.checkpoint));
     const examples = found ?? (await tokenise(settings, tokenizer, hooks));
     const run = new Run(settings, examples, model, hooks);
+    if (examples.counts) hooks.data?.(examples.counts);
     hooks.message?.(
       `${formatCount(examples.tokens)} tokens in ${formatCount(examples.length)} blocks, ` +
         `${formatCount(run.batches.perEpoch)} batches an epoch; ${formatQuantity(parameterCount(model))} parameters.`,
@@ -197,8 +197,11 @@ class Run {
     const { steps, minutes, epochs, accumulate } = this.settings;
     if (steps) return steps;
     if (!minutes) return Math.max(1, Math.ceil((epochs * this.batches.perEpoch) / accumulate));
-    const each = await stepTime(this.model, (step) => this.losses(step, this.microBatches(step)));
-    const planned = Math.max(1, Math.floor((minutes * 60_000) / each));
+    const started = performance.now();
+    const seconds = Math.min(MEASURED_SECONDS, MEASURED_SHARE * 60 * minutes);
+    const each = await stepTime(this.model, (step) => this.losses(step, this.microBatches(step)), { seconds });
+    const left = minutes * 60_000 - (performance.now() - started);
+    const planned = Math.max(1, Math.floor(left / each));
     this.hooks.message?.(
       `A step takes ${formatQuantity(each)} ms: ${formatCount(planned)} steps in ${minutes} minutes.`,
     );
@@ -245,7 +248,7 @@ class Run {
     const from = checkpoint?.step ?? 0;
     const { steps } = legs.at(-1)!;
     const { settings, hooks, model, tokenizer, checkpoints } = this;
-    const { out, seq, accumulate, evalEvery, saveEvery, saveMinutes } = settings;
+    const { out, seq, accumulate, minutes, evalEvery, saveEvery, saveMinutes } = settings;
     const optimizer = await this.optimizer(legs);
     const log = await RunLog.open(out, { resumeAt: from });
     const { scalars, title, paper } = model.objective;
@@ -254,6 +257,7 @@ class Run {
     const probed = new Set((await RunLog.read(out)).probes.map((record) => record.step));
     const saved: FoundCheckpoint[] = checkpoint ? [checkpoint] : [];
     hooks.planned?.(steps);
+    const planned = minutes && !settings.steps ? new PlannedTime({ minutes, steps, from }) : undefined;
     const started = performance.now();
     let step = from;
     let savedAt = started;
@@ -297,6 +301,8 @@ class Run {
         log.step(record);
         events.step(record);
         hooks.step?.(record);
+        const news = planned?.add(record);
+        if (news) hooks.message?.(news);
         // A synchronous backend never leaves a turn to the event loop, and so to signals, by itself.
         await setImmediate();
         await probe();

@@ -1,4 +1,5 @@
 // Everything that a pre-training run can be told, one row a setting: flags, --help, checks and run.json are made of these.
+import { flagOf } from '../data/index.js';
 import { backendNames } from '../kernels/index.js';
 import { completeOptions, objectiveNamed, objectiveNames, option, rules, wrongOption } from '../retromae/index.js';
 import type { Objective, ObjectiveName, ObjectiveOptions, Option, OptionRule, OptionsOf } from '../retromae/index.js';
@@ -60,7 +61,7 @@ const table = {
   alphabetCoverage: option(
     undefined,
     optional(number('a number above 0 and at most 1', (value) => value > 0 && value <= 1)),
-    'share of all characters that a learnt vocabulary must know (default: 0.9999)',
+    'share of all characters that a learnt vocabulary must know (default: 0.99999)',
     { value: 'X' },
   ),
   layers: option(4, integer(1, MOST_LAYERS), 'layers of the encoder'),
@@ -146,9 +147,6 @@ export const settingRows: Rows = Object.fromEntries(
 /** Names of the settings for which something holds. */
 export const settingsThat = (holds: (row: Setting) => boolean | undefined): string[] =>
   Object.keys(settingRows).filter((name) => holds(settingRows[name]));
-
-/** A setting as its flag: `encoderMask` is --encoder-mask. */
-export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /**
  * Completes settings with defaults and checks them. What remains are the settings of a run and the objective's options.

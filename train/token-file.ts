@@ -11,6 +11,7 @@ import {
   readJsonObject,
   toTokenizerJson,
   writeDirAtomic,
+  type DataCounts,
   type WordPiece,
 } from '../data/index.js';
 import { asJson } from '../hub/index.js';
@@ -20,6 +21,8 @@ interface About {
   format: 'retromae-tokens-1';
   blocks: number;
   tokens: number;
+  /** What the corpus was; 0.1 did not count it. */
+  data?: DataCounts;
 }
 
 const FORMAT = 'retromae-tokens-1';
@@ -35,6 +38,8 @@ export class TokenFile implements Examples {
     private readonly file: number,
     readonly tokenizer: WordPiece,
     lengths: Uint32Array,
+    /** What the corpus was, if whoever wrote the file counted it. */
+    readonly counts?: DataCounts,
   ) {
     this.starts = new Float64Array(lengths.length + 1);
     lengths.forEach((length, i) => (this.starts[i + 1] = this.starts[i] + length));
@@ -62,11 +67,16 @@ export class TokenFile implements Examples {
     closeSync(this.file);
   }
 
-  /** Writes blocks into a new folder, which appears whole or not at all. @throws if there are none */
+  /**
+   * Writes blocks into a new folder, which appears whole or not at all.
+   * @param counts of the corpus, asked for when all blocks are taken
+   * @throws if there are none
+   */
   static async write(
     dir: string,
     tokenizer: WordPiece,
     blocks: Iterable<Int32Array> | AsyncIterable<Int32Array>,
+    counts?: () => DataCounts,
   ): Promise<void> {
     await writeDirAtomic(dir, async (folder) => {
       const file = await open(join(folder, 'tokens.bin'), 'w');
@@ -76,14 +86,14 @@ export class TokenFile implements Examples {
         throw new Error('the corpus has no text to train on. Is it the right file, and --field the right field?');
       await writeFile(join(folder, 'lengths.bin'), Uint32Array.from(lengths));
       await writeFile(join(folder, 'tokenizer.json'), asJson(toTokenizerJson(tokenizer)));
-      const about: About = { format: FORMAT, blocks: lengths.length, tokens };
+      const about: About = { format: FORMAT, blocks: lengths.length, tokens, data: counts?.() };
       await writeFile(join(folder, 'about.json'), asJson(about));
     });
   }
 
   /** Opens a folder that `write` made. @throws if it is not whole */
   static async open(dir: string): Promise<TokenFile> {
-    const { format, blocks, tokens } = await readJsonObject(join(dir, 'about.json'));
+    const { format, blocks, tokens, data } = await readJsonObject(join(dir, 'about.json'));
     const path = join(dir, 'tokens.bin');
     const failed = (error: unknown) => {
       throw readError(dir, error);
@@ -95,7 +105,7 @@ export class TokenFile implements Examples {
         `${dir}: not a whole tokenised corpus. Delete the folder; --resume makes it again from the corpus.`,
       );
     const lengths = new Uint32Array(new Uint8Array(bytes).buffer);
-    return new TokenFile(path, openSync(path, 'r'), await loadTokenizer(dir), lengths);
+    return new TokenFile(path, openSync(path, 'r'), await loadTokenizer(dir), lengths, data as DataCounts | undefined);
   }
 }
 

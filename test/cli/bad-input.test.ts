@@ -129,7 +129,7 @@ void t.test('bad lines under the limit are named once, counted, and left out', a
     'mixed.jsonl:4: invalid UTF-8',
   ])
     t.equal(stderr.split(said).length, 2, said);
-  t.match(stderr, 'mixed.jsonl: left out 3 bad lines and 1 documents without text.');
+  t.match(stderr, /mixed\.jsonl: .* left out: (?=.*1 malformed JSON)(?=.*1 invalid UTF-8)(?=.*1 without text)/);
   rmSync(out, { recursive: true });
 });
 

@@ -152,6 +152,7 @@ for (const [first, then] of [
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
+  ['SIGHUP', 129],
 ] as const)
   void t.test(`${signal} saves and leaves`, async (t) => {
     const out = join(dir, signal);
@@ -170,6 +171,37 @@ for (const [signal, code] of [
     sameAsUnbroken(t, out);
     t.match(readFileSync(join(out, 'report.html'), 'utf8'), `retromae pretrain --resume --out ${out}`);
   });
+
+void t.test(
+  'a terminal that goes away takes its readers with it, and sends SIGHUP more than once: all is saved',
+  async (t) => {
+    const out = join(dir, 'gone');
+    const running = begin(out, '--save-every', '0');
+    await until(running, () => linesOfLog(out) > 5);
+    running.child.stderr!.destroy();
+    running.child.stdout!.destroy();
+    for (const signal of ['SIGHUP', 'SIGHUP', 'SIGTERM'] as const) running.child.kill(signal);
+    const { code } = await running;
+    t.ok(code === 129 || code === 143 || code === 141, `by what came first: ${code}`);
+    t.equal(checkpoints(out).filter(whole).length, 1);
+    t.equal((await resume(out)).code, 0);
+    sameAsUnbroken(t, out);
+  },
+);
+
+void t.test('the flags of the run may be given again, with --config as well; others are refused', async (t) => {
+  const out = join(dir, 'again-and-again');
+  await succeed('pretrain', ...RUN, '--out', out);
+  t.equal((await resume(out, ...RUN, '--config', join(out, 'run.json'), '--save-minutes', '9')).code, 0);
+  sameAsUnbroken(t, out);
+  const { code, stderr } = await resume(out, ...RUN, '--layers', '2');
+  t.equal(code, 2);
+  t.match(stderr, /--layers is 2, but the run in \S+again-and-again began with 1\. Leave it out/);
+  const longer = await resume(out, '--steps', '42');
+  t.equal(longer.code, 0, longer.stderr);
+  t.match(longer.stderr, /42 steps instead of 40; the learning rate is that of a run of so many: from step 41 on/);
+  t.equal(stepsOf(readLog(out)).length, 42);
+});
 
 void t.test('Ctrl-C before the first step leaves nothing', async (t) => {
   const corpus = join(dir, 'long.jsonl');

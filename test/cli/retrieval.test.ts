@@ -1,8 +1,9 @@
 // `retromae eval`, `encode` and `search` as a user runs them, and what they refuse.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
+import { FlatIndex, loadIndex, saveIndex } from '../../retrieval/index.js';
 import { jsonLines, paragraphs, refused, snapshot, succeed, TINY, writeBeir, writeCorpus } from './support.js';
 
 const dir = t.testdir({});
@@ -165,6 +166,33 @@ void t.test('search finds a passage by its own words, among what encode wrote', 
   const { stdout } = await succeed(...find);
   t.equal(stdout.trimEnd().split('\n').length, 10);
   t.match(stdout, /^1\.0000 {2}p17 {2}/);
+});
+
+void t.test('a folder that pools otherwise is said by every command, and is another model', async (t) => {
+  const mean = join(dir, 'mean');
+  cpSync(model, mean, { recursive: true });
+  writeFileSync(
+    join(mean, '1_Pooling', 'config.json'),
+    JSON.stringify({ embedding_dimension: 32, pooling_mode: 'mean' }),
+  );
+  const out = join(dir, 'mean.index');
+  const said = /^The model pools: the mean of all tokens, then scaled to length 1; vectors are compared by cosine\.$/m;
+  const search = ['search', ...ON, '--model', mean, '--query', texts[17], '--index'];
+  t.match((await succeed('eval', ...ON, '--model', mean, '--data', beir)).stderr, said);
+  t.match((await succeed('encode', ...ON, '--model', mean, '--corpus', corpus, '--out', out)).stderr, said);
+  const found = await succeed(...search, out);
+  t.match(found.stderr, said);
+  t.match(found.stdout, /^1\.0000 {2}p17$/m);
+  await refused(t, [...search, index], /--index was made by another model, or by this one with other settings/);
+  const { stderr } = await succeed('search', ...ON, '--model', model, '--query', 'x', '--index', index);
+  t.notMatch(stderr, /pools|which model made/);
+
+  const anonymous = join(dir, 'anonymous.index');
+  const { ids, vectors, dim } = await loadIndex(index);
+  await saveIndex(new FlatIndex(ids, vectors, dim), anonymous);
+  const old = await succeed('search', ...ON, '--model', model, '--query', texts[17], '--index', anonymous);
+  t.match(old.stderr, /--index does not say which model made it/);
+  t.match(old.stdout, /^1\.0000 {2}p17$/m);
 });
 
 void t.test('a text that is longer than the model is cut, one that has no words gives a vector as well', async (t) => {

@@ -155,7 +155,7 @@ void t.test('too many bad lines end the reading', async (t) => {
   const file = join(dir, 'a.jsonl');
   t.equal((await read(file, { field: 'text', maxBadLines: 2 })).found.length, 2);
   await t.rejects(read(file, { field: 'text', maxBadLines: 1 }), {
-    message: `corpus: ${file}:4: no string in field 'text' (fields: story); that makes 2 bad lines, expected at most 1. The first was ${file}:2: no string in field 'text' (fields: story). Mend the file, choose another field, or allow more bad lines.`,
+    message: `corpus: ${file}:4: no string in field 'text' (fields: story); that makes 2 bad lines, expected at most 1. The first was ${file}:2: no string in field 'text' (fields: story). Mend the file, choose another field, or raise maxBadLines.`,
   });
   await t.rejects(read(file, { maxBadLines: 0 }), /a\.jsonl:2: .* that makes 1 bad lines, expected at most 0/);
 });

@@ -85,7 +85,7 @@ void t.test('refuses tokenizers of another kind, naming the field', (t) => {
   const wrong: [string, (content: Record<string, Record<string, unknown>>) => void][] = [
     ['model.type is "BPE", expected \'WordPiece\'', (c) => (c.model.type = 'BPE')],
     ['model.continuing_subword_prefix is "@@"', (c) => (c.model.continuing_subword_prefix = '@@')],
-    ['model.unk_token is "<unk>"', (c) => (c.model.unk_token = '<unk>')],
+    ['model.unk_token is 5', (c) => (c.model.unk_token = 5)],
     ['model.vocab is []', (c) => (c.model.vocab = [])],
     ["the id of 'a' is -1", (c) => ((c.model.vocab as Record<string, unknown>).a = -1)],
     ['the id of \'a\' is "5"', (c) => ((c.model.vocab as Record<string, unknown>).a = '5')],
@@ -95,8 +95,15 @@ void t.test('refuses tokenizers of another kind, naming the field', (t) => {
     ['normalizer.type is "NFC"', (c) => (c.normalizer.type = 'NFC')],
     ['normalizer.lowercase is "yes"', (c) => (c.normalizer.lowercase = 'yes')],
     ['pre_tokenizer.type is "Whitespace"', (c) => (c.pre_tokenizer.type = 'Whitespace')],
-    ['added_tokens[0].lstrip is true', (c) => ((c.added_tokens[0] as Record<string, unknown>).lstrip = true)],
-    ['added_tokens[0].normalized is true', (c) => ((c.added_tokens[0] as Record<string, unknown>).normalized = true)],
+    ['added_tokens[0].lstrip is "yes"', (c) => ((c.added_tokens[0] as Record<string, unknown>).lstrip = 'yes')],
+    ['added_tokens[1].normalized is 1', (c) => ((c.added_tokens[1] as Record<string, unknown>).normalized = 1)],
+    [
+      'normalizer is an object',
+      (c) => (c.normalizer = { type: 'Sequence', normalizers: [{ type: 'NFD' }, { type: 'StripAccents' }] }),
+    ],
+    ['pre_tokenizer is null', (c) => ((c as Record<string, unknown>).pre_tokenizer = null)],
+    ['post_processor.type is "RobertaProcessing"', (c) => (c.post_processor.type = 'RobertaProcessing')],
+    ['post_processor.single is a list of 2', (c) => (c.post_processor.single as object[]).pop()],
   ];
   for (const [message, spoil] of wrong) {
     const content = good();

@@ -147,6 +147,12 @@ void t.test('the alphabet is the fewest characters that cover the share', async 
   );
 });
 
+void t.test('a small alphabet loses nothing, unless told to', async (t) => {
+  const texts = ['a'.repeat(90), ...Array.from({ length: 2000 }, () => 'ab '.repeat(60)), '&'];
+  t.ok((await trainWordPiece(texts, { vocabSize: 50 })).id('&'));
+  t.notOk((await trainWordPiece(texts, { vocabSize: 50, coverage: 0.99999 })).id('&'));
+});
+
 void t.test('Chinese keeps its characters', async (t) => {
   const char = (i: number) => String.fromCodePoint(0x4e00 + ((i * 7) % 3000));
   const texts = Array.from(
@@ -157,9 +163,9 @@ void t.test('Chinese keeps its characters', async (t) => {
   t.notOk(texts.some((text) => tokenizer.encode(text).includes(tokenizer.unk)));
   await t.rejects(trainWordPiece(texts, { vocabSize: 500 }), {
     message:
-      'trainWordPiece: vocabSize is 500, but the special tokens and the single characters for a coverage of 0.99999 are 3006 tokens. Raise vocabSize above 3006, or lower coverage: 0.19322 fits.',
+      'trainWordPiece: vocabSize is 500, but the special tokens and the single characters for coverage 0.99999 are 3006 tokens. Raise vocabSize above 3006, or lower coverage: 0.19161 fits.',
   });
-  t.ok(await trainWordPiece(texts, { vocabSize: 500, coverage: 0.19322 }));
+  t.ok(await trainWordPiece(texts, { vocabSize: 500, coverage: 0.19161 }));
 });
 
 void t.test('every way of folding text is the same in learning and in encoding', async (t) => {
@@ -169,7 +175,7 @@ void t.test('every way of folding text is the same in learning and in encoding',
       const tokenizer = await trainWordPiece(texts, { vocabSize: 200, minFrequency: 1, lowercase, stripAccents });
       t.notOk(tokenizer.encode(texts[0]).includes(tokenizer.unk), `${lowercase} ${stripAccents}`);
       t.match(tokenizer.options, { lowercase, stripAccents });
-      t.equal(tokenizer.encode('möchte').join() === tokenizer.encode('mochte').join(), stripAccents ?? lowercase);
+      t.equal(tokenizer.vocab.join('').normalize('NFC').includes('ö'), !(stripAccents ?? lowercase));
     }
 });
 

@@ -172,8 +172,12 @@ void t.test('headers that lie are refused, naming file and tensor', async (t) =>
     ['metadata', withHeader({ __metadata__: { a: 1 } }, 0), /__metadata__ must be an object of strings/],
     ['metadata null', withHeader({ __metadata__: null }, 0), /__metadata__ must be an object of strings/],
     ['entry', withHeader({ w: 3 }, 0), /tensor "w".*entry is not an object/],
-    ['dtype', withHeader({ w: entry('F8_E4M3', [1], 0, 1) }, 1), /tensor "w": dtype "F8_E4M3" is not known/],
-    ['dtype of Object', withHeader({ w: entry('toString', [1], 0, 1) }, 1), /dtype "toString" is not known/],
+    ['dtype', withHeader({ w: entry(8 as unknown as string, [1], 0, 1) }, 1), /tensor "w".*dtype 8 is not a text/],
+    [
+      'overlap of unknown types',
+      withHeader({ a: entry('U64', [1], 0, 8), w: entry('U64', [1], 4, 12) }, 12),
+      /overlaps/,
+    ],
     ['no shape', withHeader({ w: { dtype: 'U8', data_offsets: [0, 1] } }, 1), /tensor "w".*shape undefined/],
     ['negative', withHeader({ w: entry('U8', [-1], 0, 1) }, 1), /shape \[-1\]/],
     ['fraction', withHeader({ w: entry('U8', [1.5], 0, 1) }, 1), /shape \[1.5\]/],
@@ -256,3 +260,17 @@ for (const folder of ['tiny', 'odd']) {
     t.ok([...expected.values()].every(({ data }) => [...data].every((x) => Number.isFinite(Number(x)))));
   });
 }
+
+void t.test('a tensor of a type that is not known is refused when it is read, and not before', async (t) => {
+  for (const dtype of ['F8_E4M3', 'U64', 'C64', 'toString']) {
+    const bytes = withHeader({ w: entry('F32', [1], 0, 4), x: entry(dtype, [3], 4, 28) }, 28);
+    const file = new SafetensorsFile(bytes, 'f.safetensors');
+    t.same([...file.tensors.keys()], ['w', 'x']);
+    t.same(file.read('w').shape, [1]);
+    for (const read of [() => file.read('x'), () => file.float32('x')])
+      t.throws(
+        read,
+        new RegExp(`^f\\.safetensors: tensor "x": dtype "${dtype}" is not known here, expected one of F64`),
+      );
+  }
+});

@@ -34,15 +34,16 @@ for (const { name, open } of testBackends()) {
       await backend.close();
     });
     const texts = Array.from({ length: 23 }, (_, i) => textOf(i, 40));
-    for (const pooling of ['cls', 'mean'] as const) {
+    for (const pooling of ['cls', 'mean', 'max', 'lasttoken', ['weightedmean', 'cls']] as const) {
       const encoder = encoderOf({ pooling });
       const together = await encoder.encode(texts, { tokensPerBatch: 90 });
-      t.equal(together.length, 23 * 24);
+      const { dim } = encoder;
+      t.same([dim, together.length], [typeof pooling === 'string' ? 24 : 48, 23 * dim]);
       for (const i of [0, 1, 5, 16, 22])
         t.equal(
           bits(await encoder.encode([texts[i]])),
-          bits(together.subarray(i * 24, (i + 1) * 24)),
-          `${pooling}, text ${i}`,
+          bits(together.subarray(i * dim, (i + 1) * dim)),
+          `${pooling.toString()}, text ${i}`,
         );
     }
   });
@@ -63,6 +64,17 @@ void t.test('the options', async (t) => {
   t.equal((await encoderOf().encode([])).length, 0);
   t.same(await encoderOf({ pooling: 'cls' }).encode([text]), unit, 'as if not given');
   t.notSame(await encoderOf({ pooling: 'mean' }).encode([text]), unit);
+  const prompted = encoderOf({ prompts: { query: 'xyz' } });
+  t.same(await prompted.encode([text]), unit, 'documents have no prompt');
+  t.same(await prompted.encode([text], { role: 'query' }), await encoderOf().encode([`xyz${text}`]));
+  const unpooled = encoderOf({ prompts: { query: 'xyz' }, includePrompt: false, pooling: 'mean' });
+  t.notSame(
+    await unpooled.encode([text], { role: 'query' }),
+    await encoderOf({ pooling: 'mean' }).encode([`xyz${text}`]),
+  );
+  const halved = encoderOf({ steps: [(x) => x.slice(0, 12).map((value) => value / 2)] });
+  t.same([halved.dim, ...(await halved.encode([text]))], [12, ...raw.slice(0, 12).map((value) => value / 2)]);
+  t.throws(() => encoderOf({ pooling: 'first' as 'cls' }), /pooling is "first"; it must be one of cls, max/);
   const dropping = encoderOf({ random: new Random(3) });
   const [first, second] = [await dropping.encode([text]), await dropping.encode([text])];
   t.notSame(first, second, 'dropout draws anew');

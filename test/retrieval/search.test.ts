@@ -6,7 +6,7 @@ import t from 'tap';
 import { loadIndex, saveIndex } from '../../retrieval/index-file.js';
 import { compareHits } from '../../retrieval/ranking.js';
 import { FlatIndex } from '../../retrieval/search.js';
-import { writeSafetensors } from '../../nn/index.js';
+import { similarities, writeSafetensors } from '../../nn/index.js';
 
 void t.test('equal to a full sort, with many ties, for any block and number of queries', async () => {
   // Small integers: products are exact, so that equal scores are equal.
@@ -64,6 +64,45 @@ void t.test('more than one block; a query scores the same alone and in company',
   }
 });
 
+void t.test('every similarity as sentence-transformers scores it, ties and blocks as ever', async (t) => {
+  const [docs, dim, count] = [70, 1500, 6];
+  const value = (i: number) => ((i * 7919) % 13) - 6;
+  const vectors = new Float32Array(docs * dim).map((_, i) => value(i));
+  vectors.copyWithin(3 * dim, 9 * dim, 10 * dim);
+  // Of the same direction, and the zero vector.
+  for (let i = 0; i < dim; i++) vectors[5 * dim + i] = 2 * vectors[9 * dim + i];
+  vectors.fill(0, 8 * dim, 9 * dim);
+  const queries = new Float32Array(count * dim).map((_, i) => value(3 * i + 1));
+  const ids = Array.from({ length: docs }, (_, i) => `d${i}`);
+  const length = (x: Float32Array) => Math.max(1e-12, Math.sqrt(x.reduce((sum, each) => sum + each * each, 0)));
+  const scores: Record<(typeof similarities)[number], (a: Float32Array, b: Float32Array) => number> = {
+    dot: (a, b) => a.reduce((sum, each, i) => sum + each * b[i], 0),
+    cosine: (a, b) => scores.dot(a, b) / length(a) / length(b),
+    euclidean: (a, b) => -Math.sqrt(a.reduce((sum, each, i) => sum + (each - b[i]) ** 2, 0)),
+    manhattan: (a, b) => -a.reduce((sum, each, i) => sum + Math.abs(each - b[i]), 0),
+  };
+  for (const similarity of similarities) {
+    const index = new FlatIndex(ids, vectors, dim, { similarity });
+    const found = index.search(queries, docs);
+    for (let q = 0; q < count; q++) {
+      const query = queries.subarray(q * dim, (q + 1) * dim);
+      t.same(index.search(query, docs), [found[q]], `${similarity}: alone as in company`);
+      const exact = new Map(
+        ids.map((id, d) => [id, scores[similarity](vectors.subarray(d * dim, (d + 1) * dim), query)]),
+      );
+      t.ok(found[q].every(({ id, score }) => Math.abs(score - exact.get(id)!) <= 1e-7 * Math.max(1, Math.abs(score))));
+      t.same(found[q], [...found[q]].sort(compareHits), `${similarity}: in order`);
+      const scoreOf = (id: string) => found[q].find((hit) => hit.id === id)!.score;
+      t.equal(scoreOf('d3'), scoreOf('d9'), 'equal vectors tie');
+      if (similarity === 'cosine') t.same([scoreOf('d5'), scoreOf('d8')], [scoreOf('d9'), 0], 'and so do directions');
+    }
+  }
+  t.throws(
+    () => new FlatIndex(['a'], new Float32Array(1), 1, { similarity: 'l2' as 'dot' }),
+    /similarity is "l2"; it must be/,
+  );
+});
+
 void t.test('refused', async (t) => {
   const two = new Float32Array(2);
   t.throws(() => new FlatIndex(['a'], two, 3), /2 values for 1 documents of dimension 3, expected 3/);
@@ -93,6 +132,38 @@ void t.test('file: round trip, bit for bit, over an older file', async (t) => {
   t.same([read.ids, read.dim, read.vectors], [IDS, 3, example().vectors]);
   t.same(read.search(Float32Array.of(1, 2, 3), 5), example().search(Float32Array.of(1, 2, 3), 5));
   t.same(await readdir(t.testdirName), ['passages.index'], 'nothing else is left');
+});
+
+void t.test('file: similarity and model are kept; those that older versions wrote have none', async (t) => {
+  const file = join(t.testdir(), 'passages.index');
+  for (const similarity of similarities) {
+    await saveIndex(new FlatIndex(['a'], Float32Array.of(3, 4), 2, { similarity, model: 'sha256:1' }), file);
+    const read = await loadIndex(file);
+    t.same([read.similarity, read.model], [similarity, 'sha256:1']);
+  }
+  const ids = new TextEncoder().encode('["a"]');
+  const write = (metadata: Record<string, string>) =>
+    writeFile(
+      file,
+      Buffer.concat(
+        writeSafetensors(
+          [
+            ['embeddings', { shape: [1, 2], data: Float32Array.of(3, 4) }],
+            ['ids', { shape: [ids.length], data: ids }],
+          ],
+          { kind: 'retromae.flat-index.1', ...metadata },
+        ),
+      ),
+    );
+  await write({});
+  const old = await loadIndex(file);
+  t.same([old.similarity, old.model], ['dot', undefined]);
+  t.same(old.search(Float32Array.of(1, 1), 1), [[{ id: 'a', score: 7 }]]);
+  await write({ similarity: 'l2' });
+  await t.rejects(
+    loadIndex(file),
+    /passages\.index: similarity is "l2", expected one of cosine, dot, euclidean, manhattan/,
+  );
 });
 
 void t.test('file: cut short anywhere, or longer', async (t) => {

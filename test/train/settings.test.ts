@@ -1,8 +1,9 @@
 // The table of settings: every row is a default that is allowed, a flag with its help, and a line of run.json.
 import t from 'tap';
 import { flagsOf, helpText } from '../../cli/flags.js';
+import { flagOf } from '../../data/index.js';
 import { objectiveNamed, objectiveNames, type Option } from '../../retromae/index.js';
-import { flagOf, ownSettings, pretrainSettings, settingRows, settingsThat } from '../../train/index.js';
+import { ownSettings, pretrainSettings, settingRows, settingsThat } from '../../train/index.js';
 
 const optionsOf = (name: (typeof objectiveNames)[number]) =>
   Object.entries<Option<unknown>>({ ...objectiveNamed(name).options });

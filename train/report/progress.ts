@@ -1,10 +1,11 @@
 // What a person sees while a run goes on: the line of a training run, and that of any work with a count.
 import type { Scalar, Scalars } from '../../retromae/index.js';
 import { formatCount, formatDuration, formatLoss, formatQuantity, formatShare } from './format.js';
+import { Pace } from './pace.js';
 import { dataWait, type StepRecord } from './records.js';
 import { scalarsIn } from './scalars.js';
 import { Smooth } from './series.js';
-import { StatusLine, type StatusLineOptions, type TextStream } from './status-line.js';
+import { StatusLine, type Cell, type StatusLineOptions, type TextStream } from './status-line.js';
 
 /** Steps that the losses, the accuracy, the rate and the wait are averaged over. */
 const HORIZON = 20;
@@ -16,8 +17,7 @@ const HORIZON = 20;
 export class Progress {
   private readonly line: StatusLine;
   private readonly averages = new Map<string, Smooth>();
-  /** Where this process began: the clock and the step, of which the pace is told, probes and checkpoints included. */
-  private start: { elapsed: number; step: number } | undefined;
+  private readonly pace = new Pace();
 
   constructor(
     stream: TextStream,
@@ -33,20 +33,18 @@ export class Progress {
 
   update(record: StepRecord): void {
     const { total } = this.options;
-    const { step, elapsed } = record;
-    this.start ??= { elapsed: elapsed - record.seconds, step: step - 1 };
-    const pace = (elapsed - this.start.elapsed) / (step - this.start.step);
+    const { step } = record;
     const wait = dataWait([record]);
     const cells = [
-      `step ${String(step).padStart(String(total).length)}/${total}`,
-      percent(step / total),
-      ...this.scalars(record),
-      `gradient ${formatLoss(record.gradientNorm)}`,
-      `${formatQuantity(this.average('rate', record.tokensPerSecond))} tokens/s`,
-      ...(wait === undefined ? [] : [`data wait ${formatShare(this.average('wait', wait))}`]),
-      left(pace * (total - step)),
+      cell(0, `step ${String(step).padStart(String(total).length)}/${total}`),
+      cell(2, percent(step / total)),
+      ...this.scalars(record).map((text, i) => cell(i === 0 ? 3 : 5, text)),
+      cell(6, `gradient ${formatLoss(record.gradientNorm)}`),
+      cell(4, `${formatQuantity(this.average('rate', record.tokensPerSecond))} tokens/s`),
+      ...(wait === undefined ? [] : [cell(7, `data wait ${formatShare(this.average('wait', wait))}`)]),
+      cell(1, left(this.pace.add(record) * (total - step))),
     ];
-    this.line.show(cells.join('  '), step / total);
+    this.line.show(cells, step / total);
   }
 
   /** Writes a text that stays, above the line. */
@@ -106,14 +104,14 @@ export class Ticker {
     const rate = count / (this.now() - this.started);
     const cells =
       total === undefined
-        ? [`${what} ${formatCount(count)}`, `${formatQuantity(rate)}/s`]
+        ? [cell(0, `${what} ${formatCount(count)}`), cell(3, `${formatQuantity(rate)}/s`)]
         : [
-            `${what} ${formatCount(count)}/${formatCount(total)}`,
-            percent(count / total),
-            `${formatQuantity(rate)}/s`,
-            left((total - count) / rate),
+            cell(0, `${what} ${formatCount(count)}/${formatCount(total)}`),
+            cell(2, percent(count / total)),
+            cell(3, `${formatQuantity(rate)}/s`),
+            cell(1, left((total - count) / rate)),
           ];
-    this.line.show(cells.join('  '), total === undefined ? NaN : count / total);
+    this.line.show(cells, total === undefined ? NaN : count / total);
   }
 
   /** Writes a text that stays, above the line. */
@@ -127,5 +125,6 @@ export class Ticker {
   }
 }
 
+const cell = (rank: number, text: string): Cell => ({ rank, text });
 const percent = (fraction: number): string => `${String(Math.floor(100 * fraction)).padStart(3)} %`;
 const left = (seconds: number): string => `${formatDuration(seconds)} left`;

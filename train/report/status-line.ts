@@ -4,9 +4,19 @@
 export interface TextStream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
-  /** Width of the terminal. */
+  /** Width of the terminal; some say 0 where they do not know. */
   readonly columns?: number;
 }
+
+/** A part of the line, shown in its place. Where the terminal is too narrow for all, those of low rank are. */
+export interface Cell {
+  readonly text: string;
+  readonly rank: number;
+}
+
+const GAP = '  ';
+/** Of a terminal that does not say. */
+const WIDTH = 80;
 
 export interface StatusLineOptions {
   /** Whether to rewrite one line; by default, whether the stream is a terminal. */
@@ -26,8 +36,8 @@ export class StatusLine {
   private readonly now: () => number;
   /** What the terminal shows in the last line, to be overwritten in full. */
   private shown = '';
-  /** The newest text, if it was not written. */
-  private waiting: string | undefined;
+  /** The newest cells, if they were not written. */
+  private waiting: readonly Cell[] | undefined;
   private writtenAt = -Infinity;
   private writtenFraction = 0;
 
@@ -40,15 +50,15 @@ export class StatusLine {
   }
 
   /**
-   * Shows where the work is. The first text and that of fraction 1 are always written, the others not too often.
+   * Shows where the work is. The first cells and those of fraction 1 are always written, the others not too often.
    * @param fraction of the work that is done, 0 .. 1; NaN if nobody knows
    */
-  show(text: string, fraction: number): void {
+  show(cells: readonly Cell[], fraction: number): void {
     const since = this.now() - this.writtenAt;
     const due = this.isTTY
       ? since >= REDRAW_SECONDS
       : since >= LINE_SECONDS || fraction - this.writtenFraction >= LINE_FRACTION;
-    this.waiting = text;
+    this.waiting = cells;
     if (!due && !(fraction >= 1)) return;
     this.writtenFraction = fraction;
     this.flush();
@@ -72,8 +82,8 @@ export class StatusLine {
 
   private flush(): void {
     if (this.waiting === undefined) return;
-    if (this.isTTY) this.rewrite(cut(this.waiting, (this.stream.columns ?? 80) - 1));
-    else this.stream.write(`${this.waiting}\n`);
+    if (this.isTTY) this.rewrite(fitted(this.waiting, (this.stream.columns || WIDTH) - 1));
+    else this.stream.write(`${joined(this.waiting)}\n`);
     this.waiting = undefined;
     this.writtenAt = this.now();
   }
@@ -85,5 +95,14 @@ export class StatusLine {
   }
 }
 
-const cut = (text: string, width: number): string =>
-  text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+const joined = (cells: readonly Cell[]): string => cells.map(({ text }) => text).join(GAP);
+
+/** The cells of the lowest ranks that there is room for; at least the first of these, cut if need be. */
+function fitted(cells: readonly Cell[], width: number): string {
+  const byRank = [...cells].sort((a, b) => a.rank - b.rank);
+  let count = byRank.length;
+  while (count > 1 && joined(byRank.slice(0, count)).length > width) count--;
+  const kept = new Set(byRank.slice(0, count));
+  const text = joined(cells.filter((cell) => kept.has(cell)));
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}

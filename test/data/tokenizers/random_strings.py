@@ -2,7 +2,8 @@
 #
 #   python test/data/tokenizers/random_strings.py
 #
-# Where a token begins within the blanks that the one before it took, Rust panics; such runs have null for ids.
+# Left out are added tokens that Rust cannot do: two that are the same once normalised (it takes one or the other by
+# chance), one that is empty once normalised, and one that begins with a blank beside one with rstrip (both panic).
 # Made once with seed 9, tokenizers 0.23.2 and Python 3.11 (unicodedata 14.0.0); Python is needed for making it only.
 import gzip
 import itertools
@@ -28,13 +29,13 @@ def named(*prefixes):
 
 
 assigned = [chr(p) for p in range(0x110000) if unicodedata.category(chr(p)) not in ("Cn", "Cs", "Co")]
+known = set(assigned)
 by_class = {k: [c for c in assigned if unicodedata.category(c)[0] == k] for k in "LMNPSZC"}
 cased = [c for c in assigned if c.lower() != c or c.upper() != c]
 decomposing = [c for c in assigned if unicodedata.normalize("NFD", c) != c and not 0xAC00 <= ord(c) < 0xD7A4]
-# Letters newer than Python's Unicode 14 whose lower case Rust knows; a host's may not.
+# Letters newer than Python's Unicode 14 whose lower case Rust knows; a host's may not, nor do Rust's own parts agree.
 lower = normalizers.Lowercase().normalize_str
-folds = {chr(p): lower(chr(p)) for p in range(0x110000) if not 0xD800 <= p < 0xE000 and lower(chr(p)) != chr(p).lower()}
-folds = {c: low for c, low in folds.items() if unicodedata.category(c) == "Cn"}
+recent = [chr(p) for p in range(0x110000) if unicodedata.category(chr(p)) == "Cn" and lower(chr(p)) != chr(p)]
 
 POOLS = [
     (10, span(0x21, 0x7E)),
@@ -49,15 +50,15 @@ POOLS = [
     (3, named("ARABIC", "HEBREW")),
     (4, named("DEVANAGARI", "BENGALI", "TAMIL", "THAI", "TIBETAN", "MYANMAR", "KHMER", "MALAYALAM")),
     (4, span(0x4E00, 0x4E80) + span(0x3400, 0x3420) + span(0xF900, 0xF940)),
-    (3, [chr(p) for first in (0x20000, 0x2A6D0, 0x2A700, 0x2B740, 0x2B820, 0x2B920, 0x2CEA0, 0x2CEB0, 0x2F800, 0x30000) for p in range(first, first + 24)]),
+    (3, [chr(p) for first in (0x20000, 0x2A6D0, 0x2A700, 0x2B740, 0x2B820, 0x2B920, 0x2CEA0, 0x2CEB0, 0x2F800, 0x30000) for p in range(first, first + 24) if chr(p) in known]),
     (3, span(0x3041, 0x30FF) + list("。、「」・ー゛゜")),
     (3, span(0xAC00, 0xAC40) + span(0x1100, 0x1112) + span(0x1161, 0x1175) + span(0x11A8, 0x11C2)),
     (3, list("😀🏽👩🚀❤️\u200d🇩🇪©™①²½") + ["👩\u200d👩\u200d👧", "🏴\U000e0067\U000e007f"]),
     (2, named("MATHEMATICAL BOLD", "DESERET", "OLD ITALIC", "CUNEIFORM SIGN A")),
     (1, span(0xE000, 0xE010) + ["\uf8ff", "\U000f0000", "\U000ffffd", "\U00100000", "\U0010fffd"]),
     (1, ["\u0378", "\u0379", "\uffff", "\U0001ffff", "\U00050000", "\U000dffff", "\U0010ffff", "\ufdd0"]),
-    (1, list(folds)),
-    (3, assigned),
+    (0.25, recent),
+    (1, assigned),
     (2, by_class["P"] + by_class["S"]),
     (2, by_class["M"]),
     (2, cased),
@@ -87,7 +88,6 @@ SETS = [
         token("new york", normalized=False, single_word=True, rstrip=True),
         token("😀", normalized=False, lstrip=True, rstrip=True),
         token("É"),
-        token("é"),
         token("a.b*c", normalized=False, special=True),
         token("##a", normalized=False),
         token("中文"),
@@ -133,8 +133,8 @@ first = sorted({word[0] for word in words} | set("abcdefghijklmnopqrstuvwxyz"))
 inner = sorted({c for word in words for c in word[1:]})
 pairs = sorted({word[:2] for word in words if len(word) > 1})
 inner_pairs = sorted({word[i : i + 2] for word in words for i in range(1, len(word) - 1)})
-vocab = SPECIAL + [c for i, c in enumerate(first) if i % 19] + pairs[::7]
-vocab += ["##" + c for i, c in enumerate(inner) if i % 19] + ["##" + c for c in inner_pairs[::29]]
+vocab = SPECIAL + [c for i, c in enumerate(first) if i % 19] + pairs[::60]
+vocab += ["##" + c for i, c in enumerate(inner) if i % 19] + ["##" + c for c in inner_pairs[::300]]
 vocab = list(dict.fromkeys(vocab))
 
 
@@ -149,7 +149,6 @@ def tokenizer(config):
 # One tokenizer at a time: each holds some twenty megabytes.
 runs = [[(7 * i + 29 * run) % len(CONFIGS) for run in range(RUNS)] for i in range(STRINGS)]
 ids = [[None] * RUNS for _ in strings]
-panics = []
 added = {}
 for k, config in enumerate(CONFIGS):
     made = tokenizer(config)
@@ -158,12 +157,7 @@ for k, config in enumerate(CONFIGS):
     for text, chosen, found in zip(strings, runs, ids):
         for run in range(RUNS):
             if chosen[run] == k:
-                try:
-                    found[run] = made.encode(text, add_special_tokens=False).ids
-                except BaseException as panic:  # pyo3's PanicException is no Exception
-                    if "bad split" not in str(panic):
-                        raise
-                    panics.append((k, text))
+                found[run] = made.encode(text, add_special_tokens=False).ids
 content = dict(
     made_with=f"seed {SEED}, tokenizers {tokenizers.__version__}, Unicode {unicodedata.unidata_version}",
     vocab=vocab,
@@ -172,9 +166,9 @@ content = dict(
     strings=strings,
     runs=runs,
     ids=ids,
-    folds=folds,
+    recent=recent,
 )
 # Surrogate pairs as they are, and no time in the header: the same file each time.
 with open(PATH, "wb") as file, gzip.GzipFile(fileobj=file, mode="wb", compresslevel=9, mtime=0, filename="") as zipped:
     zipped.write(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode())
-print(f"{len(vocab)} tokens, {sum(len(x) for r in ids for x in r if x)} ids, {len(panics)} panics")
+print(f"{len(vocab)} tokens, {sum(len(x) for r in ids for x in r)} ids")

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { formatCount, formatDuration, formatLoss, formatQuantity, formatShare } from '../../../train/report/format.js';
+import { PlannedTime } from '../../../train/report/pace.js';
 import { Progress, Ticker } from '../../../train/report/progress.js';
 import type { StepRecord } from '../../../train/report/records.js';
 import { Smooth, smoothed, thinned, type Point } from '../../../train/report/series.js';
@@ -161,8 +162,82 @@ void t.test('on a terminal: one line, cut to the width, rewritten in full', (t) 
   const shown = screen(stream.text);
   t.equal(shown.length, 3);
   t.equal(shown[0], 'checkpoint saved');
-  t.match(shown[1], /^step {4}3\/1000 {4}0 % {2}encoder .*…$/);
+  t.match(shown[1], /^step {4}3\/1000 {4}0 % {2}encoder \S+ {2}8:19 left$/);
   t.equal(shown[2], '');
+  t.end();
+});
+
+void t.test('on a narrow terminal: what matters most; where the width is 0, nobody knows it', (t) => {
+  const shown = (columns: number | undefined): string => {
+    const stream = new Recorder(columns);
+    new Progress(stream, { total: 1000, isTTY: true, now: () => 0 }).update(record(500));
+    return stream.text;
+  };
+  t.equal(
+    shown(200),
+    'step  500/1000   50 %  encoder 6.812  decoder 7.401  accuracy 12.3 %  gradient 1.840  15.2k tokens/s  4:10 left',
+  );
+  const usual = 'step  500/1000   50 %  encoder 6.812  decoder 7.401  15.2k tokens/s  4:10 left';
+  for (const columns of [80, 0, undefined, NaN]) t.equal(shown(columns), usual);
+  t.equal(shown(60), 'step  500/1000   50 %  encoder 6.812  4:10 left');
+  t.equal(shown(30), 'step  500/1000  4:10 left');
+  t.equal(shown(20), 'step  500/1000');
+  t.equal(shown(8), 'step  …');
+  for (let columns = 1; columns < 200; columns++) t.ok(shown(columns).length < Math.max(2, columns));
+  t.end();
+});
+
+void t.test('time left follows the pace of the last two minutes', (t) => {
+  const stream = new Recorder();
+  let elapsed = 0;
+  // A clock so fast that every step is shown.
+  const progress = new Progress(stream, { total: 2000, isTTY: false, now: () => 1000 * elapsed });
+  for (let step = 1; step <= 1000; step++) progress.update(record(step, { seconds: 0.5, elapsed: (elapsed += 0.5) }));
+  t.match(stream.lines.at(-1), /8:20 left$/);
+  for (let step = 1001; step <= 1200; step++) progress.update(record(step, { seconds: 1, elapsed: (elapsed += 1) }));
+  t.match(stream.lines.at(-1), /13:20 left$/, '800 steps of a second');
+  t.end();
+});
+
+void t.test('a run of so many minutes says when it will take others, and not again before that has changed', (t) => {
+  const told = (seconds: (step: number) => number, from = 0): [step: number, line: string][] => {
+    const planned = new PlannedTime({ minutes: 9, steps: 1080, from });
+    const lines: [number, string][] = [];
+    for (let step = from + 1, elapsed = 0; step <= 1080; step++) {
+      const line = planned.add({ step, seconds: seconds(step), elapsed: (elapsed += seconds(step)) });
+      if (line) lines.push([step, line]);
+    }
+    return lines;
+  };
+  t.same(
+    told(() => 0.5),
+    [],
+    'as planned',
+  );
+  t.same(
+    told(() => 0.6),
+    [],
+    'nearly',
+  );
+  t.same(
+    told((step) => (step === 5 ? 9 : 0.5)),
+    [],
+    'one slow step',
+  );
+  t.same(
+    told(() => 0.7),
+    [[78, 'Steps take 1.4 times as long as planned: 13 minutes in all instead of 9.']],
+  );
+  t.same(
+    told(() => 0.25),
+    [[216, 'Steps take 0.5 times as long as planned: 4.5 minutes in all instead of 9.']],
+  );
+  const busy = told((step) => (step < 300 ? 0.5 : 1));
+  t.ok(busy.length >= 1 && busy.length <= 2 && busy[0][0] > 300, JSON.stringify(busy));
+  t.match(
+    told(() => 1, 540),
+    [[594, /2\.0 times as long as planned: 14 minutes in all instead of 9/]],
+  );
   t.end();
 });
 
