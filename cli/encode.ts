@@ -6,6 +6,7 @@ import { documentText, documents, writeError } from '../data/index.js';
 import { FlatIndex, saveIndex } from '../retrieval/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, corpusFlags, corpusOptions, required, say, withBackend } from './common.js';
+import { sayData, unknownFlag } from './data-summary.js';
 import { loadEncoder } from './encoder.js';
 import { helpText, parseFlags } from './flags.js';
 
@@ -13,8 +14,10 @@ const flags = {
   model: { type: 'string', value: 'DIR', help: 'model folder' },
   corpus: { type: 'string', value: 'PATH', help: 'file, BEIR folder, directory of these, or - for standard input' },
   ...corpusFlags,
+  ...unknownFlag,
   out: { type: 'string', value: 'FILE', help: 'index file to write' },
   ...backendFlags,
+  json: { type: 'boolean', help: 'print one JSON object: what was read, and what was written' },
   help: { type: 'boolean', help: 'this text' },
 } as const;
 
@@ -45,16 +48,22 @@ export async function encodeCommand(args: string[]): Promise<void> {
   await checkWritable(out);
   const ids: string[] = [];
   const texts: string[] = [];
-  for await (const document of documents(path, { ...corpusOptions(given), distinctIds: true })) {
+  const corpus = documents(path, { ...corpusOptions(given), distinctIds: true });
+  for await (const document of corpus) {
     ids.push(document.id);
     texts.push(documentText(document));
   }
   await withBackend(given, async () => {
-    const { encoder, similarity, fingerprint } = await loadEncoder(dir);
+    const { encoder, similarity, fingerprint, measure } = await loadEncoder(dir);
+    const { leftOut, taken } = corpus.report;
+    const data = { ...measure(texts), leftOut: Object.fromEntries(leftOut), taken: [...taken] };
+    sayData(path, data, given['max-unknown']);
     const ticker = new Ticker(process.stderr, { what: 'texts', total: texts.length });
     const vectors = await encoder.encode(texts, { onProgress: (done) => ticker.update(done) });
     ticker.done();
     await saveIndex(new FlatIndex(ids, vectors, encoder.dim, { similarity, model: fingerprint }), out);
-    say(`${texts.length} vectors of ${encoder.dim} numbers in ${out}.`);
+    const made = { vectors: texts.length, dim: encoder.dim, out };
+    if (given.json) process.stdout.write(`${JSON.stringify({ ...made, data })}\n`);
+    say(`${made.vectors} vectors of ${made.dim} numbers in ${out}.`);
   });
 }

@@ -1,7 +1,8 @@
 // The encoder of a model folder, for the commands that retrieve.
 import { loadModel } from '../hub/index.js';
+import { countText, noCounts, type DataCounts } from '../data/index.js';
 import type { Similarity } from '../nn/index.js';
-import { BertEncoder, type Encoder } from '../retrieval/index.js';
+import { BertEncoder, type Encoder, type Role } from '../retrieval/index.js';
 import { say } from './common.js';
 
 /** A folder's encoder, and what goes with its vectors. */
@@ -11,6 +12,8 @@ export interface FolderEncoder {
   readonly similarity: Similarity;
   /** What an index remembers of the model. */
   readonly fingerprint: string;
+  /** What texts are to the encoder, prompts included. */
+  measure(texts: Iterable<string>, role?: Role): DataCounts;
 }
 
 /**
@@ -22,5 +25,12 @@ export async function loadEncoder(dir: string, given: { readonly maxLength?: num
   notes.forEach(say);
   if (description) say(description);
   const encoder = new BertEncoder(model, tokenizer, { ...folder, maxLength: given.maxLength ?? folder.maxLength });
-  return { encoder, similarity, fingerprint };
+  const measure: FolderEncoder['measure'] = (texts, role = 'document') => {
+    const counts = noCounts();
+    const prompt = folder.prompts[role] ?? '';
+    const limits = { unk: tokenizer.unk, room: encoder.maxLength - 2 };
+    for (const text of texts) countText(counts, text, tokenizer.encode(prompt + text), limits);
+    return counts;
+  };
+  return { encoder, similarity, fingerprint, measure };
 }

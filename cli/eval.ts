@@ -1,9 +1,10 @@
 // `retromae eval`: a model on a BEIR folder, with confidence intervals, BM25 beside it.
-import { loadBeir, loadRetrievalSet, type RetrievalSet } from '../data/index.js';
+import { documentText, loadBeir, loadRetrievalSet, type RetrievalSet } from '../data/index.js';
 import { similarities } from '../nn/index.js';
 import { compareRuns, evaluateBm25, evaluateEncoder, metricInterval, type Evaluation } from '../retrieval/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, required, say, withBackend } from './common.js';
+import { sayData, unknownFlag } from './data-summary.js';
 import { loadEncoder } from './encoder.js';
 import { helpText, parseFlags, UsageError, type Values } from './flags.js';
 
@@ -18,6 +19,7 @@ const flags = {
   baseline: { type: 'string', choices: ['bm25'], help: 'show it beside the model' },
   'max-length': { type: 'number', least: 3, help: 'cut texts to so many tokens (default: the model’s)' },
   similarity: { type: 'string', choices: similarities, help: 'of vectors (default: what the model folder says)' },
+  ...unknownFlag,
   ...backendFlags,
   json: { type: 'boolean', help: 'print one JSON object' },
   help: { type: 'boolean', help: 'this text' },
@@ -43,7 +45,16 @@ export async function evalCommand(args: string[]): Promise<void> {
   const dropSelf = given['drop-self'] ?? false;
   if (!dropSelf) sayCoinciding(set);
   await withBackend(given, async () => {
-    const { encoder, similarity: said } = await loadEncoder(dir, { maxLength: given['max-length'] });
+    const { encoder, similarity: said, measure } = await loadEncoder(dir, { maxLength: given['max-length'] });
+    const data = {
+      documents: measure(set.corpus.map(documentText)),
+      queries: measure(
+        set.queries.map(({ text }) => text),
+        'query',
+      ),
+    };
+    sayData(set.name, data.documents, given['max-unknown']);
+    sayData(`${set.name}, queries`, data.queries, given['max-unknown'], 'queries');
     const similarity = similarities.find((name) => name === given.similarity) ?? said;
     const ticker = new Ticker(process.stderr, { what: 'texts', total: set.corpus.length });
     const own = await evaluateEncoder(encoder, set, {
@@ -53,7 +64,8 @@ export async function evalCommand(args: string[]): Promise<void> {
     });
     ticker.done();
     const bm25 = given.baseline ? evaluateBm25(set, { dropSelf }) : undefined;
-    if (given.json) process.stdout.write(`${JSON.stringify({ ...own.mean, ...(bm25 && { bm25: bm25.mean }) })}\n`);
+    if (given.json)
+      process.stdout.write(`${JSON.stringify({ ...own.mean, ...(bm25 && { bm25: bm25.mean }), data })}\n`);
     else process.stdout.write(await table({ [dir]: own, ...(bm25 && { BM25: bm25 }) }));
   });
 }

@@ -6,6 +6,7 @@ import { objectiveNamed } from '../retromae/index.js';
 import * as train from '../train/index.js';
 import type { PretrainHooks, PretrainResult, PretrainSettings } from '../train/index.js';
 import { say, shellLine, withBackend } from './common.js';
+import { dataLines } from './data-summary.js';
 import { flagsOf, helpText, parseFlags, UsageError, type Flags } from './flags.js';
 import { withSignals, type Stopped } from './signals.js';
 
@@ -148,8 +149,10 @@ function watch(settings: PretrainSettings, probe: RetrievalSet | undefined, json
   const hooks: PretrainHooks = {
     signal,
     message,
-    data: (counts) =>
-      [train.dataLine(settings.corpus, counts), ...train.dataWarnings(settings.corpus, counts)].forEach(message),
+    data: (counts) => {
+      if (json) print({ type: 'data', ...counts });
+      dataLines(settings.corpus, counts).forEach(message);
+    },
     planned: (steps) => {
       if (!json) progress = new train.Progress(process.stderr, { total: steps, scalars });
     },
@@ -187,6 +190,7 @@ async function conclude(out: string, result: PretrainResult, probe?: RetrievalSe
   const { title, scalars } = objectiveNamed(settings.objective);
   await train.writeReport(out, {
     title: `${title}: ${out}`,
+    data: result.data,
     scalars,
     config: settings,
     steps,

@@ -1,6 +1,7 @@
 // `retromae search`: the nearest texts of an index to a query.
 import { documents, documentText, type CorpusOptions, type Document } from '../data/index.js';
 import { loadIndex, type FlatIndex } from '../retrieval/index.js';
+import { dataWarnings } from '../train/index.js';
 import { backendFlags, corpusFlags, corpusOptions, required, say, withBackend } from './common.js';
 import { loadEncoder } from './encoder.js';
 import { helpText, parseFlags, UsageError } from './flags.js';
@@ -31,8 +32,9 @@ export async function searchCommand(args: string[]): Promise<void> {
   const index = await loadIndex(required(given.index, 'index', 'an index file'));
   const query = required(given.query, 'query', 'what to look for');
   await withBackend(given, async () => {
-    const { encoder, fingerprint } = await loadEncoder(dir);
+    const { encoder, fingerprint, measure } = await loadEncoder(dir);
     checkMaker(index, encoder.dim, fingerprint);
+    dataWarnings('--query', measure([query], 'query')).forEach(say);
     const [hits] = index.search(await encoder.encode([query], { role: 'query' }), given.top ?? 10);
     const texts = given.corpus
       ? await textsOf(given.corpus, corpusOptions(given), new Set(hits.map(({ id }) => id)))

@@ -50,6 +50,21 @@ export function countTokens(counts: DataCounts, ids: ArrayLike<number>, unk: num
   for (let i = 0; i < ids.length; i++) if (ids[i] === unk) counts.unknown++;
 }
 
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/** Whether a value is such counts, as JSON has them. */
+export function isDataCounts(value: unknown): value is DataCounts {
+  if (typeof value !== 'object' || value === null) return false;
+  const { leftOut, taken, blocks = 0, ...counts } = value as Partial<DataCounts>;
+  return (
+    [blocks, counts.documents, counts.characters, counts.tokens, counts.unknown, counts.cut].every(isCount) &&
+    typeof leftOut === 'object' &&
+    Object.values(leftOut ?? [NaN]).every(isCount) &&
+    Array.isArray(taken) &&
+    taken.every((line) => typeof line === 'string')
+  );
+}
+
 /** Shares in 0 .. 1 of what is lost; 0 of nothing. */
 export function lostShares({ documents, tokens, unknown, cut, leftOut }: DataCounts) {
   const absent = Object.values(leftOut).reduce((sum, count) => sum + count, 0);

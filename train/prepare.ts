@@ -7,6 +7,7 @@ import {
   countText,
   countTokens,
   documents,
+  documentText,
   flagOf,
   isReadOnce,
   isThere,
@@ -77,7 +78,7 @@ export async function newSettings(given: Partial<PretrainSettings>): Promise<Pre
 type LeftOut = Pick<DataCounts, 'leftOut' | 'taken'>;
 
 /**
- * The documents that a setting names, one by one; aborting ends them, and is heard, while they are worked on.
+ * The documents that a setting names, one by one, the title of each before its text, as it will be searched; aborting ends them, and is heard, while they are worked on.
  * @returns what was left out, and what was taken for a document
  */
 export async function* corpusDocuments(
@@ -92,7 +93,7 @@ export async function* corpusDocuments(
     corpus === BUILT_IN ? await sotu() : documents(corpus, { field, split, maxBadLines, onWarning: message });
   let looked = performance.now();
   for await (const document of source) {
-    yield document;
+    yield corpus === BUILT_IN ? document : { ...document, text: documentText(document) };
     if (performance.now() - looked < PATIENCE) continue;
     await setImmediate();
     signal?.throwIfAborted();

@@ -22,6 +22,7 @@ import {
 } from './prepare.js';
 import { goingOn, legsTo, resumedSettings } from './going-on.js';
 import { claimFolder, readPlan, writePlan, type Leg, type Plan } from './run-folder.js';
+import { refuseUnknown } from './report/data-summary.js';
 import { formatCount, formatQuantity } from './report/format.js';
 import { RunLog } from './report/log.js';
 import { PlannedTime } from './report/pace.js';
@@ -63,6 +64,8 @@ export interface PretrainResult {
   step: number;
   steps: number;
   interrupted: boolean;
+  /** What the corpus was; unknown of a run that 0.1 began. */
+  data?: DataCounts;
 }
 
 /**
@@ -184,7 +187,11 @@ class Run {
     const model = start.model ?? (await newModel(settings, tokenizer, hooks, start.checkpoint));
     const examples = found ?? (await tokenise(settings, tokenizer, hooks));
     const run = new Run(settings, examples, model, hooks);
-    if (examples.counts) hooks.data?.(examples.counts);
+    const { counts } = examples;
+    if (counts) {
+      hooks.data?.(counts);
+      refuseUnknown(settings.corpus, counts, settings.maxUnknown);
+    }
     hooks.message?.(
       `${formatCount(examples.tokens)} tokens in ${formatCount(examples.length)} blocks, ` +
         `${formatCount(run.batches.perEpoch)} batches an epoch; ${formatQuantity(parameterCount(model))} parameters.`,
@@ -316,7 +323,7 @@ class Run {
       events.close();
       this.examples.close();
     }
-    return { model, tokenizer, step, steps, interrupted: step < steps };
+    return { model, tokenizer, step, steps, interrupted: step < steps, data: this.examples.counts };
   }
 }
 

@@ -46,6 +46,12 @@ const table = {
   }),
   split: option('auto', oneOf(['auto', 'line', 'blank', 'file']), 'what a document of a .txt file is'),
   maxBadLines: option(100, integer(0), 'lines that may be malformed and are left out'),
+  maxUnknown: option(
+    50,
+    number('a number from 0 to 100', (value) => value >= 0 && value <= 100),
+    'percent of the tokens that may be [UNK]',
+    anew,
+  ),
   out: option('runs/retromae', text, 'folder of the run: model, checkpoints, log, report', folder),
   /** The dimensions and the vocabulary of this model are taken over. */
   init: option(undefined, optional(text), 'start from this model folder or Hugging Face BERT', folder),

@@ -6,10 +6,11 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { open, readFile, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  isDataCounts,
   loadTokenizer,
   readError,
   readJsonObject,
-  toTokenizerJson,
+  tokenizerFiles,
   writeDirAtomic,
   type DataCounts,
   type WordPiece,
@@ -85,7 +86,9 @@ export class TokenFile implements Examples {
       if (tokens === 0)
         throw new Error('the corpus has no text to train on. Is it the right file, and --field the right field?');
       await writeFile(join(folder, 'lengths.bin'), Uint32Array.from(lengths));
-      await writeFile(join(folder, 'tokenizer.json'), asJson(toTokenizerJson(tokenizer)));
+      const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+      for (const [name, content] of tokenizerFiles(tokenizer, longest + 2))
+        await writeFile(join(folder, name), content);
       const about: About = { format: FORMAT, blocks: lengths.length, tokens, data: counts?.() };
       await writeFile(join(folder, 'about.json'), asJson(about));
     });
@@ -94,18 +97,25 @@ export class TokenFile implements Examples {
   /** Opens a folder that `write` made. @throws if it is not whole */
   static async open(dir: string): Promise<TokenFile> {
     const { format, blocks, tokens, data } = await readJsonObject(join(dir, 'about.json'));
+    const tokenizer = await loadTokenizer(dir);
     const path = join(dir, 'tokens.bin');
     const failed = (error: unknown) => {
       throw readError(dir, error);
     };
     const bytes = await readFile(join(dir, 'lengths.bin')).catch(failed);
     const { size } = await stat(path).catch(failed);
-    if (format !== FORMAT || bytes.byteLength !== 4 * Number(blocks) || size !== 4 * Number(tokens))
+    const lengths = new Uint32Array(new Uint8Array(bytes.subarray(0, 4 * Math.floor(bytes.length / 4))).buffer);
+    const isWhole =
+      format === FORMAT &&
+      bytes.length === 4 * Number(blocks) &&
+      size === 4 * Number(tokens) &&
+      lengths.reduce((sum, length) => sum + length, 0) === tokens &&
+      (data === undefined || isDataCounts(data));
+    if (!isWhole)
       throw new Error(
         `${dir}: not a whole tokenised corpus. Delete the folder; --resume makes it again from the corpus.`,
       );
-    const lengths = new Uint32Array(new Uint8Array(bytes).buffer);
-    return new TokenFile(path, openSync(path, 'r'), await loadTokenizer(dir), lengths, data as DataCounts | undefined);
+    return new TokenFile(path, openSync(path, 'r'), tokenizer, lengths, data);
   }
 }
 

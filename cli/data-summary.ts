@@ -1,0 +1,25 @@
+// The summary of the data that every command prints before it works, and the flag that bounds what may be unknown.
+import type { DataCounts } from '../data/index.js';
+import { dataLine, dataWarnings, refuseUnknown } from '../train/index.js';
+import { say } from './common.js';
+import type { Flags } from './flags.js';
+
+/** As the setting of pretrain. */
+const MOST_UNKNOWN = 50;
+
+export const unknownFlag = {
+  'max-unknown': { type: 'number', least: 0, preset: MOST_UNKNOWN, help: 'percent of the tokens that may be [UNK]' },
+} as const satisfies Flags;
+
+/** The summary, what was taken for a document, and a warning for each share that is lost. */
+export const dataLines = (what: string, counts: DataCounts, texts?: string): string[] => [
+  dataLine(what, counts, texts),
+  ...counts.taken,
+  ...dataWarnings(what, counts),
+];
+
+/** Prints them. @throws naming the texts, the share and the flag, if more is [UNK] than may be */
+export function sayData(what: string, counts: DataCounts, maxUnknown = MOST_UNKNOWN, texts?: string): void {
+  dataLines(what, counts, texts).forEach(say);
+  refuseUnknown(what, counts, maxUnknown);
+}

@@ -1,0 +1,48 @@
+// Advice that can be followed: every flag that a message, a help text or a page names is one of a command.
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'tap';
+import ts from 'typescript';
+import { nodesOf, sourcesIn, type Source } from '../structure/source.js';
+import { succeed } from './support.js';
+
+const commands = ['pretrain', 'eval', 'encode', 'search'];
+const flagsIn = (text: string): string[] => [...text.matchAll(/(?<![\w-])--[a-z][a-z-]*[a-z]/g)].map(([flag]) => flag);
+
+/** The flags that a command takes, as its --help lists them. */
+async function flagsOf(command: string): Promise<Set<string>> {
+  const { stdout } = await succeed(command, '--help');
+  const listed = [...stdout.matchAll(/^ {2}(--\S+)/gm)].map(([, flag]) => flag);
+  return new Set(listed.flatMap((flag) => [flag.replace('[no-]', ''), flag.replace('[no-]', 'no-')]));
+}
+
+/** What a source says: its strings and templates, each `${flagOf('name')}` in these left out. */
+const textsOf = ({ tree }: Source): string[] =>
+  [...nodesOf(tree)].flatMap((node) =>
+    ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node)
+      ? [node.text]
+      : [],
+  );
+
+void test('messages and pages name flags that there are', async (t) => {
+  const own = new Map(await Promise.all(commands.map(async (name) => [name, await flagsOf(name)] as const)));
+  for (const [name, flags] of own) t.ok(flags.has('--help'), `${name} lists its flags`);
+  const any = new Set([...own.values()].flatMap((flags) => [...flags]).concat('--version', '--no-'));
+  // What is said in the file of a command is of that command; but pretrain ends with what to do next.
+  const flagsFor = (path: string): Set<string> =>
+    own.get(/^cli\/(eval|encode|search)\.ts$/.exec(path)?.[1] ?? '') ?? any;
+  const sources = sourcesIn(['cli', 'train', 'retromae', 'retrieval', 'hub', 'data', 'nn', 'core']);
+  let named = 0;
+  // The style sheet of the report has names that look the same.
+  for (const source of sources.filter(({ path }) => path !== 'train/report/report.ts')) {
+    for (const flag of textsOf(source).flatMap(flagsIn)) {
+      named++;
+      if (!flagsFor(source.path).has(flag)) t.fail(`${source.path} names ${flag}, which is no flag there`);
+    }
+  }
+  t.ok(named > 40, `${named} flags are named`);
+  const pages = ['README.md', ...readdirSync('docs/design').map((page) => join('docs/design', page))];
+  for (const page of pages)
+    for (const [, line] of readFileSync(page, 'utf8').matchAll(/retromae (?:pretrain|eval|encode|search)([^\n`]*)/g))
+      for (const flag of flagsIn(line)) t.ok(any.has(flag), `${page}: ${flag}`);
+});
