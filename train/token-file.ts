@@ -1,7 +1,7 @@
 // A tokenised corpus on disk: written once as it streams by, read block by block, so that it need not fit into memory.
 //
-// A folder with tokens.bin (int32, little-endian, all blocks end to end), lengths.bin (uint32 a block), tokenizer.json
-// (what made the ids), and about.json.
+// A folder with tokens.bin (int32, little-endian, all blocks end to end), lengths.bin (uint32 a block), the files of the
+// tokenizer that made the ids, and about.json.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { open, readFile, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
