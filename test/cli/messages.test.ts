@@ -3,6 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
 import ts from 'typescript';
+import { settingRows } from '../../train/index.js';
 import { nodesOf, sourcesIn, type Source } from '../structure/source.js';
 import { succeed } from './support.js';
 
@@ -45,4 +46,14 @@ void test('messages and pages name flags that there are', async (t) => {
   for (const page of pages)
     for (const [, line] of readFileSync(page, 'utf8').matchAll(/retromae (?:pretrain|eval|encode|search)([^\n`]*)/g))
       for (const flag of flagsIn(line)) t.ok(any.has(flag), `${page}: ${flag}`);
+});
+
+void test('no message that the command line may print names a setting by another name than its flag', (t) => {
+  const settings = Object.keys(settingRows).filter((name) => /[A-Z]/.test(name));
+  t.ok(settings.includes('maxBadLines') && settings.includes('vocabSize'));
+  const named = new RegExp(`\\b(${settings.join('|')}|coverage)\\b`);
+  // A name alone is an argument of a function, not a message; `retromae/` and `nn/` speak to whoever calls them.
+  for (const source of sourcesIn(['cli', 'train', 'hub', 'data', 'retrieval']))
+    for (const text of textsOf(source)) if (/\s/.test(text) && named.test(text)) t.fail(`${source.path}: ${text}`);
+  t.end();
 });
