@@ -62,7 +62,7 @@ export async function loadTokenizer(path: string, options: Partial<WordPieceOpti
 async function tokenizerFile(path: string): Promise<string> {
   for (const file of [path, join(path, JSON_FILE), join(path, VOCAB_FILE)]) if (await isFile(file)) return file;
   throw new Error(
-    `loadTokenizer: ${path}: no tokenizer found, expected a folder with ${JSON_FILE} or ${VOCAB_FILE}, or such a file. Check the path, or train a vocabulary with trainWordPiece.`,
+    `loadTokenizer: ${path}: no tokenizer found, expected a folder with ${JSON_FILE} or ${VOCAB_FILE}, or such a file. Check the path, or learn a vocabulary.`,
   );
 }
 

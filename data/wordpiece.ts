@@ -183,7 +183,7 @@ export class WordPiece {
     const id = this.ids.get(token);
     if (id === undefined) {
       throw new Error(
-        `WordPiece: the vocabulary of ${this.vocab.length} tokens has no ${token}; BERT needs ${inOrder(names).join(' ')}. Add ${token} as a line, or train a vocabulary with trainWordPiece.`,
+        `WordPiece: the vocabulary of ${this.vocab.length} tokens has no ${token}; BERT needs ${inOrder(names).join(' ')}. Add ${token} as a line, or learn a vocabulary.`,
       );
     }
     return id;

@@ -86,18 +86,18 @@ void t.test('what does not fit together, found out before the corpus is tokenise
   const txt = write('vocab.txt', readFileSync(join(model, 'vocab.txt'), 'utf8').replace('[MASK]\n', ''));
   mkdirSync(join(dir, 'bad'));
   const badBeir = writeBeir(join(dir, 'bad'));
-  writeFileSync(join(badBeir, 'qrels', 'test.tsv'), 'q0\td0\t1\n');
+  writeFileSync(join(badBeir, 'qrels', 'test.tsv'), 'q0\td0\t0.5\n');
   await refusedUntouched(t, { args: PRETRAIN, out, code: 1 }, [
     [['--lr', 'max(step'], /learning rate "max\(step": .*Write it in step and steps/],
     [['--lr', 'peak * step'], /learning rate "peak \* step": .*The variables are step and steps/],
     [['--lr', '1e-3 * (1 - step)', '--steps', '9'], /at step 2 it is -0\.001; it must be a number of at least 0/],
     [
       ['--vocab-size', '12'],
-      /--vocab-size is 12, but special tokens and single characters .* Raise --vocab-size, or lower --alphabet/,
+      /--vocab-size is 12, but the special tokens and the single characters .* Raise --vocab-size above \d+, or lower --alphabet-coverage: 0\.\d+ fits/,
     ],
     [['--hidden', '200000', '--layers', '99'], /99 layers, hidden size 200000, .* does not fit into memory/],
     [['--eval', join(dir, 'nowhere')], /nowhere\/corpus\.jsonl: no such file/],
-    [['--eval', badBeir], /test\.tsv:1: expected the header line/],
+    [['--eval', badBeir], /test\.tsv:1: .*0\.5/],
     [['--eval', model], /model\/corpus\.jsonl: no such file/],
   ]);
   await refusedUntouched(t, { args: FROM, out, code: 1 }, [

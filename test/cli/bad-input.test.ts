@@ -66,7 +66,7 @@ void t.test('a checkpoint that is damaged', async (t) => {
     ],
     [
       damaged('words', { 'config.json': JSON.stringify({ ...config, vocab_size: 151 }) }),
-      /words: .*150 tokens, .* 151/,
+      /words\/model\.safetensors: .*word_embeddings\.weight is \[150, 32\], the model wants \[151, 32\]/,
     ],
     [damaged('no-config', { 'config.json': '{' }), /no-config\/config\.json: is not JSON/],
   ];
@@ -83,11 +83,13 @@ void t.test('a corpus without what is needed', async (t) => {
   const args = ['pretrain', ...TINY, '--vocab-size', '150', '--steps', '2', '--out', out, '--corpus'];
   await refusedUntouched(t, { args, out, code: 1 }, [
     [[join(dir, 'nowhere.jsonl')], /nowhere\.jsonl cannot be read/],
-    [[write('corpus.csv', 'text\n')], /corpus\.csv is neither \.jsonl nor \.txt/],
+    [[write('corpus.csv', 'text\n')], /corpus\.csv: there is no text/],
+    [[write('corpus.pdf', 'text\n')], /corpus\.pdf is none of \.jsonl, .* Rename or convert it/],
+    [[write('page.jsonl', '%PDF-1.7\n')], /page\.jsonl: is a PDF file/],
     [[write('none.jsonl', '')], /none\.jsonl: there is no text/],
     [
       [write('blank.jsonl', '{"text": " "}\n{"text": ""}\n')],
-      /there is no text \(of 1 file\(s\), 2 documents were empty/,
+      /there is no text \(of 1 file\(s\), left out: 2 without text\)/,
     ],
     [
       [write('broken.jsonl', '{"text": \n'.repeat(101))],

@@ -71,7 +71,7 @@ void t.test('names what is wrong', async (t) => {
     'vocab.txt': '[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n',
   });
   await t.rejects(loadTokenizer(join(dir, 'empty')), {
-    message: `loadTokenizer: ${join(dir, 'empty')}: no tokenizer found, expected a folder with tokenizer.json or vocab.txt, or such a file. Check the path, or train a vocabulary with trainWordPiece.`,
+    message: `loadTokenizer: ${join(dir, 'empty')}: no tokenizer found, expected a folder with tokenizer.json or vocab.txt, or such a file. Check the path, or learn a vocabulary.`,
   });
   await t.rejects(
     loadTokenizer(join(dir, 'cut.json')),

@@ -85,7 +85,7 @@ void t.test('refuses a vocabulary that lacks a special token or has one twice', 
   for (const token of SPECIAL_TOKENS) {
     const rest = SPECIAL_TOKENS.filter((other) => other !== token);
     t.throws(() => WordPiece.fromVocab([...rest, 'a']), {
-      message: `WordPiece: the vocabulary of 5 tokens has no ${token}; BERT needs [PAD] [UNK] [CLS] [SEP] [MASK]. Add ${token} as a line, or train a vocabulary with trainWordPiece.`,
+      message: `WordPiece: the vocabulary of 5 tokens has no ${token}; BERT needs [PAD] [UNK] [CLS] [SEP] [MASK]. Add ${token} as a line, or learn a vocabulary.`,
     });
   }
   t.throws(() => WordPiece.fromVocab([...SPECIAL_TOKENS, 'a', 'b', 'a']), /has 'a' twice, as ids 5 and 7/);
