@@ -95,7 +95,7 @@ void t.test('a corpus without what is needed', async (t) => {
       [write('broken.jsonl', '{"text": \n'.repeat(101))],
       /broken\.jsonl:101: malformed JSON .* 101 bad lines, expected at most 100/,
     ],
-    [[write('latin.jsonl', bytes)], /latin\.jsonl:101: invalid UTF-8; that makes 101 bad lines/],
+    [[write('latin.jsonl', bytes)], /latin\.jsonl: is not UTF-8 but probably Windows-1252 or Latin-1; convert it/],
     [[corpus, '--field', 'body'], /no string in field 'body' \(fields: id, text\)/],
     [[write('dots.jsonl', '{"text": "\\u0000"}\n')], /the texts have no words/],
   ]);

@@ -57,7 +57,8 @@ void t.test('a run leaves a model folder, checkpoints, a log and a report, and i
     [...model, ...state].map((file) => `checkpoints/${name}/${file}`),
   );
   const charts = ['accuracy', 'loss', 'optimizer', 'probe'].map((name) => `charts/${name}.svg`);
-  const tokens = ['about.json', 'lengths.bin', 'tokenizer.json', 'tokens.bin'].map((name) => `tokens/${name}`);
+  const vocabulary = ['tokenizer.json', 'tokenizer_config.json', 'vocab.txt'];
+  const tokens = ['about.json', 'lengths.bin', 'tokens.bin', ...vocabulary].map((name) => `tokens/${name}`);
   const files = filesBelow(base).filter((file) => !file.startsWith('events.out.tfevents.'));
   t.strictSame(files, [...model, ...checkpoints, ...charts, ...tokens, 'log.jsonl', 'report.html', 'run.json'].sort());
   t.equal(filesBelow(base).length, files.length + 1, 'and one TensorBoard file');
@@ -101,7 +102,7 @@ void t.test('a run leaves a model folder, checkpoints, a log and a report, and i
   t.match(report, '<svg');
 });
 
-void t.test('--json prints a line for every step, and nothing else', async (t) => {
+void t.test('--json prints a line for the data and for every step, and nothing else', async (t) => {
   const { stdout } = await short(join(dir, 'json'), '--json');
   const rows = stdout
     .trimEnd()
@@ -109,7 +110,7 @@ void t.test('--json prints a line for every step, and nothing else', async (t) =
     .map((line) => JSON.parse(line) as { type: string; step: number });
   t.strictSame(
     rows.map(({ type, step }) => [type, step]),
-    [1, 2, 3].map((step) => ['step', step]),
+    [['data', undefined], ...[1, 2, 3].map((step) => ['step', step])],
   );
 });
 
