@@ -8,6 +8,7 @@ import { Checkpoints, type FoundCheckpoint } from './checkpoint.js';
 import { saveModel } from '../hub/index.js';
 import type { Batch, Batches, PretrainModel } from '../retromae/index.js';
 import { stepTime } from './step-time.js';
+import { refuseDivergence } from './divergence.js';
 import { Prefetch } from './prefetch.js';
 import {
   corpusDocuments,
@@ -325,27 +326,4 @@ class Run {
     }
     return { model, tokenizer, step, steps, interrupted: step < steps, data: this.examples.counts };
   }
-}
-
-/**
- * Ends a run whose numbers are no longer finite.
- * @param step steps done before this one
- * @throws naming the step, its batches, and the checkpoint to go back to
- */
-function refuseDivergence(
-  { loss, gradientNorm }: Record<string, number>,
-  { accumulate, seed, keep }: PretrainSettings,
-  step: number,
-  saved: readonly FoundCheckpoint[],
-): void {
-  if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
-  const first = step * accumulate;
-  const batches = accumulate === 1 ? `batch ${first}` : `batches ${first} to ${first + accumulate - 1}`;
-  // One that was saved just before holds the weights that this loss comes from.
-  const good = saved.slice(-keep).findLast((checkpoint) => checkpoint.step < step)?.path;
-  throw new Error(
-    `step ${step + 1}: the loss is ${loss} and the gradient norm ${gradientNorm}, on ${batches} of --seed ${seed}. ` +
-      `Last good checkpoint: ${good ?? 'none'}. Begin again with a lower --lr or with --clip 1` +
-      `${good === undefined ? '' : `, and with --init ${good}`}, in a new folder.`,
-  );
 }

@@ -32,6 +32,16 @@ export function start(args: readonly string[], { cwd }: { cwd?: string } = {}): 
   return Object.assign(ended, { child });
 }
 
+/** Calls `then` once, when a run that prints JSON has done its first step. */
+export function atFirstStep({ child }: Running, then: () => void): void {
+  const heard = (text: string): void => {
+    if (!text.includes('"type":"step"')) return;
+    child.stdout!.off('data', heard);
+    then();
+  };
+  child.stdout!.on('data', heard);
+}
+
 /** Runs `retromae ARGS` to its end. @throws with what it said, if that is not success */
 export async function succeed(...args: string[]): Promise<Ended> {
   const ended = await start(args);

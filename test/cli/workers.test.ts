@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
-import { digest, readLog, start, stepsOf, succeed, TINY, writeBeir, writeCorpus } from './support.js';
+import { atFirstStep, digest, readLog, start, stepsOf, succeed, TINY, writeBeir, writeCorpus } from './support.js';
 
 const dir = t.testdir({});
 const corpus = writeCorpus(dir);
@@ -50,7 +50,7 @@ void t.test('stopped and resumed with another number of workers', async (t) => {
   ]) {
     const out = join(dir, `resumed-${first}-${then}`);
     const running = start(['pretrain', ...RUN, '--steps', '60', '--workers', first, '--json', '--out', out]);
-    running.child.stdout!.once('data', () => running.child.kill('SIGINT'));
+    atFirstStep(running, () => running.child.kill('SIGINT'));
     t.equal((await running).code, 130);
     t.ok(losses(out).length < 60, `stopped after ${losses(out).length} steps`);
     await succeed('pretrain', '--resume', '--out', out, '--workers', then);
@@ -63,7 +63,7 @@ void t.test('resumed from another folder, with paths that were relative to the f
   const beir = writeBeir(dir);
   const flags = [...TINY, '--vocab-size', '150', '--steps', '30', '--eval-every', '10', '--eval', basename(beir)];
   const begun = start(['pretrain', ...flags, '--corpus', basename(corpus), '--json', '--out', 'moved'], { cwd: dir });
-  begun.child.stdout!.once('data', () => begun.child.kill('SIGKILL'));
+  atFirstStep(begun, () => begun.child.kill('SIGKILL'));
   t.equal((await begun).signal, 'SIGKILL');
   const out = join(dir, 'moved');
   const { settings } = JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')) as { settings: object };
