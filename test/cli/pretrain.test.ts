@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import {
   filesBelow,
+  atFirstStep,
   jsonLines,
   paragraphs,
   readLog,
@@ -315,7 +316,7 @@ void t.test('--help, --version, and a reader that leaves early', async (t) => {
     '--out',
     join(dir, 'head'),
   ]);
-  run.child.stdout!.once('data', () => run.child.stdout!.destroy());
+  atFirstStep(run, () => run.child.stdout!.destroy());
   const { code, stderr } = await run;
   t.equal(code, 141, 'ends as a broken pipe does');
   t.notMatch(stderr, /EPIPE|^ +at /m);

@@ -183,7 +183,7 @@ void t.test('refuses what cannot be trained', async (t) => {
   await t.rejects(trainWordPiece(['a'], { vocabSize: 5 }), /vocabSize is 5, expected a whole number above 5/);
   await t.rejects(
     trainWordPiece(['abcdef'], { vocabSize: 8 }),
-    /coverage of 0.99999 are 16 tokens. Raise vocabSize above 16, or lower coverage: /,
+    /coverage 0.99999 are 16 tokens. Raise vocabSize above 16, or lower coverage: /,
   );
   for (const coverage of [0, -1, 1.5, NaN])
     await t.rejects(
