@@ -194,8 +194,8 @@ class Run {
       refuseUnknown(settings.corpus, counts, settings.maxUnknown);
     }
     hooks.message?.(
-      `${formatCount(examples.tokens)} tokens in ${formatCount(examples.length)} blocks, ` +
-        `${formatCount(run.batches.perEpoch)} batches an epoch; ${formatQuantity(parameterCount(model))} parameters.`,
+      `${formatCount(examples.length)} blocks are ${formatCount(run.batches.perEpoch)} batches an epoch; ` +
+        `${formatQuantity(parameterCount(model))} parameters.`,
     );
     return run;
   }
