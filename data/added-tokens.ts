@@ -23,16 +23,26 @@ const WORD_AFTER = new RegExp(`^${WORD}`, 'u');
 /** Rust's `\s`: White_Space, where JavaScript's has U+FEFF too, and U+0085 not. */
 const SPACE = /\p{White_Space}/u;
 
+/** UTF-16 units of the longest token: a regular expression takes some ten times as many. */
+const LONGEST = 10_000;
+
 /** Finds tokens in a text: the leftmost first, of those that start there the longest. */
 export class AddedTokens {
   private readonly pattern: RegExp;
   private readonly firsts: string[];
   private readonly tokens = new Map<string, AddedToken>();
 
-  /** `normalize` makes of a token's content what is looked for; of two that make the same, the first is found. */
+  /**
+   * `normalize` makes of a token's content what is looked for; of two that make the same, the first is found.
+   * @throws if a token is longer than any is
+   */
   constructor(tokens: readonly AddedToken[], normalize: (content: string) => string = (content) => content) {
     for (const token of tokens) {
       const content = normalize(token.content);
+      if (content.length > LONGEST)
+        throw new Error(
+          `WordPiece: added token ${token.id} has ${content.length} characters, expected at most ${LONGEST}. Is it one?`,
+        );
       // Nothing is left to look for of a token that normalisation removes.
       if (content !== '' && !this.tokens.has(content)) this.tokens.set(content, token);
     }

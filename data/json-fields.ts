@@ -1,13 +1,13 @@
 // The fields of one JSON object of a file, by type; every error names the file and the field.
 
-/** JSON in one short line. */
-const shown = (value: unknown): string => {
+/** A value of unknown kind in one short line, however long it is and deep. */
+export function shownValue(value: unknown): string {
   if (typeof value === 'object' && value !== null) {
     if (Array.isArray(value)) return value.length === 0 ? '[]' : `a list of ${value.length}`;
     return Object.keys(value).length === 0 ? '{}' : 'an object';
   }
   return String(JSON.stringify(value)).slice(0, 60);
-};
+}
 
 export class JsonFields {
   private readonly object: Readonly<Record<string, unknown>>;
@@ -26,14 +26,14 @@ export class JsonFields {
   ) {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       const field = path === '' ? 'the content' : path.slice(0, -1);
-      throw new Error(`${file}: ${field} is ${shown(value)}, expected an object. ${remedy}`);
+      throw new Error(`${file}: ${field} is ${shownValue(value)}, expected an object. ${remedy}`);
     }
     this.object = value as Record<string, unknown>;
   }
 
   /** The error for a field that is not as expected. */
   refuse(name: string, expected: string, found: unknown = this.get(name)): Error {
-    return new Error(`${this.file}: ${this.path}${name} is ${shown(found)}, expected ${expected}. ${this.remedy}`);
+    return new Error(`${this.file}: ${this.path}${name} is ${shownValue(found)}, expected ${expected}. ${this.remedy}`);
   }
 
   get(name: string): unknown {

@@ -1,5 +1,6 @@
 // Judgements of relevance (qrels) in the dialects of BEIR, MS MARCO and TREC, and as records. After trec_eval's reader.
 import { valueOf } from './fields.js';
+import { shownValue } from './json-fields.js';
 import { readRecords, type Records } from './read/open.js';
 import { wordsOf } from './read/row.js';
 
@@ -126,5 +127,5 @@ function gradeOf(value: unknown): number | undefined {
 
 const shown = ({ query, document, grade }: Omit<Judgement, 'at'>): string =>
   [query, document, grade]
-    .map((value) => (typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? 'nothing')))
+    .map((value) => (typeof value === 'bigint' ? String(value) : value === undefined ? 'nothing' : shownValue(value)))
     .join(', ');

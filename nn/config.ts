@@ -1,4 +1,5 @@
 // A BERT's dimensions, as Hugging Face's config.json names them.
+import { shownValue } from './shown-value.js';
 
 export interface BertConfig {
   vocab_size: number;
@@ -47,12 +48,6 @@ const rules: Readonly<Record<Exclude<keyof BertConfig, 'pad_token_id'>, Rule>> =
   initializer_range: POSITIVE,
 };
 
-/** A value of unknown kind, so that a text is told from a number. */
-function show(value: unknown): string {
-  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
-}
-
 /**
  * Checks dimensions and fills in what has a default.
  * @param where named in errors: a file, or the flags it came from
@@ -67,7 +62,7 @@ export function bertConfig(given: Partial<BertConfig>, where = 'config'): BertCo
   for (const [name, [fits, wanted]] of Object.entries(rules)) {
     const value: unknown = config[name as keyof BertConfig];
     if (typeof value !== 'number' || !fits(value))
-      throw new Error(`${where}: ${name} is ${show(value)}; it must be ${wanted}.`);
+      throw new Error(`${where}: ${name} is ${shownValue(value)}; it must be ${wanted}.`);
   }
   const { hidden_size: hidden, num_attention_heads: heads, pad_token_id: pad, vocab_size: words } = config;
   if (hidden % heads !== 0)
@@ -75,7 +70,9 @@ export function bertConfig(given: Partial<BertConfig>, where = 'config'): BertCo
       `${where}: hidden size ${hidden} is not divisible by ${heads} heads. Choose a multiple of ${heads}.`,
     );
   if (pad !== null && !(Number.isInteger(pad) && pad >= 0 && pad < words))
-    throw new Error(`${where}: pad_token_id is ${show(pad)}; it must be null or an id below vocab_size, ${words}.`);
+    throw new Error(
+      `${where}: pad_token_id is ${shownValue(pad)}; it must be null or an id below vocab_size, ${words}.`,
+    );
   return config;
 }
 
@@ -102,9 +99,9 @@ export function configFromHuggingFace(json: unknown, file: string): BertConfig {
   for (const [name, values] of Object.entries(built)) {
     const value = raw.get(name);
     if (value === undefined || values.includes(value) || (values[0] === null && isEmpty(value))) continue;
-    const wanted = values.filter((each) => each !== null).map(show);
+    const wanted = values.filter((each) => each !== null).map(shownValue);
     throw new Error(
-      `${file}: ${name} is ${show(value)}; only ${wanted.join(' or ') || 'a model without it'} is supported.`,
+      `${file}: ${name} is ${shownValue(value)}; only ${wanted.join(' or ') || 'a model without it'} is supported.`,
     );
   }
   const known = ([name]: readonly [string, unknown]) => Object.hasOwn(rules, name) || name === 'pad_token_id';

@@ -1,5 +1,6 @@
 // Reading and writing the safetensors format on bytes, trusting nothing that a file says. After huggingface/safetensors.
 import { duplicateKey } from './json-keys.js';
+import { shownValue } from './shown-value.js';
 
 export type TensorData = Float64Array | Float32Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array;
 
@@ -73,7 +74,7 @@ export class SafetensorsFile {
     const { dtype } = info;
     if (!isKnown(dtype))
       throw new Error(
-        `${where(this.file, name)}: dtype ${JSON.stringify(dtype)} is not known here, expected one of ${Object.keys(WIDTHS).join(', ')}; convert the file.`,
+        `${where(this.file, name)}: dtype ${shownValue(dtype)} is not known here, expected one of ${Object.keys(WIDTHS).join(', ')}; convert the file.`,
       );
     const bytes = this.source.read(this.dataStart + info.begin, this.dataStart + info.end);
     if (bytes.length !== info.end - info.begin) {
@@ -202,10 +203,10 @@ function checkMetadata(value: unknown, file: string): Record<string, string> {
 function checkEntry(value: unknown, at: string): TensorInfo {
   if (!isObject(value)) throw broken(at, 'its entry is not an object');
   const { dtype, shape, data_offsets: offsets } = value;
-  if (typeof dtype !== 'string') throw broken(at, `dtype ${JSON.stringify(dtype)} is not a text`);
-  if (!isSizes(shape)) throw broken(at, `shape ${JSON.stringify(shape)} is not a list of sizes`);
+  if (typeof dtype !== 'string') throw broken(at, `dtype ${shownValue(dtype)} is not a text`);
+  if (!isSizes(shape)) throw broken(at, `shape ${shownValue(shape)} is not a list of sizes`);
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
-    throw broken(at, `data_offsets ${JSON.stringify(offsets)} are not [begin, end]`);
+    throw broken(at, `data_offsets ${shownValue(offsets)} are not [begin, end]`);
   }
   const [begin, end] = offsets;
   // How wide the elements of another type are is not known; where they lie is checked all the same.

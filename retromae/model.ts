@@ -1,5 +1,6 @@
 // What is trained: a BERT encoder with its masked-language-model head, and beside it what an objective needs.
 import type { Random } from '../core/index.js';
+import { shownValue } from '../data/pure.js';
 import { BertForMaskedLM, type BertConfig, type BertLayer, type Losses } from '../nn/index.js';
 import type { Batch, DecoderBatch } from './batch.js';
 import type { Objective } from './objective.js';
@@ -62,7 +63,7 @@ export const objectiveNames = Object.keys(objectives) as ObjectiveName[];
 /** An objective by its name, its own types left aside. @throws if there is none */
 export function objectiveNamed(name: ObjectiveName): Objective {
   if (!objectiveNames.includes(name))
-    throw new Error(`there is no objective ${JSON.stringify(name)}. They are ${objectiveNames.join(', ')}.`);
+    throw new Error(`there is no objective ${shownValue(name)}. They are ${objectiveNames.join(', ')}.`);
   return objectives[name];
 }
 

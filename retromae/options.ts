@@ -1,5 +1,5 @@
 // Options in tables: a row is a default, what a value must be, and a help text; checks, flags and --help follow from it.
-import type { Shown } from '../data/pure.js';
+import { shownValue, type Shown } from '../data/pure.js';
 
 /** What a value must be, in words, and whether one is that. */
 export interface OptionRule<T> {
@@ -34,7 +34,7 @@ export const option = <T, const M extends object = object>(
 
 /** The error for a value that is not what it must be. */
 export const wrongOption = (shown: Shown, name: string, value: unknown, wanted: string): Error =>
-  new Error(`${shown(name)} is ${JSON.stringify(value) ?? String(value)}; it must be ${wanted}.`);
+  new Error(`${shown(name)} is ${shownValue(value)}; it must be ${wanted}.`);
 
 /**
  * Completes options with defaults and checks each by its rule; names that the table lacks are left out.

@@ -1,5 +1,5 @@
 // Everything that a pre-training run can be told, one row a setting: flags, --help, checks and run.json are made of these.
-import { flagOf } from '../data/index.js';
+import { flagOf, shownValue } from '../data/index.js';
 import { backendNames } from '../kernels/index.js';
 import { completeOptions, objectiveNamed, objectiveNames, option, rules, wrongOption } from '../retromae/index.js';
 import type { Objective, ObjectiveName, ObjectiveOptions, Option, OptionRule, OptionsOf } from '../retromae/index.js';
@@ -181,7 +181,7 @@ function refuseForeign(given: Partial<PretrainSettings>, objective: Objective): 
     const owners = ownersOf(name);
     if (owners.length === 0 || owners.some((other) => rowsOf(objectiveNamed(other))[name].preset === value)) continue;
     throw new Error(
-      `${flagOf(name)} is ${JSON.stringify(value)}, but --objective ${objective.name} has no such option (it is one of ${owners.join(' and ')}). Leave it out.`,
+      `${flagOf(name)} is ${shownValue(value)}, but --objective ${objective.name} has no such option (it is one of ${owners.join(' and ')}). Leave it out.`,
     );
   }
 }

@@ -107,8 +107,8 @@ export class TokenFile implements Examples {
     const lengths = new Uint32Array(new Uint8Array(bytes.subarray(0, 4 * Math.floor(bytes.length / 4))).buffer);
     const isWhole =
       format === FORMAT &&
-      bytes.length === 4 * Number(blocks) &&
-      size === 4 * Number(tokens) &&
+      bytes.length / 4 === blocks &&
+      size / 4 === tokens &&
       lengths.reduce((sum, length) => sum + length, 0) === tokens &&
       (data === undefined || isDataCounts(data));
     if (!isWhole)

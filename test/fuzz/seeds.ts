@@ -91,7 +91,7 @@ export async function makeSeeds(dir: string): Promise<Seeds> {
   const pretrain = ['pretrain', ...TINY, '--corpus', at('corpus.jsonl')];
   await quietly(() => runCommand([...pretrain, '--steps', '1', '--out', at('model')]));
   await quietly(() => runCommand([...pretrain, '--steps', '2', '--out', at('run'), '--json']), {
-    said: () => process.emit('SIGINT', 'SIGINT'),
+    said: (text) => void (text.includes('"type":"step"') && process.emit('SIGINT', 'SIGINT')),
   });
   const encode = ['encode', ...ONE_THREAD, '--model', at('model'), '--corpus', at('corpus.jsonl')];
   await quietly(() => runCommand([...encode, '--out', at('i.idx')]));

@@ -77,7 +77,7 @@ function readers(seeds: Seeds): Target[] {
     },
     {
       name: 'config.json',
-      cases: [only(model, /^config\.json$/)],
+      cases: [{ ...only(model, /^(config\.json|model\.safetensors)$/), edited: /^config/ }],
       run: async ({ dir }) => void (await configOf(dir)),
     },
     {
