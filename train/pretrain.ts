@@ -2,9 +2,8 @@
 import { join } from 'node:path';
 import { removePartials } from '../data/index.js';
 import { Checkpoints } from './checkpoint.js';
-import { legsTo, resumedSettings } from './going-on.js';
-import { corpusDocuments, givenVocabulary, newModel, newSettings, scheduleOf } from './prepare.js';
-import { formatCount } from './report/format.js';
+import { goingOn, legsTo, resumedSettings } from './going-on.js';
+import { corpusDocuments, givenVocabulary, newModel, newSettings } from './prepare.js';
 import { Run, type PretrainHooks, type PretrainResult, type Start } from './run.js';
 import { claimFolder, readPlan, writePlan, type Leg, type Plan } from './run-folder.js';
 import type { PretrainSettings } from './settings.js';

@@ -17,7 +17,7 @@ void t.test('every row is a flag', async (t) => {
   }
   t.same(
     settingsThat((row) => row.anew),
-    ['recompute', 'backend', 'threads', 'workers', 'saveEvery', 'saveMinutes', 'keep'],
+    ['maxUnknown', 'recompute', 'backend', 'threads', 'workers', 'saveEvery', 'saveMinutes', 'keep'],
   );
 });
 
