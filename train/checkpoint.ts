@@ -10,6 +10,7 @@ import {
   readJsonObject,
   recoverDir,
   removePartials,
+  shownValue,
   writeDirAtomic,
   writeError,
 } from '../data/index.js';
@@ -196,7 +197,7 @@ async function readState(folder: string): Promise<StateFile> {
   const state = await readJsonObject(path);
   if (state.version !== VERSION)
     throw new Error(
-      `${path}: version ${String(state.version)}, expected ${VERSION}; resume with the release of retromae that wrote it.`,
+      `${path}: version ${shownValue(state.version)}, expected ${VERSION}; resume with the release of retromae that wrote it.`,
     );
   if (!isState(state)) throw new Error(`${path}: is not the state of a run; resume from another checkpoint.`);
   for (const [name, { bytes, sha256 }] of Object.entries(state.files)) {
