@@ -1,5 +1,4 @@
-// Learning rates as expressions, such as "1e-3 * min(step / 100, 1)", by mathjs. Never import { shownValue } from './shown-value.js';
-imported but where one is given.
+// Learning rates as expressions, such as "1e-3 * min(step / 100, 1)", by mathjs. Never imported but where one is given.
 import type { Schedule } from './schedule.js';
 
 /**
@@ -23,7 +22,7 @@ export async function expressionSchedule(expression: string, steps: number): Pro
       throw fail(`${(error as Error).message}. The variables are step and steps.`);
     }
     if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
-      throw fail(`at step ${step} it is ${shownValue(value)}; it must be a number of at least 0.`);
+      throw fail(`at step ${step} it is ${String(value)}; it must be a number of at least 0.`);
     return value;
   };
   rate(0);
