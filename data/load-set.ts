@@ -68,6 +68,10 @@ function joinJudged(
   const known = new Set(queries.map(({ id }) => id));
   const orphans = [...qrels.keys()].filter((query) => !known.has(query));
   for (const query of orphans) qrels.delete(query);
+  if (qrels.size === 0)
+    throw new Error(
+      `${files.qrels[0]}: none of its ${orphans.length} queries is in ${basename(files.queries[0])} (the first is ${JSON.stringify(orphans[0])}); give the files of one set.`,
+    );
   const missing = [...qrels.values()].flatMap((judged) => [...judged.keys()].filter((id) => !documents.has(id)));
   const warnings: string[] = [];
   const warn = (ids: readonly string[], what: string): void => {

@@ -54,7 +54,12 @@ export async function loadIndex(file: string): Promise<FlatIndex> {
     throw new Error(
       `${file}: similarity is "${similarity}", expected one of ${similarities.join(', ')}; write the index again.`,
     );
-  return new FlatIndex(ids, opened.float32('embeddings').data, dim, { similarity, model });
+  const vectors = opened.float32('embeddings').data;
+  try {
+    return new FlatIndex(ids, vectors, dim, { similarity, model });
+  } catch (error) {
+    throw new Error(`${file}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 const isSimilarity = (name: string): name is Similarity => (similarities as readonly string[]).includes(name);

@@ -43,10 +43,12 @@ async function wholeOf({ name, bytes }: Source): Promise<AsyncBuffer> {
 const ownBuffer = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
 
 async function* rowsOf(file: AsyncBuffer, name: string): AsyncGenerator<Row> {
-  const metadata = await readable(name, () => parquetMetadataAsync(file));
-  const columns = parquetSchema(metadata)
-    .children.filter(({ children }) => children.length === 0)
-    .map(({ element }) => element.name);
+  const { metadata, columns } = await readable(name, async () => {
+    const found = await parquetMetadataAsync(file);
+    const { children } = parquetSchema(found);
+    const plain = children.filter((column) => column.children.length === 0).map(({ element }) => element.name);
+    return { metadata: found, columns: plain };
+  });
   let line = 0;
   for (const { num_rows } of metadata.row_groups) {
     const rowEnd = line + Number(num_rows);
@@ -60,9 +62,10 @@ async function readable<T>(name: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    throw new Error(
-      `${name}: cannot be read as Parquet (${(error as Error).message}); copy it again, or write it with snappy or zstd.`,
-      { cause: error },
-    );
+    // What hyparquet words says why; what the language words (a TypeError, a RangeError) says only that it is damaged.
+    const why = (error as Error).constructor === Error ? (error as Error).message : 'it is damaged';
+    throw new Error(`${name}: cannot be read as Parquet (${why}); copy it again, or write it with snappy or zstd.`, {
+      cause: error,
+    });
   }
 }

@@ -91,6 +91,11 @@ const REFUSED: [string, Changes, RegExp][] = [
     { 'corpus.jsonl': undefined },
     /corpus\.jsonl: no such file; a BEIR folder holds corpus\.jsonl, queries\.jsonl and qrels\/SPLIT\.tsv/,
   ],
+  [
+    'judgements of another set',
+    { 'qrels/test.tsv': `${HEADER}ghost\td1\t1\nwraith\td2\t1\n` },
+    /qrels\/test\.tsv: none of its 2 queries is in queries\.jsonl \(the first is "ghost"\)/,
+  ],
   ['no queries', { 'queries.jsonl': undefined }, /queries\.jsonl: no such file/],
   ['a folder for a file', { 'queries.jsonl': {} }, /queries\.jsonl: no such file; a BEIR folder holds/],
   [
