@@ -9,7 +9,7 @@ import type { BertConfig, SafetensorsFile, VectorStep } from '../nn/index.js';
 import { description, POOLS } from './description.js';
 import { Fingerprint } from './fingerprint.js';
 import { fileNames, headOf, modelFiles, type ModelFilesOptions } from './model-files.js';
-import { readModules } from './modules.js';
+import { readModules, type Modules } from './modules.js';
 import { withSafetensors } from './safetensors.js';
 import { encoderSettings, vectorSettings, type VectorSettings } from './sentence-settings.js';
 import { readVectors, type VectorRecipe } from './vectors.js';
@@ -91,8 +91,7 @@ export async function loadModel(
   { random = new Random(0) }: { random?: Random } = {},
 ): Promise<LoadedModel> {
   const { modules, config, paths } = await openFolder(dir);
-  const { maxLength, lowercase } = await encoderSettings(modules.encoder, config.max_position_embeddings);
-  const tokenizer = lowerCased(await loadTokenizer(modules.encoder), lowercase);
+  const { maxLength, tokenizer } = await readTexts(modules, config);
   if (tokenizer.size > config.vocab_size)
     throw new Error(
       `${dir}: the tokenizer has ${tokenizer.size} tokens, but vocab_size in ${fileNames.config} is ${config.vocab_size}. Copy the tokenizer of this very model.`,
@@ -136,6 +135,12 @@ export async function loadModel(
 
 /** What of the dimensions changes a vector beside the weights themselves. */
 const numbersOf = ({ num_attention_heads, layer_norm_eps }: BertConfig) => ({ num_attention_heads, layer_norm_eps });
+
+/** How a folder's texts come to its encoder. */
+async function readTexts({ encoder }: Modules, { max_position_embeddings }: BertConfig) {
+  const { maxLength, lowercase } = await encoderSettings(encoder, max_position_embeddings);
+  return { maxLength, tokenizer: lowerCased(await loadTokenizer(encoder), lowercase) };
+}
 
 /** The tokenizer, with texts put in lower case before it does its own, as sentence-transformers' do_lower_case has it. */
 function lowerCased(tokenizer: WordPiece, isAsked: boolean): WordPiece {
@@ -226,9 +231,23 @@ export async function configOf(dir: string): Promise<BertConfig> {
   return (await openFolder(dir)).config;
 }
 
+/**
+ * The tokenizer of a folder's model, with case folded as its settings for sentence-transformers have it.
+ * @throws as `loadModel`
+ */
+export async function tokenizerOf(dir: string): Promise<WordPiece> {
+  const { modules, config } = await openFolder(dir);
+  return (await readTexts(modules, config)).tokenizer;
+}
+
 /** The encoder's part of a folder: where it lies, its dimensions, its weights. */
 async function openFolder(dir: string) {
   const modules = await readModules(dir);
+  const adapter = join(modules.encoder, 'adapter_config.json');
+  if (await isFile(adapter))
+    throw new Error(
+      `${adapter}: an adapter (PEFT) changes the weights, which is not built here. Merge it into them, with merge_and_unload of peft, and save the model again.`,
+    );
   const path = join(modules.encoder, fileNames.config);
   const json = await readJsonObject(path);
   const config = configFromHuggingFace(json, path);

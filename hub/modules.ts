@@ -36,9 +36,6 @@ export async function readModules(dir: string): Promise<Modules> {
   return { file, encoder: first.folder, others };
 }
 
-/** Where a folder's config.json, weights and tokenizer are: in it, or where its modules.json says. */
-export const encoderFolder = async (dir: string): Promise<string> => (await readModules(dir)).encoder;
-
 /** Names from before classes had a file of their own ("models.pooling") are those of today in other letters. */
 const KINDS = ['Transformer', 'Pooling', 'Dense', 'LayerNorm', 'Normalize', 'Dropout'];
 const plain = (name: string): string => name.replaceAll('_', '').toLowerCase();

@@ -29,7 +29,7 @@ import {
   type Schedule,
 } from '../nn/index.js';
 import type { BatchRecipe } from './batch-recipe.js';
-import { configOf, encoderFolder, initialise } from '../hub/index.js';
+import { configOf, initialise, tokenizerOf } from '../hub/index.js';
 import { objectiveNamed, PretrainModel } from '../retromae/index.js';
 import { formatCount } from './report/format.js';
 import type { Leg } from './run-folder.js';
@@ -110,7 +110,7 @@ const leftOut = ({ report }: Corpus): LeftOut => ({
 /** The vocabulary that the settings name; undefined if it is to be learnt. @throws if it cannot be trained with */
 export async function givenVocabulary(settings: PretrainSettings): Promise<WordPiece | undefined> {
   const { vocab, init } = settings;
-  const path = vocab ?? (init && (await encoderFolder(init)));
+  const path = vocab ?? init;
   if (!path) return undefined;
   const tokenizer = await foldedAsAsked(path, settings);
   // The collator knows what a vocabulary must have.
@@ -136,7 +136,7 @@ const folding = ({ lowercase, accents }: PretrainSettings): Partial<NormalizerOp
 async function foldedAsAsked(path: string, settings: PretrainSettings): Promise<WordPiece> {
   const asked = folding(settings);
   const isBare = extname(path) === '.txt' && !(await isThere(join(dirname(path), 'tokenizer_config.json')));
-  const tokenizer = await loadTokenizer(path, isBare ? asked : {});
+  const tokenizer = path === settings.vocab ? await loadTokenizer(path, isBare ? asked : {}) : await tokenizerOf(path);
   const found = tokenizer.options;
   const strips = ({ lowercase, stripAccents }: NormalizerOptions): boolean => stripAccents ?? lowercase;
   const wanted = { ...found, ...asked };

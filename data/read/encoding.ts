@@ -7,7 +7,7 @@ export interface Text {
   readonly name: string;
   /** How it begins; for a long text some 2^16 bytes of it. */
   readonly start: string;
-  /** All of it as UTF-8, without a byte order mark; lines may be invalid. */
+  /** All of it as UTF-8, without a byte order mark, with line ends that have a line feed; lines may be invalid. */
   readonly bytes: AsyncIterable<Buffer>;
 }
 
@@ -38,7 +38,10 @@ const UTF32 = [Buffer.from([0xff, 0xfe, 0, 0]), Buffer.from([0, 0, 0xfe, 0xff])]
 export function textOf({ name, head, isWhole, bytes }: Source): Text {
   const found = encodingOf(head, isWhole, name);
   const start = new TextDecoder(found).decode(head, { stream: true });
-  return { name, start, bytes: found === 'utf-8' ? withoutMark(bytes) : recoded(bytes, found, name) };
+  const decoded = found === 'utf-8' ? withoutMark(bytes) : recoded(bytes, found, name);
+  return endsLinesByReturn(start)
+    ? { name, start: lineFed(start), bytes: withLineFeeds(decoded) }
+    : { name, start, bytes: decoded };
 }
 
 function encodingOf(head: Buffer, isWhole: boolean, name: string): Encoding {
@@ -108,6 +111,14 @@ async function* withoutMark(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer
     yield hasMark ? chunk.subarray(3) : chunk;
     isFirst = false;
   }
+}
+
+/** As texts from old Macs, and what some spreadsheets export there. */
+const endsLinesByReturn = (start: string): boolean => /\r./s.test(start) && !start.includes('\n');
+const lineFed = (text: string): string => text.replaceAll('\r', '\n');
+
+async function* withLineFeeds(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of bytes) yield Buffer.from(lineFed(chunk.toString('latin1')), 'latin1');
 }
 
 async function* recoded(bytes: AsyncIterable<Buffer>, encoding: Encoding, name: string): AsyncGenerator<Buffer> {

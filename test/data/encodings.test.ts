@@ -29,6 +29,28 @@ void t.test('UTF-16 is decoded, with a mark or without', async (t) => {
   await t.rejects(texts(join(dir, 'odd.txt')), /odd\.txt: is UTF-16, but damaged or cut short/);
 });
 
+void t.test('lines that end by a carriage return alone are lines in every format', async (t) => {
+  const jsonl = RUSSIAN.map((text) => JSON.stringify({ text }));
+  const [a, b] = RUSSIAN;
+  const files = {
+    'a.txt': `${a}\r${b}\r`,
+    'a.jsonl': jsonl.join('\r'),
+    'a.json': `[\r${jsonl.join(',\r')}\r]\r`,
+    'a.tsv': `1\t${a}\r2\t${b}\r`,
+    'a.csv': `id,text\r1,${a}\r2,${b}\r`,
+    headed: `id\ttext\r1\t${a}\r2\t${b}`,
+  };
+  const dir = t.testdir({
+    ...files,
+    'paragraphs.txt': `${a}\r\r${b}`,
+    'wide.txt': Buffer.from(`\ufeff${a}\r${b}`, 'utf16le'),
+    'stray.txt': `a\rb\n${b}`,
+  });
+  for (const file of [...Object.keys(files), 'paragraphs.txt', 'wide.txt'])
+    t.same(await texts(join(dir, file)), RUSSIAN, file);
+  t.same(await texts(join(dir, 'stray.txt')), ['a\rb', b], 'one among line feeds ends nothing');
+});
+
 void t.test('other encodings are named, with the remedy', async (t) => {
   const cases: Record<string, readonly [content: Buffer, said: RegExp]> = {
     'latin.txt': [

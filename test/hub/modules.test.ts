@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, write
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { configOf, encoderFolder, initialise, loadModel, saveModel } from '../../hub/index.js';
+import { configOf, initialise, loadModel, saveModel, tokenizerOf } from '../../hub/index.js';
 import { BertForMaskedLM, readSafetensors, writeSafetensors, type HostTensor } from '../../nn/index.js';
 import { Random } from '../../core/index.js';
 import { config, newModel, tokenizer } from '../retromae/tiny.js';
@@ -34,7 +34,7 @@ async function saved(): Promise<string> {
 
 void t.test('the encoder lies where modules.json says, for everybody', async (t) => {
   const dir = copyOf('old-layout');
-  t.equal(await encoderFolder(dir), join(dir, '0_Transformer'));
+  t.equal((await tokenizerOf(dir)).size, 24);
   t.match(await configOf(dir), { hidden_size: 8, vocab_size: 24 });
   const { model, description } = await loadModel(dir);
   t.equal(description, 'The model pools: the mean of all tokens; vectors are compared by cosine.');
@@ -146,6 +146,19 @@ void t.test('what is not built here is refused by file and field', async (t) => 
     t.match(error, said, `${file} ${JSON.stringify(change)}`);
     t.ok(error?.includes(dir) && !error.includes('\n'));
   }
+});
+
+void t.test('the tokenizer alone is that of the loaded model; an adapter is refused', async (t) => {
+  const dir = copyOf('lower-case');
+  const { tokenizer } = await loadModel(dir);
+  t.match(tokenizer.options, { lowercase: true, stripAccents: false });
+  t.same((await tokenizerOf(dir)).options, tokenizer.options);
+  writeJson({ peft_type: 'LORA' }, dir, 'adapter_config.json');
+  for (const read of [loadModel, configOf, tokenizerOf])
+    await t.rejects(
+      async () => void (await read(dir)),
+      /adapter_config\.json: an adapter \(PEFT\) changes the weights, .* Merge it/,
+    );
 });
 
 void t.test('modules that are not built here are refused by name', async (t) => {

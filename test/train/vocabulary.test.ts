@@ -52,6 +52,16 @@ void t.test('a vocabulary is learnt with the case and the accents that are asked
   );
 });
 
+void t.test('a model to begin with folds case as its settings for sentence-transformers say', async (t) => {
+  const dir = folderFor(t);
+  const init = join(process.cwd(), 'test', 'hub', 'sentence-folders', 'lower-case');
+  const own = { layers: undefined, hidden: undefined, heads: undefined, ffn: undefined, vocabSize: undefined };
+  const settings = { ...tinySettings(dir, 'run'), ...own, init, steps: 1, maxUnknown: 100 };
+  await pretrain(settings);
+  t.match((await loadTokenizer(join(dir, 'run'))).options, { lowercase: true, stripAccents: false });
+  await t.rejects(pretrain({ ...settings, lowercase: false, out: join(dir, 'no') }), /^--lowercase is false, but/);
+});
+
 void t.test('what a corpus is, is counted once and told again when the run goes on', async (t) => {
   const dir = folderFor(t);
   const corpus = join(dir, 'mixed.jsonl');
