@@ -34,7 +34,7 @@ export interface CorpusReport {
   taken: readonly string[];
 }
 
-/** The reason for leaving out a document that has neither text nor title. */
+/** The reason for leaving out a document whose text is empty. */
 const WITHOUT_TEXT = 'without text';
 
 /**
@@ -81,7 +81,7 @@ export class Corpus implements AsyncIterable<Document> {
     for await (const file of corpusFiles(this.path, this.options.onWarning)) {
       this.counts.files++;
       for await (const document of readRecords(file.path, this.usual(), (records) => this.documentsOf(file, records))) {
-        if (documentText(document).trim() === '') {
+        if (document.text.trim() === '') {
           this.leaveOut(WITHOUT_TEXT);
           continue;
         }
