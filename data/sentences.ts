@@ -1,5 +1,7 @@
 // Text to sentences, by three rules for three purposes. After Unicode text segmentation (UAX 29), through Intl.Segmenter.
 
+import { PUNCTUATION, SPACE, unicodeClasses } from './unicode-classes.js';
+
 /** `Intl.Segmenter` takes time quadratic in the length of its text, so a long text is fed to it in windows. */
 const WINDOW = 4096;
 /** A sentence that is longer than this is none: it is cut where a word ends. */
@@ -11,9 +13,11 @@ const LONGEST_WORD = 1 << 20;
  * A word of BERT ends behind such a character, whatever follows and however the text is normalised. What opens a bracket
  * or a quotation belongs to what follows: UAX 29 ends a sentence within `.[MASK]`.
  */
-const WORD_END = /[\t\n\r\p{Z}\p{Pc}\p{Pd}\p{Pe}\p{Pf}\p{Po}]/u;
+const WORD_END = /[\t\n\r\p{Z}\p{Pc}\p{Pd}\p{Pe}\p{Pf}\p{Po}]/gu;
 const HIGH_SURROGATE = /[\uD800-\uDBFF]/;
 const ENDS_WORD = new RegExp(`${WORD_END.source}$`, 'u');
+/** Punctuation that is younger than the tokenizer's tables is a part of words to it. */
+const CUTS = SPACE | PUNCTUATION;
 
 /** UAX 29 ends a sentence at `Mr. Smith` and `J. Smith`: a title or a lone initial before a capital goes on. */
 const ABBREVIATION =
@@ -75,13 +79,15 @@ export function* sentenceSegments(text: string, locale = 'en'): Generator<string
 function cutBetweenWords(text: string, start: number, end: number): number {
   for (let at = end; at > start; at--) if (endsWord(text[at - 1])) return at;
   const beyond = text.slice(end, end + LONGEST_WORD);
-  const found = beyond.search(WORD_END);
-  if (found >= 0) return end + found + String.fromCodePoint(beyond.codePointAt(found)!).length;
+  for (const { 0: found, index } of beyond.matchAll(WORD_END)) if (endsWord(found)) return end + index + found.length;
   return end + beyond.length - (HIGH_SURROGATE.test(beyond.slice(-1)) ? 1 : 0);
 }
 
 /** Whether a text ends where a word does. Only its last code point is looked at. */
-const endsWord = (text: string): boolean => ENDS_WORD.test(text.slice(-2));
+function endsWord(text: string): boolean {
+  const [end] = ENDS_WORD.exec(text.slice(-2)) ?? [];
+  return end !== undefined && (unicodeClasses()[end.codePointAt(0)!] & CUTS) !== 0;
+}
 
 /**
  * Whole sentences, as many as fit into `limit` characters with the blank behind them, at least one. A stop before a

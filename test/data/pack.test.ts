@@ -179,7 +179,15 @@ void t.test('end to end, the blocks of any text are its ids', (t) => {
         'a text that fits is packed without sentences, to the same ids',
       );
     }),
-    { numRuns: 400 },
+    // Punctuation of Unicode 9 and later: letters to Rust's tokenizer, ends of sentences to the host.
+    {
+      numRuns: 400,
+      examples: [
+        ['\u{16e98}a', 1],
+        ['\u{10f55}\u00b8', 2],
+        ['\u{10f86}\u0620', 3],
+      ],
+    },
   );
   t.end();
 });
