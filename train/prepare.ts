@@ -274,10 +274,14 @@ export async function scheduleOf(settings: PretrainSettings, legs: readonly Leg[
 export async function schedule({ lr, schedule: form, warmup }: PretrainSettings, steps: number): Promise<Schedule> {
   const peak = Number(lr);
   if (!Number.isFinite(peak)) {
-    const rate = await expressionSchedule(lr, steps);
-    for (let step = 0; step < steps; step += Math.ceil(steps / TRIED)) rate(step);
-    rate(steps - 1);
-    return rate;
+    try {
+      const rate = await expressionSchedule(lr, steps);
+      for (let step = 0; step < steps; step += Math.ceil(steps / TRIED)) rate(step);
+      rate(steps - 1);
+      return rate;
+    } catch (error) {
+      throw new Error(`${flagOf('lr')}: ${(error as Error).message}`, { cause: error });
+    }
   }
   const rising = Math.min(steps, warmup < 1 ? Math.round(warmup * steps) : warmup);
   if (form === 'constant') return constant(peak, rising);

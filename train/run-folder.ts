@@ -54,14 +54,15 @@ export async function readPlan(out: string): Promise<Plan> {
     typeof settings === 'object' &&
     (steps === undefined || (Number.isSafeInteger(steps) && Number(steps) > 0)) &&
     (legs === undefined || (Array.isArray(legs) && legs.every(isLeg) && legs.at(-1)?.steps === steps)) &&
-    Array.isArray(commands);
+    Array.isArray(commands) &&
+    commands.every((command) => typeof command === 'string');
   if (!isWhole)
     throw new Error(`${file}: is not the plan of a run, expected ${FORMAT}. Start another in a new folder.`);
   return {
     settings: pretrainSettings(ownSettings({ ...settings, out })),
     steps: steps as number | undefined,
     ...(legs !== undefined && { legs: legs as Leg[] }),
-    commands: commands.map(String),
+    commands,
   };
 }
 

@@ -2,7 +2,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { parquetWriteBuffer } from 'hyparquet-writer';
 import { runCommand } from '../../cli/commands.js';
 import { writeSafetensors } from '../../nn/index.js';
 import { quietly } from './quietly.js';
@@ -53,14 +52,6 @@ export const corpora: Record<string, string | Uint8Array> = {
   'paragraphs.txt': `${TEXTS.join('\n\n')}\n`,
   'corpus.jsonl.gz': gzipSync(lines(documents)),
   'wide.txt': Buffer.from(`\ufeff${TEXTS.join('\r\n\r\n')}`, 'utf16le'),
-  'corpus.parquet': new Uint8Array(
-    parquetWriteBuffer({
-      columnData: [
-        { name: 'docid', data: documents.map(({ _id }) => _id), type: 'STRING' },
-        { name: 'text', data: TEXTS, type: 'STRING' },
-      ],
-    }),
-  ),
 };
 
 const set = (judgements: string, file = 'qrels/test.tsv'): Files =>

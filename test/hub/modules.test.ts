@@ -34,9 +34,9 @@ async function saved(): Promise<string> {
 
 void t.test('the encoder lies where modules.json says, for everybody', async (t) => {
   const dir = copyOf('old-layout');
+  t.equal((await tokenizerOf(dir)).size, 19, 'the word table is padded');
   t.match(await configOf(dir), { hidden_size: 8, vocab_size: 24 });
-  const { model, tokenizer, description } = await loadModel(dir);
-  t.same((await tokenizerOf(dir)).vocab, tokenizer.vocab);
+  const { model, description } = await loadModel(dir);
   t.equal(description, 'The model pools: the mean of all tokens; vectors are compared by cosine.');
   const fresh = new BertForMaskedLM(model.config, new Random(7));
   t.match(await initialise(fresh, dir), [/0_Transformer.*no masked-language-model head/]);

@@ -8,7 +8,8 @@ const known: Scalars = Object.assign({}, ...objectiveNames.map((name) => objecti
 const unknown = (name: string): Scalar => ({ unit: 'number', label: name, tag: name });
 
 /** What a number of a record is. @param own of an objective that is not in the list */
-const scalarOf = (name: string, own: Scalars = {}): Scalar => own[name] ?? known[name] ?? unknown(name);
+const scalarOf = (name: string, own: Scalars = {}): Scalar =>
+  [own, known].find((all) => Object.hasOwn(all, name))?.[name] ?? unknown(name);
 
 /** What records report, in their order; of one unit, or of all. */
 export const scalarsIn = (
