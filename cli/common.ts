@@ -2,11 +2,12 @@
 import { setBackend } from '../core/index.js';
 import { backendNames, openBackend, type Backend, type BackendName } from '../kernels/index.js';
 import { SPLITS, type CorpusOptions, type Split } from '../data/index.js';
+import { rules } from '../retromae/index.js';
 import { UsageError, type Flags, type Values } from './flags.js';
 
 export const backendFlags = {
   backend: { type: 'string', choices: ['auto', ...backendNames], preset: 'auto', help: 'where to compute' },
-  threads: { type: 'number', least: 1, help: 'threads of the wasm backend (default: all cores)' },
+  threads: { type: 'number', rule: rules.integer(1), help: 'threads of the wasm backend (default: all cores)' },
 } as const satisfies Flags;
 
 /** How the rows of a corpus are read. */
@@ -22,7 +23,12 @@ export const corpusFlags = {
     preset: 'auto',
     help: 'what a document of a .txt file is; auto: a paragraph if there are blank lines, else a line',
   },
-  'max-bad-lines': { type: 'number', least: 0, preset: 100, help: 'lines that may be malformed and are left out' },
+  'max-bad-lines': {
+    type: 'number',
+    rule: rules.integer(0),
+    preset: 100,
+    help: 'lines that may be malformed and are left out',
+  },
 } as const satisfies Flags;
 
 /** What these flags say, and warnings to the user. */

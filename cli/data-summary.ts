@@ -1,5 +1,6 @@
 // The summary of the data that every command prints before it works, and the flag that bounds what may be unknown.
 import type { DataCounts } from '../data/index.js';
+import { rules } from '../retromae/index.js';
 import { dataLine, dataWarnings, refuseUnknown } from '../train/index.js';
 import { say } from './common.js';
 import type { Flags } from './flags.js';
@@ -8,7 +9,12 @@ import type { Flags } from './flags.js';
 const MOST_UNKNOWN = 50;
 
 export const unknownFlag = {
-  'max-unknown': { type: 'number', least: 0, preset: MOST_UNKNOWN, help: 'percent of the tokens that may be [UNK]' },
+  'max-unknown': {
+    type: 'number',
+    rule: rules.percent,
+    preset: MOST_UNKNOWN,
+    help: 'percent of the tokens that may be [UNK]',
+  },
 } as const satisfies Flags;
 
 /** The summary, what was taken for a document, and a warning for each share that is lost. */

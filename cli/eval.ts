@@ -2,6 +2,7 @@
 import { documentText, loadBeir, loadRetrievalSet, type RetrievalSet } from '../data/index.js';
 import { similarities } from '../nn/index.js';
 import { compareRuns, evaluateBm25, evaluateEncoder, metricInterval, type Evaluation } from '../retrieval/index.js';
+import { rules } from '../retromae/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, required, say, withBackend } from './common.js';
 import { sayData, unknownFlag } from './data-summary.js';
@@ -17,7 +18,7 @@ const flags = {
   qrels: { type: 'string', value: 'FILE', help: 'with --corpus: judgements, of BEIR, MS MARCO or TREC' },
   'drop-self': { type: 'boolean', help: 'leave out of its hits a document with the id of the query (ArguAna, Quora)' },
   baseline: { type: 'string', choices: ['bm25'], help: 'show it beside the model' },
-  'max-length': { type: 'number', least: 3, help: 'cut texts to so many tokens (default: the model’s)' },
+  'max-length': { type: 'number', rule: rules.integer(3), help: 'cut texts to so many tokens (default: the model’s)' },
   similarity: { type: 'string', choices: similarities, help: 'of vectors (default: what the model folder says)' },
   ...unknownFlag,
   ...backendFlags,

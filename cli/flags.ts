@@ -1,6 +1,6 @@
 // Command-line flags from a table: parsed, typed, checked, and explained by --help.
 import { parseArgs } from 'node:util';
-import type { Option } from '../retromae/index.js';
+import type { Option, OptionRule } from '../retromae/index.js';
 
 /** One flag: what it means and what values it takes. */
 export interface Flag {
@@ -10,8 +10,8 @@ export interface Flag {
   readonly value?: string;
   /** The only values that are possible. */
   readonly choices?: readonly string[];
-  /** The number is an integer of at least this. */
-  readonly least?: number;
+  /** What a number must be. */
+  readonly rule?: OptionRule<number>;
   /** `--no-NAME` is a flag as well, for where a file or an earlier command said yes. */
   readonly negatable?: boolean;
   /** Shown in the help text. */
@@ -72,7 +72,7 @@ export function parseFlags<T extends Flags>(args: readonly string[], flags: T): 
   return values as Values<T>;
 }
 
-function valueOf(name: string, { type, choices, least }: Flag, text: string | undefined): string | number | boolean {
+function valueOf(name: string, { type, choices, rule }: Flag, text: string | undefined): string | number | boolean {
   const wrong = (wanted: string) => new UsageError(`--${name} is ${JSON.stringify(text)}; it must be ${wanted}.`);
   if (type === 'boolean') {
     if (text !== undefined) throw new UsageError(`--${name} takes no value. See --help.`);
@@ -84,8 +84,7 @@ function valueOf(name: string, { type, choices, least }: Flag, text: string | un
   if (type === 'string') return text;
   const number = Number(text);
   if (!Number.isFinite(number)) throw wrong('a number');
-  if (least !== undefined && !(Number.isSafeInteger(number) && number >= least))
-    throw wrong(`an integer of at least ${least}`);
+  if (rule && !rule.holds(number)) throw wrong(rule.wanted);
   return number;
 }
 

@@ -1,6 +1,7 @@
 // `retromae search`: the nearest texts of an index to a query.
 import { documents, documentText, type CorpusOptions, type Document } from '../data/index.js';
 import { loadIndex, type FlatIndex } from '../retrieval/index.js';
+import { rules } from '../retromae/index.js';
 import { dataWarnings } from '../train/index.js';
 import { backendFlags, corpusFlags, corpusOptions, required, say, withBackend } from './common.js';
 import { loadEncoder } from './encoder.js';
@@ -12,7 +13,7 @@ const flags = {
   query: { type: 'string', value: 'TEXT', help: 'what to look for' },
   corpus: { type: 'string', value: 'PATH', help: 'the encoded corpus, to show the texts found' },
   ...corpusFlags,
-  top: { type: 'number', least: 1, preset: 10, help: 'how many to show' },
+  top: { type: 'number', rule: rules.integer(1), preset: 10, help: 'how many to show' },
   ...backendFlags,
   json: { type: 'boolean', help: 'print a JSON array' },
   help: { type: 'boolean', help: 'this text' },

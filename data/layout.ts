@@ -1,6 +1,6 @@
 // Which files of a folder hold what: directories of texts, and the layouts of BEIR and of Hugging Face's copies of it.
 import type { Dirent, Stats } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isReadOnce, STANDARD_INPUT } from './read/source.js';
 import { hasEnding, KNOWN, namedFormat, stemOf } from './read/format.js';
@@ -14,8 +14,15 @@ export interface CorpusFile {
 /** The name that BEIR gives a corpus, which says enough. */
 const BEIR_CORPUS = /^corpus\.jsonl(\.gz)?$/i;
 
-/** The files to read of a corpus, in the order of names by UTF-16 units, which is the same everywhere. */
-export async function* corpusFiles(path: string, onWarning?: (message: string) => void): AsyncGenerator<CorpusFile> {
+/**
+ * The files to read of a corpus, in the order of names by UTF-16 units, which is the same everywhere.
+ * @param above the folders on the way to it, without links: one that leads back to these has no end
+ */
+export async function* corpusFiles(
+  path: string,
+  onWarning?: (message: string) => void,
+  above: readonly string[] = [],
+): AsyncGenerator<CorpusFile> {
   if (path === STANDARD_INPUT) return yield { path, isBeir: false };
   if (!(await look(path)).isDirectory()) {
     if (!namedFormat(path) && hasEnding(path) && !(await isReadOnce(path)))
@@ -24,6 +31,8 @@ export async function* corpusFiles(path: string, onWarning?: (message: string) =
       );
     return yield { path, isBeir: BEIR_CORPUS.test(basename(path)) };
   }
+  const folder = await realpath(path);
+  if (above.includes(folder)) return onWarning?.(`${path}: passed over, a link to a folder that it is in`);
   const entries = await list(path);
   if (isBeir(entries)) {
     for (const file of await filesOf(path, 'corpus')) yield { path: file, isBeir: true };
@@ -32,7 +41,8 @@ export async function* corpusFiles(path: string, onWarning?: (message: string) =
   for (const entry of entries) {
     if (entry.name.startsWith('.')) continue;
     const inner = join(path, entry.name);
-    if ((await look(inner)).isDirectory() || namedFormat(inner)) yield* corpusFiles(inner, onWarning);
+    if ((await look(inner)).isDirectory() || namedFormat(inner))
+      yield* corpusFiles(inner, onWarning, [...above, folder]);
     else onWarning?.(`${inner}: passed over, none of ${KNOWN}`);
   }
 }

@@ -68,6 +68,8 @@ export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): OptionRu
     (value) => Number.isSafeInteger(value) && value >= least && value <= most,
   );
 
+export const percent = number('a number from 0 to 100', (value) => value >= 0 && value <= 100);
+
 export const oneOf = <const C extends readonly string[]>(choices: C): OptionRule<C[number]> => ({
   type: 'string',
   wanted: `one of ${choices.join(', ')}`,

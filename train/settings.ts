@@ -23,7 +23,7 @@ const MOST_WORDS = 2 ** 22;
 const MOST_LAYERS = 1000;
 const WIDEST = 2 ** 18;
 
-const { integer, notNegative, number, oneOf, optional, positive, text, yesOrNo } = rules;
+const { integer, notNegative, number, oneOf, optional, percent, positive, text, yesOrNo } = rules;
 const path = { value: 'PATH', path: true };
 const folder = { value: 'DIR', path: true };
 const anew = { anew: true };
@@ -46,12 +46,7 @@ const table = {
   }),
   split: option('auto', oneOf(['auto', 'line', 'blank', 'file']), 'what a document of a .txt file is'),
   maxBadLines: option(100, integer(0), 'lines that may be malformed and are left out'),
-  maxUnknown: option(
-    50,
-    number('a number from 0 to 100', (value) => value >= 0 && value <= 100),
-    'percent of the tokens that may be [UNK]',
-    anew,
-  ),
+  maxUnknown: option(50, percent, 'percent of the tokens that may be [UNK]', anew),
   out: option('runs/retromae', text, 'folder of the run: model, checkpoints, log, report', folder),
   /** The dimensions and the vocabulary of this model are taken over. */
   init: option(undefined, optional(text), 'start from this model folder or Hugging Face BERT', folder),

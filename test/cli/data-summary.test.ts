@@ -83,7 +83,11 @@ void t.test('nothing but [UNK] is refused, before anything is written', async (t
   const args = [...PRETRAIN, '--corpus', chinese, '--vocab', join(model, 'vocab.txt'), '--out', out];
   const said = /zh\.jsonl: 100\.0 % of \d+ tokens are \[UNK\], more than --max-unknown 50/;
   await refusedUntouched(t, { args, out, code: 1 }, [[[], said]]);
-  await refused(t, ['encode', ...ONE_THREAD, '--model', model, '--corpus', chinese, '--out', out], said);
+  const encode = ['encode', ...ONE_THREAD, '--model', model, '--corpus', chinese, '--out', out];
+  await refused(t, encode, said);
+  await refused(t, [...encode, '--max-unknown', '99.5'], /more than --max-unknown 99\.5 \(percent\)/);
+  for (const command of [args, encode])
+    await refused(t, [...command, '--max-unknown', '101'], /--max-unknown is "?101"?; it must be a number from 0/, 2);
   const { stderr } = await succeed(...args, '--max-unknown', '100');
   t.match(stderr, /Warning: .*100\.0 % of the tokens are \[UNK\]/);
   const query = ['--model', model, '--index', join(dir, 'i.index'), '--query', '世界', '--top', '1'];

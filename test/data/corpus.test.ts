@@ -97,6 +97,19 @@ void t.test('a directory: sorted, with what is in it', async (t) => {
   ]);
 });
 
+void t.test('links to folders are followed, a circle of them once', async (t) => {
+  const dir = t.testdir({
+    a: { 'x.txt': 'one', y: t.fixture('symlink', '../b') },
+    b: { 'v.txt': 'two', w: t.fixture('symlink', '../a') },
+  });
+  const { found, warnings } = await read(join(dir, 'a'));
+  t.same(
+    found.map(({ text }) => text),
+    ['one', 'two'],
+  );
+  t.same(warnings, [`${join(dir, 'a', 'y', 'w')}: passed over, a link to a folder that it is in`]);
+});
+
 void t.test('may be read again, and the report begins anew', async (t) => {
   const corpus = documents(t.testdir({ 'a.txt': 'one\n\ntwo' }));
   for (let epoch = 0; epoch < 2; epoch++) {
