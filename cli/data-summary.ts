@@ -1,12 +1,12 @@
 // The summary of the data that every command prints before it works, and the flag that bounds what may be unknown.
 import type { DataCounts } from '../data/index.js';
 import { rules } from '../retromae/index.js';
-import { dataLine, dataWarnings, refuseUnknown } from '../train/index.js';
+import { dataLine, dataWarnings, pretrainDefaults, refuseUnknown } from '../train/index.js';
 import { say } from './common.js';
 import type { Flags } from './flags.js';
 
-/** As the setting of pretrain. */
-const MOST_UNKNOWN = 50;
+/** As for pretrain. */
+const { maxUnknown: MOST_UNKNOWN } = pretrainDefaults;
 
 export const unknownFlag = {
   'max-unknown': {

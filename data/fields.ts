@@ -2,23 +2,21 @@
 import type { Fields, Problem } from './read/row.js';
 
 const DOCUMENT_IDS = [
-  ...[
-    '_id',
-    'id',
-    'docid',
-    'doc_id',
-    'pid',
-    'docno',
-    'document_id',
-    'passage_id',
-    'corpus_id',
-    'corpus-id',
-    'cid',
-    'uid',
-    'doc-id',
-    'passage-id',
-    'paragraph_id',
-  ],
+  '_id',
+  'id',
+  'docid',
+  'doc_id',
+  'pid',
+  'docno',
+  'document_id',
+  'passage_id',
+  'corpus_id',
+  'corpus-id',
+  'cid',
+  'uid',
+  'doc-id',
+  'passage-id',
+  'paragraph_id',
 ];
 const QUERY_IDS = ['_id', 'id', 'qid', 'query_id', 'query-id', 'topic_id', 'question_id'];
 const DOCUMENT_TEXTS = ['text', 'contents', 'content', 'body', 'passage', 'document'];

@@ -12,19 +12,22 @@ export interface Judgements {
 
 const QUERIES = ['query-id', 'query_id', 'queryid', 'qid', 'query', 'q_id', 'topic', 'topic_id'];
 const DOCUMENTS = [
-  ...[
-    'corpus-id',
-    'corpus_id',
-    'corpusid',
-    'docid',
-    'doc_id',
-    'doc-id',
-    'docno',
-    'document_id',
-    'document-id',
-    'document',
-  ],
-  ...['pid', 'passage_id', 'passage-id', 'cid', 'did', 'doc'],
+  'corpus-id',
+  'corpus_id',
+  'corpusid',
+  'docid',
+  'doc_id',
+  'doc-id',
+  'docno',
+  'document_id',
+  'document-id',
+  'document',
+  'pid',
+  'passage_id',
+  'passage-id',
+  'cid',
+  'did',
+  'doc',
 ];
 const GRADES = ['score', 'relevance', 'rel', 'grade', 'label', 'judgement', 'judgment', 'qrel'];
 const USUAL = new Set([...QUERIES, ...DOCUMENTS, ...GRADES]);

@@ -1,5 +1,4 @@
 // What happens to a pooled vector before it is compared: sentence-transformers' modules Dense, LayerNorm and Normalize.
-
 import { normalCdf } from '../kernels/index.js';
 
 /** A function of one vector, in float64. The width of what it returns depends on that of its input alone. */

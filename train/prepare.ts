@@ -78,7 +78,8 @@ export async function newSettings(given: Partial<PretrainSettings>): Promise<Pre
 type LeftOut = Pick<DataCounts, 'leftOut' | 'taken'>;
 
 /**
- * The documents that a setting names, one by one, the title of each before its text, as it will be searched; aborting ends them, and is heard, while they are worked on.
+ * The documents that a setting names, one by one, the title of each before its text, as it will be searched; aborting
+ * ends them, and is heard, while they are worked on.
  * @returns what was left out, and what was taken for a document
  */
 export async function* corpusDocuments(

@@ -91,24 +91,26 @@ export class Run {
   }
 
   static async prepare(settings: PretrainSettings, hooks: PretrainHooks, start: Start): Promise<Run> {
-    const found = await openTokens(settings);
-    const tokenizer = found?.tokenizer ?? start.tokenizer ?? (await vocabulary(settings, hooks));
-    const model = start.model ?? (await newModel(settings, tokenizer, hooks, start.checkpoint));
-    const examples = found ?? (await tokenise(settings, tokenizer, hooks));
-    const run = new Run(settings, examples, model, hooks);
-    const { counts } = examples;
+    let examples = await openTokens(settings);
     try {
-      if (counts) hooks.data?.(counts);
-      if (counts) refuseUnknown(settings.corpus, counts, settings.maxUnknown);
+      const tokenizer = examples?.tokenizer ?? start.tokenizer ?? (await vocabulary(settings, hooks));
+      const model = start.model ?? (await newModel(settings, tokenizer, hooks, start.checkpoint));
+      examples ??= await tokenise(settings, tokenizer, hooks);
+      const run = new Run(settings, examples, model, hooks);
+      const { counts } = examples;
+      if (counts) {
+        hooks.data?.(counts);
+        refuseUnknown(settings.corpus, counts, settings.maxUnknown);
+      }
+      hooks.message?.(
+        `${formatCount(examples.length)} blocks are ${formatCount(run.batches.perEpoch)} batches an epoch; ` +
+          `${formatQuantity(parameterCount(model))} parameters.`,
+      );
+      return run;
     } catch (error) {
-      run.close();
+      examples?.close();
       throw error;
     }
-    hooks.message?.(
-      `${formatCount(examples.length)} blocks are ${formatCount(run.batches.perEpoch)} batches an epoch; ` +
-        `${formatQuantity(parameterCount(model))} parameters.`,
-    );
-    return run;
   }
 
   /** How many steps there will be: given, or as many as fit into the time, or passes over the corpus. */

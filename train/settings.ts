@@ -1,5 +1,5 @@
 // Everything that a pre-training run can be told, one row a setting: flags, --help, checks and run.json are made of these.
-import { flagOf, shownValue } from '../data/index.js';
+import { flagOf, shownValue, SPLITS } from '../data/index.js';
 import { backendNames } from '../kernels/index.js';
 import { completeOptions, objectiveNamed, objectiveNames, option, rules, wrongOption } from '../retromae/index.js';
 import type { Objective, ObjectiveName, ObjectiveOptions, Option, OptionRule, OptionsOf } from '../retromae/index.js';
@@ -38,13 +38,13 @@ const table = {
   corpus: option(
     BUILT_IN,
     text,
-    'sotu (built in), a .jsonl or .txt file, a BEIR folder, or a directory of these',
+    'sotu (built in), a file (.jsonl, .csv, .tsv, .parquet, .txt …), a BEIR folder, or a directory of these',
     path,
   ),
   field: option(undefined, optional(text), 'field of the lines that holds the text (default: the usual names)', {
     value: 'NAME',
   }),
-  split: option('auto', oneOf(['auto', 'line', 'blank', 'file']), 'what a document of a .txt file is'),
+  split: option('auto', oneOf(SPLITS), 'what a document of a .txt file is'),
   maxBadLines: option(100, integer(0), 'lines that may be malformed and are left out'),
   maxUnknown: option(50, percent, 'percent of the tokens that may be [UNK]', anew),
   out: option('runs/retromae', text, 'folder of the run: model, checkpoints, log, report', folder),

@@ -54,12 +54,11 @@ export const corpora: Record<string, string | Uint8Array> = {
   'wide.txt': Buffer.from(`\ufeff${TEXTS.join('\r\n\r\n')}`, 'utf16le'),
 };
 
-const set = (judgements: string, file = 'qrels/test.tsv'): Files =>
-  files({ 'corpus.jsonl': lines(documents), 'queries.jsonl': lines(queries), [file]: judgements });
+const set = (judgements: string): Files =>
+  files({ 'corpus.jsonl': lines(documents), 'queries.jsonl': lines(queries), 'qrels/test.tsv': judgements });
 
 /** BEIR folders, whose judgements are in the dialects that people have. */
 export const sets: Files[] = [
-  set(rows([['query-id', 'corpus-id', 'score'], ...judged], '\t')),
   set(rows([['query-id', 'corpus-id', 'score'], ...judged], '\t')),
   set(rows(judged, '\t')),
   set(
