@@ -2,6 +2,7 @@
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type AsyncBuffer } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { FileSource, isFile } from '../files/open.js';
+import { checkRowGroup } from './parquet-check.js';
 import type { Source } from './source.js';
 import type { Row } from './row.js';
 
@@ -46,15 +47,20 @@ async function* rowsOf(file: AsyncBuffer, name: string): AsyncGenerator<Row> {
   const { metadata, columns } = await readable(name, async () => {
     const found = await parquetMetadataAsync(file);
     const { children } = parquetSchema(found);
-    const plain = children.filter((column) => column.children.length === 0).map(({ element }) => element.name);
+    const plain = children
+      .filter(({ children, element }) => children.length === 0 && element.repetition_type !== 'REPEATED')
+      .map(({ element }) => element.name);
     return { metadata: found, columns: plain };
   });
   let line = 0;
-  for (const { num_rows } of metadata.row_groups) {
-    const rowEnd = line + Number(num_rows);
+  for (const group of metadata.row_groups) {
+    const rowEnd = line + Number(group.num_rows);
     const options = { file, metadata, columns, rowStart: line, rowEnd, compressors };
-    for (const fields of await readable(name, () => parquetReadObjects(options)))
-      yield { line: ++line, at: `${name} row ${line}`, content: { fields } };
+    const records = await readable(name, async () => {
+      await checkRowGroup(file, group, columns);
+      return parquetReadObjects(options);
+    });
+    for (const fields of records) yield { line: ++line, at: `${name} row ${line}`, content: { fields } };
   }
 }
 

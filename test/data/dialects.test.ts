@@ -274,3 +274,23 @@ void t.test('a folder with the layout of Hugging Face', async (t) => {
     ],
   );
 });
+
+void t.test(
+  'a Parquet file with any one byte damaged is read, or refused by name; it keeps no reader for ever',
+  async (t) => {
+    const whole = WRITERS['a.parquet'](['a', 'b', 'c'].map((id) => ({ id, title: 'T', text: `${id} x` })));
+    const path = join(t.testdir({}), 'a.parquet');
+    let refused = 0;
+    for (let at = 0; at < whole.length; at++)
+      for (const flip of [0x10, 0xff]) {
+        const broken = Buffer.from(whole);
+        broken[at] ^= flip;
+        writeFileSync(path, broken);
+        await read(path).catch((error: Error) => {
+          if (!error.message.includes(path)) t.fail(`byte ${at} ^ ${flip}: ${error.message}`);
+          refused++;
+        });
+      }
+    t.ok(refused > whole.length, `${refused} of ${whole.length * 2} were refused`);
+  },
+);

@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { runCommand } from '../../cli/commands.js';
 import { writeSafetensors } from '../../nn/index.js';
 import { quietly } from './quietly.js';
@@ -51,6 +52,14 @@ export const corpora: Record<string, string | Uint8Array> = {
   'lines.txt': `${TEXTS.join('\n')}\n`,
   'paragraphs.txt': `${TEXTS.join('\n\n')}\n`,
   'corpus.jsonl.gz': gzipSync(lines(documents)),
+  'corpus.parquet': new Uint8Array(
+    parquetWriteBuffer({
+      columnData: (['_id', 'title', 'text'] as const).map((name) => ({
+        name,
+        data: documents.map((document) => document[name]),
+      })),
+    }),
+  ),
   'wide.txt': Buffer.from(`\ufeff${TEXTS.join('\r\n\r\n')}`, 'utf16le'),
 };
 
