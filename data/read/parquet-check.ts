@@ -9,6 +9,8 @@ export async function checkRowGroup(
   { num_rows, columns }: RowGroup,
   read: readonly string[],
 ): Promise<void> {
+  // Of a group without rows nothing is read, and its offsets mean nothing: pyarrow writes such groups, with pages of 0 values.
+  if (num_rows === 0n) return;
   for (const { meta_data } of columns)
     if (meta_data && read.includes(meta_data.path_in_schema[0])) {
       expect(meta_data.num_values === num_rows, 'a column has not one value a row');

@@ -294,3 +294,16 @@ void t.test(
     t.ok(refused > whole.length, `${refused} of ${whole.length * 2} were refused`);
   },
 );
+
+// Written by pyarrow 25 (ParquetWriter: two rows of id, text and a boolean, none, one), with store_schema and write_statistics off.
+void t.test('a row group without rows is no damage, and what follows it is read', async (t) => {
+  const { found } = await read('test/data/files/empty-row-group.parquet');
+  t.same(
+    found.map(({ id, text }) => [id, text]),
+    [
+      ['a', 'one'],
+      ['b', 'two'],
+      ['c', 'three'],
+    ],
+  );
+});
