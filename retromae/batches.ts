@@ -1,13 +1,8 @@
 // Which examples a step sees: a fresh permutation each epoch, everything a function of (seed, step) alone.
 import { Random } from '../core/index.js';
 import type { Batch } from './batch.js';
+import type { Examples } from './example.js';
 import type { Collates } from './objective.js';
-
-/** Token ids of examples by index: an array in memory, or a file. */
-export interface Examples {
-  readonly length: number;
-  at(index: number): ArrayLike<number> | undefined;
-}
 
 /** The streams of random numbers of a run; each is independent of the others. */
 const ORDER = 1;

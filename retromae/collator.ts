@@ -3,6 +3,7 @@ import type { Random } from '../core/index.js';
 import { packSequences, type PackedSequences } from '../data/pure.js';
 import { IGNORE, longestSequence, wordsFor } from './batch.js';
 import type { DecoderBatch } from './batch.js';
+import { idsOf, type Example } from './example.js';
 import { corruptionFrom, maskCount, torchCorruption, WordMasker } from './masking.js';
 import type { Corruption, MaskingVocabulary, MaskRandom } from './masking.js';
 import type { PythonRandom, TorchGenerator } from './mt19937.js';
@@ -92,12 +93,12 @@ export class Collator {
   }
 
   /**
-   * One batch of `examples`, each the ids of a text without [CLS] and [SEP].
+   * One batch of `examples`.
    * @throws if there are no examples, one is without text (drop those where they can be counted), or an id is not in
    * the vocabulary
    */
-  collate(examples: readonly ArrayLike<number>[], generators: Generators): DecoderBatch {
-    const { offsets, ids } = this.pack(examples);
+  collate(examples: readonly Example[], generators: Generators): DecoderBatch {
+    const { offsets, ids } = this.pack(examples.map(idsOf));
     const draws = this.drawsFrom(generators, examples.length, longestSequence({ offsets }));
     const encoder = unmasked(ids);
     const enhanced = this.decoder === 'enhanced' ? allHidden(ids.length, this.maxLength) : undefined;

@@ -1,10 +1,11 @@
 // The package `retromae/retromae`: objectives, masking, batches, and the model that they train. Knows no files.
 export { IGNORE, fromPadded, toPadded, sequenceCount, visibleAt } from './batch.js';
 export type { Arrays, Batch, DecoderBatch, MaskedBatch, PaddedBatch } from './batch.js';
-export { Batches, type Examples } from './batches.js';
+export { Batches } from './batches.js';
 export { Collator, type CollatorOptions, type DecoderTargets, type Generators } from './collator.js';
 export { decodeBasic, decodeEnhanced, type Decoded } from './decoding.js';
 export { encodeMasked, labelled, predict, sequencesOf, type Encoded, type Predicted } from './encoding.js';
+export { passageOf, type Example, type Examples, type Passage, type Siblings } from './example.js';
 export { maskCount, roundHalfEven, WordMasker, type MaskingVocabulary } from './masking.js';
 export { PretrainModel, RetroMae, objectiveNamed, objectiveNames } from './model.js';
 export type { ObjectiveName, ObjectiveOptions, RetroMaeOptions } from './model.js';

@@ -6,14 +6,14 @@ import type { BertForMaskedLM, BertLayer } from '../nn/index.js';
 import { IGNORE, toPadded, type DecoderBatch, type MaskedBatch } from './batch.js';
 
 /** Added to the scores of keys that may not be seen. */
-const HIDDEN = -1e9;
+export const HIDDEN = -1e9;
 
 /** Numbers in nested arrays as a constant on the encoder's backend. */
-const constant = ({ bert }: BertForMaskedLM, values: Parameters<typeof tensor>[0]): Tensor =>
+export const constant = ({ bert }: BertForMaskedLM, values: Parameters<typeof tensor>[0]): Tensor =>
   tensor(values, undefined, { backend: bert.embeddings.word_embeddings.weight.backend });
 
 /** Embeddings of padded ids, or of the vectors [B, T, H] given instead of words: [B, T, H]. */
-function embed({ bert, config }: BertForMaskedLM, words: number[][] | Tensor): Tensor {
+export function embed({ bert, config }: BertForMaskedLM, words: number[][] | Tensor): Tensor {
   const { word_embeddings, position_embeddings, token_type_embeddings, LayerNorm } = bert.embeddings;
   const [batch, length] = Array.isArray(words) ? [words.length, words[0].length] : words.shape;
   const shape = [batch, length, config.hidden_size];
@@ -28,7 +28,7 @@ function embed({ bert, config }: BertForMaskedLM, words: number[][] | Tensor): T
  * One post-norm layer over x [B, R, H] and its context [B, T, H].
  * @param seen [B, R, T], or [B][1][T] for all rows alike: 1 where a key may be seen
  */
-function layer(encoder: BertForMaskedLM, parts: BertLayer, x: Tensor, context: Tensor, seen: number[][][]): Tensor {
+export function layer(encoder: BertForMaskedLM, parts: BertLayer, x: Tensor, context: Tensor, seen: number[][][]): Tensor {
   const { num_attention_heads: heads, hidden_size: width } = encoder.config;
   const { self, output } = parts.attention;
   // [B, h, ., H/h]
@@ -46,20 +46,20 @@ function layer(encoder: BertForMaskedLM, parts: BertLayer, x: Tensor, context: T
 }
 
 /** Logits over the vocabulary [B, T, V], by the MLM head. */
-function logitsOf({ bert, cls }: BertForMaskedLM, x: Tensor): Tensor {
+export function logitsOf({ bert, cls }: BertForMaskedLM, x: Tensor): Tensor {
   const { dense, LayerNorm } = cls.predictions.transform;
   const transformed = LayerNorm.forward(dense.forward(x).gelu());
   return transformed.linear(bert.embeddings.word_embeddings.weight, cls.predictions.bias);
 }
 
 /** log softmax over the last axis. */
-function logSoftmax(x: Tensor): Tensor {
+export function logSoftmax(x: Tensor): Tensor {
   const shifted = x.sub(x.detach().max(-1, true));
   return shifted.sub(shifted.exp().sum(-1, true).log());
 }
 
 /** Mean over the labelled positions of -log softmax(logits)[label]. Where nothing is labelled: 0. */
-function crossEntropy(encoder: BertForMaskedLM, x: Tensor, labels: number[][]): Tensor {
+export function crossEntropy(encoder: BertForMaskedLM, x: Tensor, labels: number[][]): Tensor {
   const count = labels.flat().filter((label) => label !== IGNORE).length;
   const words = Array.from({ length: encoder.config.vocab_size }, (_, word) => word);
   const chosen = labels.map((row) => row.map((label) => words.map((word) => (word === label ? 1 / count : 0))));
@@ -76,7 +76,7 @@ export function maskedLoss(encoder: BertForMaskedLM, batch: MaskedBatch) {
 }
 
 /** Position p of x [B, T, H]: [B, 1, H]. */
-function at(x: Tensor, p: number, { config }: BertForMaskedLM): Tensor {
+export function at(x: Tensor, p: number, { config }: BertForMaskedLM): Tensor {
   const [batch, length] = x.shape;
   const rows = x.reshape([batch * length, config.hidden_size]);
   const ids = new Ids(Array.from({ length: batch }, (_, b) => b * length + p));
@@ -84,7 +84,7 @@ function at(x: Tensor, p: number, { config }: BertForMaskedLM): Tensor {
 }
 
 /** x [B, T, H] with h [B, 1, H] in the place of position 0. */
-function behind(encoder: BertForMaskedLM, h: Tensor, x: Tensor): Tensor {
+export function behind(encoder: BertForMaskedLM, h: Tensor, x: Tensor): Tensor {
   const first = constant(encoder, [Array.from({ length: x.shape[1] }, (_, p) => [p === 0 ? 1 : 0])]); // [1, T, 1]
   return h.mul(first).add(x.mul(first.neg().add(1)));
 }

@@ -4,6 +4,7 @@ import type { Shown } from '../data/pure.js';
 import type { BertConfig, BertForMaskedLM, Losses } from '../nn/index.js';
 import type { Batch } from './batch.js';
 import type { Generators } from './collator.js';
+import type { Example } from './example.js';
 import type { MaskingVocabulary } from './masking.js';
 import { completeOptions, wrongOption, type OptionTable } from './options.js';
 
@@ -34,8 +35,7 @@ export interface TextRules {
 
 /** Makes batches, and keeps nothing between them: a batch is a function of the examples and their generators. */
 export interface Collates<B> {
-  /** @param examples the ids of each text without [CLS] and [SEP] */
-  collate(examples: readonly ArrayLike<number>[], generators: Generators): B;
+  collate(examples: readonly Example[], generators: Generators): B;
 }
 
 /** Two options that do not go together: which to change, and what it would have to be. */
@@ -63,8 +63,8 @@ export interface ObjectiveSpec<O extends object, H extends object, B extends Bat
    * @param random where dropout's randomness comes from; none: no dropout
    */
   losses(encoder: BertForMaskedLM, head: H, batch: B, options: O, random?: Random): Losses;
-  /** The same loss written naively: padded, every row computed, nothing fused, no dropout. What tests compare with. */
-  composition?(encoder: BertForMaskedLM, head: H, batch: B, options: O): Tensor;
+  /** The same loss, and h [B, 1, H], written naively: padded, every row computed, nothing fused, no dropout. For tests. */
+  composition?(encoder: BertForMaskedLM, head: H, batch: B, options: O): { loss: Tensor; h: Tensor };
   /** Options to test it with. */
   readonly samples: readonly Partial<NoInfer<O>>[];
 }

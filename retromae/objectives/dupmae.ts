@@ -55,7 +55,7 @@ export const dupmae = defineObjective<Options, { readonly c_head: BertLayer }, D
   composition: (encoder, { c_head }, batch, { query, bowWeight }) => {
     const { loss, h, hidden } = maskedLoss(encoder, batch);
     const decoder = enhancedLoss(encoder, c_head, batch, h, query);
-    return loss.add(decoder).add(bagOfWordsLoss(encoder, batch, hidden).mul(bowWeight));
+    return { loss: loss.add(decoder).add(bagOfWordsLoss(encoder, batch, hidden).mul(bowWeight)), h };
   },
   samples: [{}, { query: 'A', bowWeight: 3 }],
 });

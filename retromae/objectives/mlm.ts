@@ -30,6 +30,6 @@ export const mlm = defineObjective<OptionsOf<typeof mlmOptions>, object, MaskedB
     const { loss, accuracy } = predict(encoder, hidden.gather(masked), labels);
     return { loss, h, encoder: loss, accuracy };
   },
-  composition: (encoder, _head, batch) => maskedLoss(encoder, batch).loss,
+  composition: (encoder, _head, batch) => maskedLoss(encoder, batch),
   samples: [{}, { encoderMask: 0.15 }],
 });

@@ -82,11 +82,11 @@ export const retromae = defineObjective<Options, Decoder, DecoderBatch>({
   },
   composition: (encoder, { c_head, c_head_more }, batch, { decoder, query }) => {
     const { loss, h } = maskedLoss(encoder, batch);
-    return loss.add(
+    const rebuilt =
       decoder === 'enhanced'
         ? enhancedLoss(encoder, c_head, batch, h, query)
-        : basicLoss(encoder, [c_head, ...c_head_more], batch, h),
-    );
+        : basicLoss(encoder, [c_head, ...c_head_more], batch, h);
+    return { loss: loss.add(rebuilt), h };
   },
   samples: [{}, { query: 'B' }, { decoder: 'basic' }, { decoder: 'basic', decoderLayers: 3, decoderMask: 0.7 }],
 });

@@ -143,7 +143,7 @@ async function wrongGradient(objective: Objective, options: object, dropout?: ()
 async function notTheNaive(objective: Objective, options: object, outcome: Outcome): Promise<string[]> {
   const { composition } = objective;
   if (!composition) return [];
-  const losses: Objective['losses'] = (encoder, head, batch, own) => ({ loss: composition(encoder, head, batch, own) });
+  const losses: Objective['losses'] = (encoder, head, batch, own) => composition(encoder, head, batch, own);
   const naive = await outcomeOf({ ...objective, losses }, options);
   const found = differences(outcome, naive, { loss: 1e-12, gradient: 1e-9 });
   return found.map((problem) => `not its composition: ${problem}`);

@@ -1,0 +1,49 @@
+// What a batch is made of: blocks of text, and what is known of where they stand in their documents.
+
+/** A block of a document's text. */
+export interface Passage {
+  /** Its tokens, without [CLS] and [SEP]. */
+  readonly ids: ArrayLike<number>;
+  /** Where in `ids` each of its sentences begins: ascending, from 0. */
+  readonly sentences: ArrayLike<number>;
+  /** Tokens of the document's title; empty where there is none. */
+  readonly title: ArrayLike<number>;
+  /** Number of its document; no two passages of one document are each other's negatives. Undefined: one of its own. */
+  readonly documentId?: number;
+  /** All blocks of its document, this among them. */
+  readonly siblings: Siblings;
+}
+
+/** The blocks of one document, in its order. */
+export interface Siblings {
+  readonly count: number;
+  /** Which of them the passage is that has these siblings, from 0. */
+  readonly place: number;
+  at(place: number): Passage;
+}
+
+/** A passage, or the tokens of a text of which nothing more is known: one sentence, without a title, a document of its own. */
+export type Example = Passage | ArrayLike<number>;
+
+/** Examples by index: an array in memory, or a file. */
+export interface Examples {
+  readonly length: number;
+  at(index: number): Example | undefined;
+}
+
+const isPassage = (example: Example): example is Passage => 'ids' in example;
+
+/** The tokens of an example. */
+export const idsOf = (example: Example): ArrayLike<number> => (isPassage(example) ? example.ids : example);
+
+/** An example with all that is known of it. */
+export function passageOf(example: Example): Passage {
+  if (isPassage(example)) return example;
+  const passage: Passage = {
+    ids: example,
+    sentences: [0],
+    title: [],
+    siblings: { count: 1, place: 0, at: () => passage },
+  };
+  return passage;
+}
