@@ -30,7 +30,9 @@ export interface SetPaths {
  * @throws if a file or the split is missing, or a line is not what it should be: the message says FILE:LINE
  */
 export async function loadBeir(dir: string, { split = 'test' }: { split?: string } = {}): Promise<RetrievalSet> {
-  const [corpus, queries] = await Promise.all(['corpus', 'queries'].map((stem) => partOf(dir, stem)));
+  // One after the other: of several that are missing, always the same one is named.
+  const corpus = await partOf(dir, 'corpus');
+  const queries = await partOf(dir, 'queries');
   const qrels = await splitOf(dir, split);
   return loadParts(basename(resolve(dir)), { corpus, queries, qrels });
 }
@@ -40,8 +42,8 @@ export async function loadBeir(dir: string, { split = 'test' }: { split?: string
  * @throws as `loadBeir`
  */
 export async function loadRetrievalSet({ corpus, queries, qrels }: SetPaths): Promise<RetrievalSet> {
-  const [documents, asked] = await Promise.all([pathsOf(corpus), pathsOf(queries)]);
-  return loadParts(stemOf(qrels), { corpus: documents, queries: asked, qrels: [qrels] });
+  const documents = await pathsOf(corpus);
+  return loadParts(stemOf(qrels), { corpus: documents, queries: await pathsOf(queries), qrels: [qrels] });
 }
 
 interface SetFiles {

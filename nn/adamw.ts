@@ -4,7 +4,7 @@ import { kernels } from '../kernels/index.js';
 import { parameters } from './module.js';
 import { clipGradients, gradientsOf, type Gradient, type Optimizer, type OptimizerState } from './optimizer.js';
 import type { Schedule } from './schedule.js';
-import { step, type Losses, type StepNumbers } from './step.js';
+import { step, type MicroBatch, type StepNumbers } from './step.js';
 
 /** Whether a parameter is meant. */
 export type Matches = (name: string, parameter: Tensor) => boolean;
@@ -91,7 +91,7 @@ export class AdamW implements Optimizer {
   }
 
   /** One step over micro-batches: see `step`. */
-  step(...batches: (() => Losses)[]): Promise<StepNumbers> {
+  step(...batches: MicroBatch[]): Promise<StepNumbers> {
     return step(this, batches);
   }
 

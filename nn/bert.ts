@@ -152,10 +152,15 @@ export class BertModel {
   }
 
   /**
-   * Hidden states of the last layer for packed ids [N]: [N, H], or [R, H] if only `needed` rows are asked for.
+   * Hidden states of the last layer for packed ids [N]: [N, H], or [R, H] if only `needed` rows are asked for. Of layer `to`
+   * where that is given: 0 are the embeddings, 1 the output of the first layer, and so on.
    * @throws if a sequence is longer than the position table
    */
-  forward(ids: Ids, sequences: Sequences, { needed, random }: { needed?: Needed; random?: Random } = {}): Tensor {
+  forward(
+    ids: Ids,
+    sequences: Sequences,
+    { to, needed, random }: { to?: number; needed?: Needed; random?: Random } = {},
+  ): Tensor {
     const { max_position_embeddings: limit } = this.config;
     if (sequences.longest > limit)
       throw new Error(
@@ -163,7 +168,7 @@ export class BertModel {
       );
     return scope(() => {
       const x = this.embeddings.forward(ids, sequences, random);
-      return this.through(x, sequences, { needed, random });
+      return this.through(x, sequences, { to, needed, random });
     });
   }
 

@@ -9,7 +9,15 @@ export type { DenseWeights, Similarity, VectorStep } from './vector-steps.js';
 export { AdamW, type AdamWOptions, type Matches, type ParameterGroup } from './adamw.js';
 export { clipGradients, gradientsOf } from './optimizer.js';
 export type { Gradient, Gradients, Optimizer, OptimizerState } from './optimizer.js';
-export { step, type Losses, type StepNumbers, type StepOptions } from './step.js';
+export {
+  step,
+  type Losses,
+  type MicroBatch,
+  type Part,
+  type Parted,
+  type StepNumbers,
+  type StepOptions,
+} from './step.js';
 export { constant, cosineDecay, linearDecay, type Schedule } from './schedule.js';
 export { expressionSchedule } from './expression.js';
 export { assign, hostTensors, loadWeights, type LoadReport } from './weights.js';

@@ -8,6 +8,20 @@ import type { Optimizer } from './optimizer.js';
  */
 export type Losses = { readonly loss: Tensor; readonly h?: Tensor } & Readonly<Record<string, Tensor>>;
 
+/** A part of a micro-batch: its share of the losses, and what to go back from, which the batch's weight is in already. */
+export interface Part {
+  readonly losses: Readonly<Record<string, Tensor>>;
+  readonly root?: Tensor;
+}
+
+/** A micro-batch in parts: each is gone back from, and freed, before the next is computed. */
+export interface Parted {
+  parts(weight: number): Iterable<() => Part>;
+}
+
+/** What is computed of a micro-batch. */
+export type MicroBatch = (() => Losses) | Parted;
+
 /** What a step says of itself: averages of what `Losses` reports, and the gradients' global norm before clipping. */
 export type StepNumbers = { loss: number; gradientNorm: number } & Record<string, number>;
 
@@ -21,25 +35,32 @@ export interface StepOptions {
   reduce?: (parameters: ReadonlyMap<string, Tensor>) => void | Promise<void>;
 }
 
-/** Adds the gradients of a micro-batch to those that are there. Its numbers, weighted as they are. */
-function accumulate(batch: () => Losses, weight: number): [name: string, value: Tensor][] {
-  return scope(() => {
-    const losses = batch();
-    backward(losses.loss, weight);
-    return Object.entries(losses)
-      .filter(([name]) => name !== 'h')
-      .map(([name, value]) => [name, value.detach().mul(weight)]);
+type Numbers = readonly (readonly [name: string, value: Tensor])[];
+
+/** Goes back from a part. Its numbers, weighted. */
+const back = (part: () => Part, weight: number): Numbers =>
+  scope(() => {
+    const { losses, root } = part();
+    if (root) backward(root);
+    const reported = Object.entries(losses).filter(([name]) => name !== 'h');
+    return reported.map(([name, value]) => [name, value.detach().mul(weight)] as const);
   });
-}
 
 /** Goes forward and back over all micro-batches. The averages of their numbers. */
-function accumulateAll(microBatches: readonly (() => Losses)[]): Record<string, Tensor> {
+function accumulateAll(microBatches: readonly MicroBatch[]): Record<string, Tensor> {
+  const weight = 1 / microBatches.length;
   const sums: Record<string, Tensor> = {};
   for (const batch of microBatches)
-    for (const [name, mean] of accumulate(batch, 1 / microBatches.length))
-      sums[name] = sums[name] ? sums[name].add(mean) : mean;
+    for (const part of typeof batch === 'function' ? [whole(batch, weight)] : batch.parts(weight))
+      for (const [name, value] of back(part, weight)) sums[name] = sums[name] ? sums[name].add(value) : value;
   return sums;
 }
+
+/** A micro-batch as its only part. */
+const whole = (batch: () => Losses, weight: number) => (): Part => {
+  const losses = batch();
+  return { losses, root: losses.loss.mul(weight) };
+};
 
 /** Launches `work` in a scope, and the reading of what comes of it: nothing of it is left when this returns. */
 const reading = (work: () => Record<string, Tensor>): Promise<[name: string, value: number][]> =>
@@ -56,7 +77,7 @@ const reading = (work: () => Record<string, Tensor>): Promise<[name: string, val
  */
 export function step(
   optimizer: Optimizer,
-  microBatches: readonly (() => Losses)[],
+  microBatches: readonly MicroBatch[],
   { reduce }: StepOptions = {},
 ): Promise<StepNumbers> {
   const { parameters } = optimizer;

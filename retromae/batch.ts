@@ -15,6 +15,10 @@ export interface Batch {
   readonly offsets: Int32Array;
   /** [N] the text as it is. */
   readonly ids: Int32Array;
+  /** Of pairs, texts 2i and 2i + 1, [B]: the document of each text. No two texts of one are each other's negatives. */
+  readonly documents?: Int32Array;
+  /** Where this is a part of a batch, the batch: means over texts or labels are weighed by the part's share of it. */
+  readonly whole?: Batch;
 }
 
 /** What masked-language modelling needs. */
@@ -57,6 +61,38 @@ export interface PaddedBatch {
 
 /** Number of sequences B. */
 export const sequenceCount = (batch: Batch): number => batch.offsets.length - 1;
+
+/** A batch in parts of so many sequences; the last one may have fewer. Of each array the rows, or cells, of these sequences. */
+export function partsOf<B extends Batch>(batch: B, size: number): B[] {
+  const { offsets, ids } = batch;
+  const count = sequenceCount(batch);
+  const part = (array: Arrays[string], from: number, to: number) => {
+    // One cell for each sequence; else as many for each row.
+    if (array.length === count) return array.slice(from, to);
+    const cells = array.length / ids.length;
+    return array.slice(cells * offsets[from], cells * offsets[to]);
+  };
+  return Array.from({ length: Math.ceil(count / size) }, (_, i) => {
+    const [from, to] = [i * size, Math.min(count, (i + 1) * size)];
+    const arrays = Object.entries<Arrays[string]>(batch as B & Arrays).map(([name, array]) => [
+      name,
+      name === 'offsets' ? offsets.slice(from, to + 1).map((row) => row - offsets[from]) : part(array, from, to),
+    ]);
+    return { ...Object.fromEntries(arrays), whole: batch } as B;
+  });
+}
+
+const labelCount = (labels: Int32Array): number => labels.reduce((sum, label) => sum + Number(label !== IGNORE), 0);
+
+/** The share of the labels of the whole batch that this part has; 1 of a whole batch. */
+export function shareOf<K extends string>(batch: Batch & { readonly [N in K]?: Int32Array }, name: K): number {
+  const whole = batch.whole as typeof batch | undefined;
+  return whole ? labelCount(batch[name]!) / Math.max(1, labelCount(whole[name]!)) : 1;
+}
+
+/** The share of the texts of the whole batch that this part has. */
+export const shareOfTexts = (batch: Batch): number =>
+  batch.whole ? sequenceCount(batch) / sequenceCount(batch.whole) : 1;
 
 /** Number of 16-bit words that hold one bit for each of `length` positions. */
 export const wordsFor = (length: number): number => (length + 15) >> 4;

@@ -2,10 +2,11 @@
 import type { Random } from '../core/index.js';
 import { packSequences, type PackedSequences } from '../data/pure.js';
 import { IGNORE, longestSequence, wordsFor } from './batch.js';
-import type { DecoderBatch } from './batch.js';
+import type { Batch, DecoderBatch } from './batch.js';
 import { idsOf, type Example } from './example.js';
 import { corruptionFrom, maskCount, torchCorruption, WordMasker } from './masking.js';
 import type { Corruption, MaskingVocabulary, MaskRandom } from './masking.js';
+import type { TextRules } from './objective.js';
 import type { PythonRandom, TorchGenerator } from './mt19937.js';
 
 export type DecoderTargets = 'enhanced' | 'basic' | 'none';
@@ -63,11 +64,21 @@ interface Sequence {
   readonly masker: WordMasker;
 }
 
-/** Makes batches. It keeps nothing between them: all randomness comes in with the call. */
+/** Makes batches of texts as they are. */
+export class TextCollator {
+  constructor(private readonly rules: TextRules) {}
+
+  /** @throws as `Collator.collate` */
+  collate(examples: readonly Example[]): Batch {
+    return packExamples(examples, this.rules);
+  }
+}
+
+/** Makes batches of masked texts. It keeps nothing between them: all randomness comes in with the call. */
 export class Collator {
   readonly decoder: DecoderTargets;
-  private readonly tokenizer: MaskingVocabulary;
-  private readonly maxLength: number;
+  readonly tokenizer: MaskingVocabulary;
+  readonly maxLength: number;
   private readonly encoderMask: number;
   private readonly decoderMask: number;
 
@@ -98,7 +109,7 @@ export class Collator {
    * the vocabulary
    */
   collate(examples: readonly Example[], generators: Generators): DecoderBatch {
-    const { offsets, ids } = this.pack(examples.map(idsOf));
+    const { offsets, ids } = packExamples(examples, this);
     const draws = this.drawsFrom(generators, examples.length, longestSequence({ offsets }));
     const encoder = unmasked(ids);
     const enhanced = this.decoder === 'enhanced' ? allHidden(ids.length, this.maxLength) : undefined;
@@ -118,24 +129,6 @@ export class Collator {
       ...(enhanced && { decoderLabels: enhanced.labels, visible: enhanced.visible }),
       ...(basic && { basicIds: basic.ids, basicLabels: basic.labels }),
     };
-  }
-
-  private pack(examples: readonly ArrayLike<number>[]): PackedSequences {
-    if (examples.length === 0) throw new Error('collator: the batch has no examples; give it at least one.');
-    examples.forEach((example, b) => this.check(example, b));
-    return packSequences(examples, this.tokenizer, this.maxLength);
-  }
-
-  private check(example: ArrayLike<number>, b: number): void {
-    const { size } = this.tokenizer;
-    if (example.length === 0)
-      throw new Error(`collator: example ${b} of the batch has no tokens; drop empty texts before.`);
-    for (let i = 0; i < Math.min(example.length, this.maxLength - 2); i++)
-      if (!isId(example[i], size))
-        throw new Error(
-          `collator: example ${b} of the batch has the id ${example[i]} at ${i}, expected 0 .. ${size - 1}; ` +
-            'was it tokenized with another vocabulary?',
-        );
   }
 
   private drawsFrom(generators: Generators, examples: number, width: number): (b: number, stream: number) => Draws {
@@ -197,6 +190,24 @@ export class Collator {
 }
 
 const isId = (id: number, size: number): boolean => Number.isInteger(id) && id >= 0 && id < size;
+
+/** Checks texts and lays them end to end. */
+function packExamples(examples: readonly Example[], { tokenizer, maxLength }: TextRules): PackedSequences {
+  if (examples.length === 0) throw new Error('collator: the batch has no examples; give it at least one.');
+  const texts = examples.map(idsOf);
+  texts.forEach((text, b) => check(text, b, tokenizer.size, maxLength));
+  return packSequences(texts, tokenizer, maxLength);
+}
+
+function check(text: ArrayLike<number>, b: number, size: number, maxLength: number): void {
+  if (text.length === 0) throw new Error(`collator: example ${b} of the batch has no tokens; drop empty texts before.`);
+  for (let i = 0; i < Math.min(text.length, maxLength - 2); i++)
+    if (!isId(text[i], size))
+      throw new Error(
+        `collator: example ${b} of the batch has the id ${text[i]} at ${i}, expected 0 .. ${size - 1}; ` +
+          'was it tokenized with another vocabulary?',
+      );
+}
 
 const unmasked = (ids: Int32Array): MaskedText => ({
   ids: ids.slice(),

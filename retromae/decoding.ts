@@ -1,26 +1,53 @@
 // RetroMAE's two ways to rebuild a text from its sentence vector h (Xiao et al., 2022, sections 3.2 and 3.3).
 import { HostArray, Ids, scope, type Random, type Sequences, type Tensor } from '../core/index.js';
 import type { BertForMaskedLM, BertLayer } from '../nn/index.js';
-import type { DecoderBatch } from './batch.js';
+import { shareOf, type DecoderBatch } from './batch.js';
 import { labelled, pick, sequencesOf, type Encoded } from './encoding.js';
 
 /** What a decoder knows of the encoder. */
 type Sentences = Pick<Encoded, 'h' | 'sequences'>;
 
-/** Last hidden states [R, H] of the rows that predict, and what they should. */
+/** Last hidden states [R, H] of the rows that predict, and what they should; which share they are of a larger batch's. */
 export interface Decoded {
   states: Tensor;
   labels: Ids;
+  share: number;
 }
 
-/** The context stream: embeddings of the ids, with h itself (no position, no norm) in the place of [CLS]. */
-function context({ bert }: BertForMaskedLM, ids: Int32Array, sequences: Sequences, h: Tensor, random?: Random): Tensor {
-  const embedded = bert.embeddings.forward(new Ids(ids), sequences, random);
-  const { positions, ofRow, count, rows } = sequences;
+/** States x [N, H] with the sentence vectors h [B, H] in the place of each sequence's first row. */
+export function behindSentence(h: Tensor, x: Tensor, { positions, ofRow, count, rows }: Sequences): Tensor {
   const from = Int32Array.from({ length: rows }, (_, row) =>
     positions.values[row] === 0 ? ofRow.values[row] : count + row,
   );
-  return h.concat(embedded).gather(from);
+  return h.concat(x).gather(from);
+}
+
+/** The context stream: embeddings of the ids, with h itself (no position, no norm) in the place of [CLS]. */
+export function context(
+  { bert }: BertForMaskedLM,
+  ids: Int32Array,
+  sequences: Sequences,
+  h: Tensor,
+  random?: Random,
+): Tensor {
+  return behindSentence(h, bert.embeddings.forward(new Ids(ids), sequences, random), sequences);
+}
+
+/** States x [N, H] led through layers: of the last, the given rows, ascending, alone. [R, H] */
+export function throughLayers(
+  layers: readonly BertLayer[],
+  x: Tensor,
+  rows: Int32Array,
+  sequences: Sequences,
+  random?: Random,
+): Tensor {
+  return scope(() => {
+    let states = x;
+    for (const layer of layers.slice(0, -1))
+      states = layer.forward(states, states, { queries: sequences, keys: sequences, random });
+    const pass = { queries: sequencesOf(rows, sequences), keys: sequences, random };
+    return layers.at(-1)!.forward(states.gather(new Ids(rows)), states, pass);
+  });
 }
 
 /**
@@ -31,10 +58,11 @@ function context({ bert }: BertForMaskedLM, ids: Int32Array, sequences: Sequence
 export function decodeEnhanced(
   encoder: BertForMaskedLM,
   layer: BertLayer,
-  { ids, decoderLabels, visible }: DecoderBatch,
+  batch: DecoderBatch,
   { h, sequences }: Sentences,
   { query, random }: { query: 'A' | 'B'; random?: Random },
 ): Decoded {
+  const { ids, decoderLabels, visible } = batch;
   if (!visible || !decoderLabels)
     throw new Error('RetroMAE: the batch has no enhanced decoder targets. Collate with decoder: "enhanced".');
   const { rows, labels } = labelled(decoderLabels);
@@ -56,7 +84,8 @@ export function decodeEnhanced(
       random,
       projected,
     };
-    return { states: layer.forward(queries, context(encoder, ids, sequences, h, random), pass), labels };
+    const states = layer.forward(queries, context(encoder, ids, sequences, h, random), pass);
+    return { states, labels, share: shareOf(batch, 'decoderLabels') };
   });
 }
 
@@ -86,17 +115,15 @@ function plainQueries(
 export function decodeBasic(
   encoder: BertForMaskedLM,
   layers: readonly BertLayer[],
-  { basicIds, basicLabels }: DecoderBatch,
+  batch: DecoderBatch,
   { h, sequences }: Sentences,
   random?: Random,
 ): Decoded {
+  const { basicIds, basicLabels } = batch;
   if (!basicIds || !basicLabels)
     throw new Error('RetroMAE: the batch has no basic decoder targets. Collate with decoder: "basic".');
   const { rows, labels } = labelled(basicLabels);
-  return scope(() => {
-    let x = context(encoder, basicIds, sequences, h, random);
-    for (const layer of layers.slice(0, -1)) x = layer.forward(x, x, { queries: sequences, keys: sequences, random });
-    const pass = { queries: sequencesOf(rows, sequences), keys: sequences, random };
-    return { states: layers.at(-1)!.forward(x.gather(new Ids(rows)), x, pass), labels };
-  });
+  const x = context(encoder, basicIds, sequences, h, random);
+  const states = throughLayers(layers, x, rows, sequences, random);
+  return { states, labels, share: shareOf(batch, 'basicLabels') };
 }

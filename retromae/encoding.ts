@@ -1,7 +1,7 @@
 // The encoder's half of every masked objective: which rows are read, h, and the masked-language-model loss.
 import { Ids, Sequences, type Random, type Tensor } from '../core/index.js';
 import type { BertForMaskedLM, Needed } from '../nn/index.js';
-import { IGNORE, type MaskedBatch } from './batch.js';
+import { IGNORE, shareOf, type MaskedBatch } from './batch.js';
 
 /** Rows of the packed batch that carry a label, and these labels. */
 export function labelled(labels: Int32Array): { rows: Int32Array; labels: Ids } {
@@ -28,35 +28,52 @@ export interface Encoded {
   /** Where in `hidden` the masked tokens are, and what they were. */
   readonly masked: Ids;
   readonly labels: Ids;
+  /** The share of the labels of a larger batch that these are; 1 of a whole one. */
+  readonly share: number;
+  /** All hidden states [N, H] of the inner layer that was asked for. */
+  readonly inner?: Tensor;
 }
 
-/** Encodes the masked text. Of the last layer [CLS] and the masked positions are computed, or all if they are asked for. */
+/**
+ * Encodes the masked text. Of the last layer [CLS] and the masked positions are computed, or all if they are asked for.
+ * @param options.inner also the hidden states of this layer: 0 are the embeddings, 1 the output of the first one …
+ */
 export function encodeMasked(
   { bert }: BertForMaskedLM,
-  { offsets, encoderIds, encoderLabels }: MaskedBatch,
-  { all = false, random }: { all?: boolean; random?: Random } = {},
+  batch: MaskedBatch,
+  { all = false, inner, random }: { all?: boolean; inner?: number; random?: Random } = {},
 ): Encoded {
+  const { offsets, encoderIds, encoderLabels } = batch;
   const sequences = new Sequences(offsets);
   const { rows: masked, labels } = labelled(encoderLabels);
+  const share = shareOf(batch, 'encoderLabels');
   const ids = new Ids(encoderIds);
   const firsts = offsets.slice(0, -1);
-  if (all) {
-    const hidden = bert.forward(ids, sequences, { random });
-    return { sequences, hidden, h: hidden.gather(firsts), masked: new Ids(masked), labels };
-  }
   const rows = Int32Array.from(new Set([...firsts, ...masked])).sort();
-  const needed: Needed = { rows: new Ids(rows), sequences: sequencesOf(rows, sequences) };
-  const hidden = bert.forward(ids, sequences, { needed, random });
+  const needed: Needed | undefined = all ? undefined : { rows: new Ids(rows), sequences: sequencesOf(rows, sequences) };
+  const lower = inner === undefined ? undefined : bert.forward(ids, sequences, { to: inner, random });
+  const hidden = lower
+    ? bert.through(lower, sequences, { from: inner, needed, random })
+    : bert.forward(ids, sequences, { needed, random });
   const at = new Map(Array.from(rows, (row, i) => [row, i]));
-  const places = (wanted: Int32Array) => new Ids(wanted.map((row) => at.get(row)!));
-  return { sequences, hidden, h: hidden.gather(places(firsts)), masked: places(masked), labels };
+  const places = (wanted: Int32Array) => new Ids(all ? wanted : wanted.map((row) => at.get(row)!));
+  return { sequences, hidden, h: hidden.gather(places(firsts)), masked: places(masked), labels, share, inner: lower };
 }
-
-/** Mean cross-entropy of labels, one for each of the states [R, H], and the share predicted right, by the MLM head. */
-export const predict = ({ bert, cls }: BertForMaskedLM, states: Tensor, labels: Ids): Predicted =>
-  cls.loss(cls.transform(states), bert.embeddings.word_embeddings, labels);
 
 export interface Predicted {
   loss: Tensor;
   accuracy: Tensor;
 }
+
+/**
+ * Mean cross-entropy of labels, one for each of the states [R, H], and the share predicted right, by the MLM head.
+ * @param share both are multiplied with: of the labels of a larger batch
+ */
+export function predict(encoder: BertForMaskedLM, states: Tensor, labels: Ids, share = 1): Predicted {
+  const { bert, cls } = encoder;
+  return scaled(cls.loss(cls.transform(states), bert.embeddings.word_embeddings, labels), share);
+}
+
+/** What was predicted of a part of a batch, by its share of the whole. */
+export const scaled = (all: Predicted, share: number): Predicted =>
+  share === 1 ? all : { loss: all.loss.mul(share), accuracy: all.accuracy.mul(share) };

@@ -1,8 +1,10 @@
 // What is trained: a BERT encoder with its masked-language-model head, and beside it what an objective needs.
 import type { Random } from '../core/index.js';
 import { shownValue } from '../data/pure.js';
-import { BertForMaskedLM, type BertConfig, type BertLayer, type Losses } from '../nn/index.js';
-import type { Batch, DecoderBatch } from './batch.js';
+import { BertForMaskedLM, type BertConfig, type BertLayer, type Losses, type Parted } from '../nn/index.js';
+import { partsOf, type Batch, type DecoderBatch } from './batch.js';
+import { join } from './contrastive.js';
+import { gradientCache } from './gradient-cache.js';
 import type { Objective } from './objective.js';
 import * as objectives from './objectives/index.js';
 
@@ -35,7 +37,7 @@ export class PretrainModel<
       throw new Error(
         `${objective.name}: there is no option ${unknown}; it has ${Object.keys(objective.options).join(', ')}.`,
       );
-    this.options = objective.complete(options);
+    this.options = objective.complete(options, undefined, config.num_hidden_layers);
     this.#objective = objective;
     this.#head = objective.head(config, random, this.options);
     const taken = Object.keys(this.#head).find((name) => name in this);
@@ -53,24 +55,55 @@ export class PretrainModel<
   losses(batch: B, random?: Random): Losses {
     return this.#objective.losses(this, this.#head, batch, this.options, random);
   }
+
+  /**
+   * The same in chunks of so many texts, by gradient caching: only one of them is in memory at a time.
+   * @throws if the objective does not compare texts, or not in chunks
+   */
+  inChunks(batch: B, size: number, random?: Random): Parted {
+    const { halves, name, together = 1 } = this.#objective;
+    if (!halves) throw new Error(`${name}: only objectives that compare texts can be computed in chunks of a batch.`);
+    const chunks = partsOf(batch, Math.ceil(size / together) * together);
+    return {
+      parts: (weight) =>
+        gradientCache(
+          {
+            chunks,
+            encode: (chunk, i) => halves.texts(this, this.#head, chunk, this.options, random?.fork(i)),
+            loss: (h) => halves.between(h, batch, this.#head, this.options),
+          },
+          weight,
+        ),
+    };
+  }
 }
 
-export type ObjectiveName = keyof typeof objectives;
+/** The name of an objective; or of two that are joined, one that is not contrastive and one that is: `retromae+crop`. */
+export type ObjectiveName = keyof typeof objectives | `${string}+${string}`;
 
-/** Every objective by its name. */
-export const objectiveNames = Object.keys(objectives) as ObjectiveName[];
+/** Every objective by its name; those that are joined are not among them. */
+export const objectiveNames = Object.keys(objectives) as (keyof typeof objectives)[];
 
-/** An objective by its name, its own types left aside. @throws if there is none */
+/** The objectives that are contrastive. */
+export const contrastiveNames = objectiveNames.filter((name) => (objectives[name] as Objective).halves);
+
+/** An objective by its name, its own types left aside. @throws if there is none, or two cannot be joined */
 export function objectiveNamed(name: ObjectiveName): Objective {
-  if (!objectiveNames.includes(name))
-    throw new Error(`there is no objective ${shownValue(name)}. They are ${objectiveNames.join(', ')}.`);
-  return objectives[name];
+  const [first, second, ...more] = String(name).split('+').map(single);
+  if (more.length > 0) throw new Error(`objective ${name}: two can be joined, not more.`);
+  return second ? join(first, second) : first;
+}
+
+function single(name: string): Objective {
+  const found = objectiveNames.find((each) => each === name);
+  if (found) return objectives[found] as Objective;
+  throw new Error(`there is no objective ${shownValue(name)}. They are ${objectiveNames.join(', ')}.`);
 }
 
 type All<U> = (U extends unknown ? (each: U) => void : never) extends (all: infer I) => void ? I : never;
 
 /** The options of all objectives. */
-export type ObjectiveOptions = Partial<All<ReturnType<(typeof objectives)[ObjectiveName]['complete']>>>;
+export type ObjectiveOptions = Partial<All<ReturnType<(typeof objectives)[keyof typeof objectives]['complete']>>>;
 
 /** Options of an objective, the name of the one that is meant, and how to compute. */
 export type RetroMaeOptions = ObjectiveOptions & { objective?: ObjectiveName; recompute?: boolean };

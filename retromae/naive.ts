@@ -3,7 +3,8 @@
 // Shapes: B texts of T positions, H wide, V words. What stands beside a reshape or a product is the shape of the result.
 import { Ids, tensor, type Tensor } from '../core/index.js';
 import type { BertForMaskedLM, BertLayer } from '../nn/index.js';
-import { IGNORE, toPadded, type DecoderBatch, type MaskedBatch } from './batch.js';
+import { IGNORE, toPadded, type Batch, type DecoderBatch, type MaskedBatch } from './batch.js';
+import type { Comparison } from './info-nce.js';
 
 /** Added to the scores of keys that may not be seen. */
 export const HIDDEN = -1e9;
@@ -28,7 +29,13 @@ export function embed({ bert, config }: BertForMaskedLM, words: number[][] | Ten
  * One post-norm layer over x [B, R, H] and its context [B, T, H].
  * @param seen [B, R, T], or [B][1][T] for all rows alike: 1 where a key may be seen
  */
-export function layer(encoder: BertForMaskedLM, parts: BertLayer, x: Tensor, context: Tensor, seen: number[][][]): Tensor {
+export function layer(
+  encoder: BertForMaskedLM,
+  parts: BertLayer,
+  x: Tensor,
+  context: Tensor,
+  seen: number[][][],
+): Tensor {
   const { num_attention_heads: heads, hidden_size: width } = encoder.config;
   const { self, output } = parts.attention;
   // [B, h, ., H/h]
@@ -66,13 +73,88 @@ export function crossEntropy(encoder: BertForMaskedLM, x: Tensor, labels: number
   return logSoftmax(logitsOf(encoder, x)).mul(constant(encoder, chosen)).sum().neg();
 }
 
-/** Masked-language modelling: its loss, the last hidden states [B, T, H], and of these [CLS]'s: h [B, 1, H]. */
+/** All hidden states of padded ids [B, T]: of the embeddings, and of each layer, [B, T, H]. */
+function hiddenStates(encoder: BertForMaskedLM, ids: number[][], attention_mask: number[][]): Tensor[] {
+  const seen = attention_mask.map((row) => [row]);
+  const states = [embed(encoder, ids)];
+  for (const parts of encoder.bert.encoder.layer)
+    states.push(layer(encoder, parts, states.at(-1)!, states.at(-1)!, seen));
+  return states;
+}
+
+/** Masked-language modelling: its loss, all hidden states and the last ones [B, T, H], and of these [CLS]'s: h [B, 1, H]. */
 export function maskedLoss(encoder: BertForMaskedLM, batch: MaskedBatch) {
   const { encoder_input_ids, encoder_labels, attention_mask } = toPadded(batch, encoder.config.pad_token_id ?? 0);
+  const states = hiddenStates(encoder, encoder_input_ids, attention_mask);
+  const hidden = states.at(-1)!;
+  return { loss: crossEntropy(encoder, hidden, encoder_labels), states, hidden, h: at(hidden, 0, encoder) };
+}
+
+/** The sentence vectors of unmasked texts: h [B, 1, H]. */
+export function naiveEncode(encoder: BertForMaskedLM, { offsets, ids }: Batch): Tensor {
+  const padded = toPadded({ offsets, ids, encoderIds: ids, encoderLabels: ids }, encoder.config.pad_token_id ?? 0);
+  return at(hiddenStates(encoder, padded.input_ids, padded.attention_mask).at(-1)!, 0, encoder);
+}
+
+/** InfoNCE of pairs, each row by itself: vectors [B, D], texts 2i and 2i + 1 being partners. */
+export function naiveComparison(vectors: Tensor, documents: ArrayLike<number>, how: Comparison): Tensor {
+  const count = documents.length;
+  const length = vectors.mul(vectors).sum(-1, true).sqrt();
+  const z = how.similarity === 'cosine' ? vectors.div(length) : vectors;
+  const scores = z.matmul(z.transpose()).mul(1 / how.temperature); // [B, B]
+  /** Mean over the texts of one kind, of -log of the share that the partner has among candidates. */
+  const direction = (
+    isRow: (text: number) => boolean,
+    isCandidate: (text: number, other: number) => boolean,
+  ): Tensor => {
+    const cells = (f: (text: number, other: number) => number) =>
+      tensor(
+        Array.from({ length: count }, (_, text) => Array.from({ length: count }, (_, other) => f(text, other))),
+        undefined,
+        { backend: vectors.backend },
+      );
+    const isFoe = (text: number, other: number) =>
+      isCandidate(text, other) && (other === (text ^ 1) || documents[other] !== documents[text]);
+    const shares = scores.add(cells((text, other) => (isFoe(text, other) ? 0 : HIDDEN)));
+    const rows = documents.length / (how.among === 'all' ? 1 : 2);
+    const chosen = cells((text, other) => (isRow(text) && other === (text ^ 1) ? 1 / rows : 0));
+    return logSoftmax(shares).mul(chosen).sum().neg();
+  };
+  const isFirst = (text: number) => text % 2 === 0;
+  if (how.among === 'all')
+    return direction(
+      () => true,
+      (text, other) => text !== other,
+    );
+  const across = (text: number, other: number) => isFirst(text) !== isFirst(other);
+  const there = direction(isFirst, across);
+  if (!how.symmetric) return there;
+  return there.add(direction((text) => !isFirst(text), across)).mul(0.5);
+}
+
+/** Condenser's head: the sentence vectors before an inner layer's states [B, T, H], through layers of its own. */
+export function condenserLoss(
+  encoder: BertForMaskedLM,
+  layers: readonly BertLayer[],
+  batch: MaskedBatch,
+  h: Tensor,
+  inner: Tensor,
+): Tensor {
+  const { encoder_labels, attention_mask } = toPadded(batch, encoder.config.pad_token_id ?? 0);
   const seen = attention_mask.map((row) => [row]);
-  let hidden = embed(encoder, encoder_input_ids);
-  for (const parts of encoder.bert.encoder.layer) hidden = layer(encoder, parts, hidden, hidden, seen);
-  return { loss: crossEntropy(encoder, hidden, encoder_labels), hidden, h: at(hidden, 0, encoder) };
+  let x = behind(encoder, h, inner);
+  for (const parts of layers) x = layer(encoder, parts, x, x, seen);
+  return crossEntropy(encoder, x, encoder_labels);
+}
+
+/** x [B, 1, H] with texts 2i and 2i + 1 in each other's places. */
+export function swapped(x: Tensor): Tensor {
+  const [count] = x.shape;
+  const from = new Ids(Array.from({ length: count }, (_, text) => text ^ 1));
+  return x
+    .reshape([count, x.size / count])
+    .gather(from)
+    .reshape(x.shape);
 }
 
 /** Position p of x [B, T, H]: [B, 1, H]. */

@@ -71,7 +71,8 @@ export async function newSettings(given: Partial<PretrainSettings>): Promise<Pre
       throw new Error(
         `${flagOf(name)} is ${given[name]}, but the model in --init ${init} has ${value}. Leave it out, or begin without --init.`,
       );
-  return { ...settings, ...found };
+  // Once more: options may not go together with what was found.
+  return pretrainSettings({ ...settings, ...found });
 }
 
 /** What of a corpus is not a document. */

@@ -1,7 +1,7 @@
 // A run that is prepared: corpus, model and checkpoints, its length, and the loop that trains it.
 import { setImmediate } from 'node:timers/promises';
 import type { DataCounts, WordPiece } from '../data/index.js';
-import { AdamW, parameterCount, step as trainStep, type Losses, type StepOptions } from '../nn/index.js';
+import { AdamW, parameterCount, step as trainStep, type MicroBatch, type StepOptions } from '../nn/index.js';
 import { batchesOf, type BatchRecipe } from './batch-recipe.js';
 import { Checkpoints, type FoundCheckpoint } from './checkpoint.js';
 import { saveModel } from '../hub/index.js';
@@ -164,9 +164,12 @@ export class Run {
   }
 
   /** The micro-batches of a step, ready to be computed. */
-  private losses(step: number, batches: readonly Batch[]): (() => Losses)[] {
-    const first = step * this.settings.accumulate;
-    return batches.map((batch, i) => () => this.model.losses(batch, this.batches.dropout(first + i)));
+  private losses(step: number, batches: readonly Batch[]): MicroBatch[] {
+    const { accumulate, cacheChunk } = this.settings;
+    const random = (i: number) => this.batches.dropout(step * accumulate + i);
+    return batches.map((batch, i) =>
+      cacheChunk > 0 ? this.model.inChunks(batch, cacheChunk, random(i)) : () => this.model.losses(batch, random(i)),
+    );
   }
 
   /** Trains from a checkpoint that was loaded, or from the first step. */

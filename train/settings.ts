@@ -1,7 +1,15 @@
 // Everything that a pre-training run can be told, one row a setting: flags, --help, checks and run.json are made of these.
 import { flagOf, shownValue, SPLITS } from '../data/index.js';
 import { backendNames } from '../kernels/index.js';
-import { completeOptions, objectiveNamed, objectiveNames, option, rules, wrongOption } from '../retromae/index.js';
+import {
+  completeOptions,
+  contrastiveNames,
+  objectiveNamed,
+  objectiveNames,
+  option,
+  rules,
+  wrongOption,
+} from '../retromae/index.js';
 import type { Objective, ObjectiveName, ObjectiveOptions, Option, OptionRule, OptionsOf } from '../retromae/index.js';
 
 /** A row: an option, and what a run does with it beyond that. */
@@ -32,6 +40,20 @@ const learningRate: OptionRule<string> = {
   ...text,
   wanted: 'a number of at least 0, or an expression such as "1e-3 * min(step / 100, 1)"',
   holds: (lr): lr is string => text.holds(lr) && !(Number(lr) < 0 || Math.abs(Number(lr)) === Infinity),
+};
+
+const objectiveRule: OptionRule<ObjectiveName> = {
+  type: 'string',
+  wanted:
+    `one of ${objectiveNames.join(', ')}; or two joined, one that is not contrastive + one that is ` +
+    `(${contrastiveNames.join(', ')})`,
+  holds: (value): value is ObjectiveName => {
+    try {
+      return typeof value === 'string' && objectiveNamed(value as ObjectiveName).name.length > 0;
+    } catch {
+      return false;
+    }
+  },
 };
 
 const table = {
@@ -94,7 +116,16 @@ const table = {
     number('a number above 0', (value) => value > 0),
     'deviation of initial weights; narrow models learn sooner with 0.05',
   ),
-  objective: option('retromae', oneOf(objectiveNames), 'what to learn from'),
+  objective: option(
+    'retromae',
+    objectiveRule,
+    `what to learn from: ${objectiveNames.join(', ')}; or two: retromae+crop`,
+    {
+      value: 'NAME',
+    },
+  ),
+  /** For contrastive batches that need too much memory (gradient caching). */
+  cacheChunk: option(0, integer(0), 'texts of a contrastive batch that are computed at once, same gradients; 0: all'),
   /** For models and batches that need too much memory. */
   recompute: option(false, yesOrNo, 'keep fewer activations, compute them again: less memory, more time', anew),
   backend: option('auto', oneOf(['auto', ...backendNames]), 'where to compute', anew),
@@ -165,7 +196,9 @@ export function pretrainSettings(given: Partial<PretrainSettings> = {}): Pretrai
   if (batch * seq > MOST_TOKENS) throw wrong('batch', `${bound(seq)} and --seq is ${seq}`);
   if (accumulate * batch * seq > MOST_TOKENS)
     throw wrong('accumulate', `${bound(batch * seq)} and a micro-batch ${batch} x ${seq}`);
-  return { ...settings, ...objective.complete(given, flagOf) };
+  if (settings.cacheChunk > 0 && !objective.halves)
+    throw wrong('cacheChunk', `left out, as --objective ${objective.name} is not contrastive`);
+  return { ...settings, ...objective.complete(given, flagOf, settings.layers) };
 }
 
 /** An option of another objective would say nothing: left alone at its default, else an error. */

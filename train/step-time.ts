@@ -1,5 +1,5 @@
 // How long a step takes: measured on the model itself, at learning rate 0, which changes no bit of it.
-import { AdamW, type Losses } from '../nn/index.js';
+import { AdamW, type MicroBatch } from '../nn/index.js';
 
 /** Steps that are run before time is taken: the machine's code is still being compiled. */
 const BEFORE = 4;
@@ -20,7 +20,7 @@ export interface StepTimeOptions {
  */
 export async function stepTime(
   model: object,
-  microBatches: (step: number) => (() => Losses)[],
+  microBatches: (step: number) => MicroBatch[],
   { seconds = 0, now = () => performance.now() }: StepTimeOptions = {},
 ): Promise<number> {
   const idle = new AdamW(model, { lr: 0 });

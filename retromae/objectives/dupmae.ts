@@ -4,10 +4,10 @@
 // L = L_enc + L_dec + bowWeight L_bow,  L_bow = mean over texts of - sum_t w[t] log softmax(mu)[t].
 import { ops, scope, tensor, type Sequences, type Tensor } from '../../core/index.js';
 import { BertLayer, type BertForMaskedLM } from '../../nn/index.js';
-import type { Batch, DecoderBatch } from '../batch.js';
+import { shareOfTexts, type Batch, type DecoderBatch } from '../batch.js';
 import { Collator } from '../collator.js';
 import { decodeEnhanced } from '../decoding.js';
-import { encodeMasked, predict } from '../encoding.js';
+import { encodeMasked, predict, scaled } from '../encoding.js';
 import { bagOfWordsLoss, enhancedLoss, maskedLoss } from '../naive.js';
 import { defineObjective, type Scalars } from '../objective.js';
 import { notNegative, option, type OptionsOf } from '../options.js';
@@ -37,11 +37,11 @@ export const dupmae = defineObjective<Options, { readonly c_head: BertLayer }, D
     const encoded = encodeMasked(encoder, batch, { all: true, random });
     const transformed = encoder.cls.transform(encoded.hidden);
     const table = encoder.bert.embeddings.word_embeddings;
-    const own = encoder.cls.loss(transformed.gather(encoded.masked), table, encoded.labels);
+    const own = scaled(encoder.cls.loss(transformed.gather(encoded.masked), table, encoded.labels), encoded.share);
     const rebuilt = decodeEnhanced(encoder, c_head, batch, encoded, { query, random });
-    const theirs = predict(encoder, rebuilt.states, rebuilt.labels);
+    const theirs = predict(encoder, rebuilt.states, rebuilt.labels, rebuilt.share);
     const both = own.loss.add(theirs.loss);
-    const bow = bagOfWords(encoder, batch, encoded.sequences, transformed);
+    const bow = bagOfWords(encoder, batch, encoded.sequences, transformed).mul(shareOfTexts(batch));
     return {
       loss: both.add(bow.mul(bowWeight)),
       h: encoded.h,

@@ -2,3 +2,9 @@
 export { mlm } from './mlm.js';
 export { retromae, type Decoder } from './retromae.js';
 export { dupmae } from './dupmae.js';
+export { condenser } from './condenser.js';
+export { cocondenser } from './cocondenser.js';
+export { cotmae } from './cotmae.js';
+export { simcse } from './simcse.js';
+export { ict } from './ict.js';
+export { crop } from './crop.js';

@@ -26,10 +26,13 @@ export const mlm = defineObjective<OptionsOf<typeof mlmOptions>, object, MaskedB
   collator: ({ encoderMask }, texts) => new Collator({ ...texts, encoderMask, decoder: 'none' }),
   head: () => ({}),
   losses: (encoder, _head, batch, _options, random) => {
-    const { hidden, h, masked, labels } = encodeMasked(encoder, batch, { random });
-    const { loss, accuracy } = predict(encoder, hidden.gather(masked), labels);
+    const { hidden, h, masked, labels, share } = encodeMasked(encoder, batch, { random });
+    const { loss, accuracy } = predict(encoder, hidden.gather(masked), labels, share);
     return { loss, h, encoder: loss, accuracy };
   },
-  composition: (encoder, _head, batch) => maskedLoss(encoder, batch),
+  composition: (encoder, _head, batch) => {
+    const { loss, h } = maskedLoss(encoder, batch);
+    return { loss, h };
+  },
   samples: [{}, { encoderMask: 0.15 }],
 });

@@ -65,12 +65,12 @@ export const retromae = defineObjective<Options, Decoder, DecoderBatch>({
   }),
   losses: (encoder, { c_head, c_head_more }, batch, { decoder, query }, random) => {
     const encoded = encodeMasked(encoder, batch, { random });
-    const own = predict(encoder, encoded.hidden.gather(encoded.masked), encoded.labels);
+    const own = predict(encoder, encoded.hidden.gather(encoded.masked), encoded.labels, encoded.share);
     const rebuilt =
       decoder === 'enhanced'
         ? decodeEnhanced(encoder, c_head, batch, encoded, { query, random })
         : decodeBasic(encoder, [c_head, ...c_head_more], batch, encoded, random);
-    const theirs = predict(encoder, rebuilt.states, rebuilt.labels);
+    const theirs = predict(encoder, rebuilt.states, rebuilt.labels, rebuilt.share);
     return {
       loss: own.loss.add(theirs.loss),
       h: encoded.h,

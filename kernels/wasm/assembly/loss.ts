@@ -99,6 +99,16 @@ export function crossEntropyRows(
   }
 }
 
+/**
+ * n floats become 0. Not by `memory.fill`: that asks how large the memory is, of which a thread may have an old notion when
+ * another one has let it grow a moment ago; what a store may reach is known to all at once.
+ */
+function clear(to: usize, n: i32): void {
+  const end = to + ((<usize>n) << 2);
+  for (; to + 16 <= end; to += 16) v128.store(to, f32x4.splat(0));
+  for (; to < end; to += 4) store<f32>(to, 0);
+}
+
 /** sums [columns] (+)= the sum of the rows of a matrix, top down; a task takes 512 columns. */
 export function columnSums(
   matrix: usize,
@@ -113,7 +123,7 @@ export function columnSums(
   for (let task = begin; task < end; task++) {
     const first = task * COLUMNS;
     const last = min(columns, first + COLUMNS);
-    if (!accumulate) memory.fill(sums + ((<usize>first) << 2), 0, (<usize>(last - first)) << 2);
+    if (!accumulate) clear(sums + ((<usize>first) << 2), last - first);
     for (let r = 0; r < rows; r++) {
       const row = matrix + <usize>r * ld;
       let i = first;
@@ -212,7 +222,7 @@ export function columnMaxTable(
   const ld = (<usize>width) << 2;
   for (let word = begin; word < end; word++) {
     const to = dtable + <usize>word * ld;
-    memory.fill(to, 0, ld);
+    clear(to, width);
     let sum: f32 = 0;
     for (let b = 0; b < sequences; b++) {
       const cell = (<usize>b * <usize>words + <usize>word) << 2;
