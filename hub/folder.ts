@@ -4,7 +4,15 @@ import { dirname, join } from 'node:path';
 import { Random } from '../core/index.js';
 import { isFile, loadTokenizer, readJsonObject, writeDirAtomic, writeError, writeFileAtomic } from '../data/index.js';
 import { toTokenizerJson, WordPiece } from '../data/index.js';
-import { BertForMaskedLM, BertHead, configFromHuggingFace, loadWeights, parameters, truncate } from '../nn/index.js';
+import {
+  allTensors,
+  BertForMaskedLM,
+  BertHead,
+  configFromHuggingFace,
+  loadWeights,
+  parameters,
+  truncate,
+} from '../nn/index.js';
 import type { BertConfig, SafetensorsFile, VectorStep } from '../nn/index.js';
 import { description, POOLS } from './description.js';
 import { Fingerprint } from './fingerprint.js';
@@ -182,13 +190,10 @@ export async function initialise(model: BertForMaskedLM, dir: string): Promise<s
   const head = headOf(model);
   if (parameters(head).size === 0) return notes;
   const path = join(dir, HEAD_FILE);
-  if (!(await isFile(path))) return [...notes, 'What is trained beside the encoder begins with random weights.'];
+  if (!(await isFile(path))) return [...notes, 'What is trained beside the encoder begins anew.'];
   return withSafetensors([path], ([file]) => {
     if (!sameShapes(head, file))
-      return [
-        ...notes,
-        `${path}: is of another shape, so what is trained beside the encoder begins with random weights.`,
-      ];
+      return [...notes, `${path}: is of another shape, so what is trained beside the encoder begins anew.`];
     loadWeights(head, file);
     return notes;
   });
@@ -217,7 +222,7 @@ function refuseUntied(files: readonly SafetensorsFile[]): void {
 const DECODER = 'cls.predictions.decoder.weight';
 
 function sameShapes(module: object, { tensors }: SafetensorsFile): boolean {
-  const wanted = parameters(module);
+  const wanted = allTensors(module);
   const fits = ([name, { shape }]: readonly [string, { shape: readonly number[] }]): boolean =>
     wanted.get(name)?.shape.join() === shape.join();
   return wanted.size === tensors.size && [...tensors].every(fits);

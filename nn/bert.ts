@@ -175,13 +175,20 @@ export class BertModel {
   /**
    * Hidden states x [N, H] led through the layers from .. to - 1, by default all: in two parts, for whoever reads an inner
    * layer too. Of the last of them, only `needed` rows are computed if they are given.
+   * @param options.visible which positions each row may see, as of `ops.attention`, where not all of its sequence; not with `needed`
    */
   through(
     x: Tensor,
     sequences: Sequences,
-    { from = 0, to, needed, random }: { from?: number; to?: number; needed?: Needed; random?: Random } = {},
+    {
+      from = 0,
+      to,
+      needed,
+      visible,
+      random,
+    }: { from?: number; to?: number; needed?: Needed; visible?: HostArray; random?: Random } = {},
   ): Tensor {
-    const all: Pass = { queries: sequences, keys: sequences, random };
+    const all: Pass = { queries: sequences, keys: sequences, visible, random };
     const layers = this.encoder.layer.slice(from, to);
     return scope(() => {
       let hidden = x;

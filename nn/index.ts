@@ -1,5 +1,6 @@
 // The package `retromae/nn`: layers, BERT, optimizer, schedules, weights.
-export { parameters, parameterCount } from './module.js';
+export { allTensors, freeze, parameters, parameterCount } from './module.js';
+export { BatchNorm } from './batch-norm.js';
 export { Linear, Embedding, LayerNorm, Dropout } from './layers.js';
 export { bertConfig, configFromHuggingFace, configToHuggingFace, type BertConfig } from './config.js';
 export { BertEmbeddings, BertLayer, BertModel, BertHead, BertForMaskedLM, type Needed, type Pass } from './bert.js';
@@ -20,6 +21,6 @@ export {
 } from './step.js';
 export { constant, cosineDecay, linearDecay, type Schedule } from './schedule.js';
 export { expressionSchedule } from './expression.js';
-export { assign, hostTensors, loadWeights, type LoadReport } from './weights.js';
+export { assign, copyWeights, hostTensors, loadWeights, type LoadReport } from './weights.js';
 export { readSafetensors, safetensorsHeader, writeSafetensors, SafetensorsFile } from './safetensors.js';
 export type { ByteSource, HostTensor } from './safetensors.js';

@@ -1,7 +1,7 @@
 // Weights by name, to and from safetensors: strict about shapes, forgiving about the dialects of BERT checkpoints.
 import { scope, tensor, type Tensor } from '../core/index.js';
 import { kernels } from '../kernels/index.js';
-import { parameters } from './module.js';
+import { allTensors } from './module.js';
 import type { HostTensor, SafetensorsFile } from './safetensors.js';
 
 /** Names that BERT checkpoints carry and this library has no use for. */
@@ -25,7 +25,7 @@ export interface LoadReport {
 }
 
 /**
- * Copies the tensors of a file into the parameters of a module. Nothing is changed unless everything fits.
+ * Copies the tensors of a file into those of a module. Nothing is changed unless everything fits.
  * @param optional whether a parameter may be missing from the file (default: none may)
  * @param onTensor what hears of each of them, when all is known to fit
  * @throws naming the file and the tensor: of another shape, missing, or there twice under two names
@@ -36,7 +36,7 @@ export function loadWeights(
   optional: (name: string) => boolean = () => false,
   onTensor?: (name: string, values: Float32Array) => void,
 ): LoadReport {
-  const wanted = parameters(module);
+  const wanted = allTensors(module);
   const found = new Map<string, Float32Array>();
   const unexpected: string[] = [];
   for (const [name, { shape }] of file.tensors) {
@@ -73,6 +73,15 @@ export function assign(target: Tensor, values: Float32Array | Float64Array): voi
     const source = tensor(values, [size], { backend });
     backend.launch(kernels.copy, { x: source.view() }, { y: target.view([size]) });
   });
+}
+
+/** Copies the weights of a module into those of another one of the same kind. */
+export function copyWeights(from: object, to: object): void {
+  const targets = allTensors(to);
+  for (const [name, source] of allTensors(from)) {
+    const { backend, size } = source;
+    backend.launch(kernels.copy, { x: source.view([size]) }, { y: targets.get(name)!.view([size]) });
+  }
 }
 
 /** The numbers of tensors by name, ready for `writeSafetensors`. */

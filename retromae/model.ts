@@ -51,6 +51,17 @@ export class PretrainModel<
     return this.#objective;
   }
 
+  /** To be called before training, when the encoder has the weights that it begins with: some heads begin with them too. */
+  begin(): void {
+    this.#objective.begin?.(this, this.#head);
+  }
+
+  /** A batch with what the losses need beside it; of most objectives it is as it was. To be awaited before `losses`. */
+  prepared(batch: B): Promise<B> {
+    const { prepare } = this.#objective;
+    return prepare ? prepare(this, this.#head, batch) : Promise.resolve(batch);
+  }
+
   /** The losses of a batch, as the objective has them. @param random of dropout; none: no dropout */
   losses(batch: B, random?: Random): Losses {
     return this.#objective.losses(this, this.#head, batch, this.options, random);

@@ -76,6 +76,10 @@ export interface ObjectiveSpec<O extends object, H extends object, B extends Bat
   collator(options: O, texts: TextRules): Collates<B>;
   /** Made after the encoder, from the same generator; thrown away after pre-training. */
   head(config: BertConfig, random: Random, options: O): H;
+  /** Called before the first step, when the encoder has the weights that training begins with. */
+  begin?(encoder: BertForMaskedLM, head: H): void;
+  /** What of a batch a model has to work out, before the losses, and without a gradient. */
+  prepare?(encoder: BertForMaskedLM, head: H, batch: B): Promise<B>;
   /**
    * `loss` is what to minimise, `h` the sentence vectors [B, H], for whoever joins losses; the others are the scalars.
    * @param random where dropout's randomness comes from; none: no dropout

@@ -27,7 +27,7 @@ import {
   writeFiles,
 } from '../hub/index.js';
 import type { ModelFilesOptions } from '../hub/index.js';
-import { assign, loadWeights, parameters, type Optimizer, type SafetensorsFile } from '../nn/index.js';
+import { allTensors, assign, loadWeights, type Optimizer, type SafetensorsFile } from '../nn/index.js';
 import type { PretrainModel } from '../retromae/index.js';
 
 export interface CheckpointState extends ModelFilesOptions {
@@ -89,7 +89,7 @@ export class Checkpoints {
   async save({ step, model, optimizer, tokenizer, ...options }: CheckpointState): Promise<string> {
     const path = join(this.dir, `step-${String(step).padStart(8, '0')}`);
     const files = new Map<string, FileData>(await modelFiles(model, tokenizer, options));
-    files.set(HEAD_FILE, streamSafetensors(parameters(headOf(model))));
+    files.set(HEAD_FILE, streamSafetensors(allTensors(headOf(model))));
     files.set(OPTIMIZER, streamSafetensors(optimizer.state.tensors));
     const state: StateFile = { version: VERSION, step, optimizer: { step: optimizer.state.step }, run: {}, files: {} };
     try {
@@ -126,7 +126,7 @@ export class Checkpoints {
     const paths = [fileNames.weights, HEAD_FILE, OPTIMIZER].map((name) => join(path, name));
     withSafetensors(paths, ([weights, decoder, kept]) => {
       checkNames(optimizer.state.tensors, kept);
-      checkNames(parameters(headOf(model)), decoder);
+      checkNames(allTensors(headOf(model)), decoder);
       loadWeights(encoderOf(model), weights);
       loadWeights(headOf(model), decoder);
       for (const [name, tensor] of optimizer.state.tensors) assign(tensor, kept.float32(name).data);

@@ -243,7 +243,9 @@ export async function newModel(
     const options = objectiveOptions(settings);
     return new PretrainModel(objectiveNamed(objective), config, new Random(seed, WEIGHTS), options, recompute);
   });
-  if (init && !checkpoint) (await initialise(model, init)).forEach((note) => message?.(note));
+  if (checkpoint) return model;
+  if (init) (await initialise(model, init)).forEach((note) => message?.(note));
+  model.begin();
   return model;
 }
 

@@ -148,7 +148,12 @@ export class Run {
   /** The optimizer, made once: its schedule needs the number of steps. */
   private async optimizer(legs: readonly Leg[]): Promise<AdamW> {
     const { weightDecay, clip } = this.settings;
-    return (this.made ??= new AdamW(this.model, { lr: await scheduleOf(this.settings, legs), weightDecay, clip }));
+    return (this.made ??= new AdamW(this.model, {
+      lr: await scheduleOf(this.settings, legs),
+      weightDecay,
+      decay: 'matrices',
+      clip,
+    }));
   }
 
   private microBatches(step: number): Batch[] {
@@ -164,10 +169,11 @@ export class Run {
   }
 
   /** The micro-batches of a step, ready to be computed. */
-  private losses(step: number, batches: readonly Batch[]): MicroBatch[] {
+  private async losses(step: number, batches: readonly Batch[]): Promise<MicroBatch[]> {
     const { accumulate, cacheChunk } = this.settings;
     const random = (i: number) => this.batches.dropout(step * accumulate + i);
-    return batches.map((batch, i) =>
+    const prepared = await Promise.all(batches.map((batch) => this.model.prepared(batch)));
+    return prepared.map((batch, i) =>
       cacheChunk > 0 ? this.model.inChunks(batch, cacheChunk, random(i)) : () => this.model.losses(batch, random(i)),
     );
   }
@@ -225,7 +231,7 @@ export class Run {
         const batches: Batch[] = [];
         while (batches.length < accumulate) batches.push(await prefetch.take());
         const dataSeconds = (performance.now() - before) / 1000;
-        const numbers = await trainStep(optimizer, this.losses(step, batches), { reduce: hooks.reduce });
+        const numbers = await trainStep(optimizer, await this.losses(step, batches), { reduce: hooks.reduce });
         refuseDivergence(numbers, settings, step, saved);
         step++;
         const now = performance.now();

@@ -20,15 +20,15 @@ export interface StepTimeOptions {
  */
 export async function stepTime(
   model: object,
-  microBatches: (step: number) => MicroBatch[],
+  microBatches: (step: number) => MicroBatch[] | Promise<MicroBatch[]>,
   { seconds = 0, now = () => performance.now() }: StepTimeOptions = {},
 ): Promise<number> {
   const idle = new AdamW(model, { lr: 0 });
   let step = 0;
-  while (step < BEFORE) await idle.step(...microBatches(step++));
+  while (step < BEFORE) await idle.step(...(await microBatches(step++)));
   const started = now();
   for (let timed = 1; ; timed++) {
-    await idle.step(...microBatches(step++));
+    await idle.step(...(await microBatches(step++)));
     const passed = now() - started;
     if (timed >= LEAST && passed >= 1000 * seconds) return passed / timed;
   }

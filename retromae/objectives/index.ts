@@ -6,5 +6,6 @@ export { condenser } from './condenser.js';
 export { cocondenser } from './cocondenser.js';
 export { cotmae } from './cotmae.js';
 export { simcse } from './simcse.js';
+export { diffcse } from './diffcse.js';
 export { ict } from './ict.js';
 export { crop } from './crop.js';

@@ -40,7 +40,7 @@ export interface Outcome {
 /** What an objective says of its first batch. */
 export async function outcomeOf(objective: Objective, options: object, dropout?: Random): Promise<Outcome> {
   const model = newModel(objective, options);
-  const batch = batchesOf(objective, options).at(0);
+  const batch = await model.prepared(batchesOf(objective, options).at(0));
   const reads = scope(() => {
     const { h, ...losses } = model.losses(batch, dropout);
     backward(losses.loss);
@@ -57,19 +57,27 @@ export async function outcomeOf(objective: Objective, options: object, dropout?:
   return { numbers, gradients, h: reads.h };
 }
 
-/** Largest difference, relative to the largest number of the second where that is above 1e-3. */
-function distance(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
+const largest = (values: ArrayLike<number>): number =>
+  Array.from(values).reduce((top, x) => Math.max(top, Math.abs(x)), 0);
+
+/** Largest difference, relative to the largest number of the second where that is above 1e-3, and to `least` at least. */
+function distance(ours: ArrayLike<number>, theirs: ArrayLike<number>, least = 0): number {
   if (ours.length !== theirs.length) return Infinity;
-  const size = Array.from(theirs).reduce((top, x) => Math.max(top, Math.abs(x)), 1e-3);
+  const size = Math.max(1e-3, largest(theirs), least);
   const worst = Array.from(theirs).reduce((top, x, i) => Math.max(top, Math.abs(x - ours[i])), 0);
   return Number.isFinite(worst) ? worst / size : Infinity;
 }
 
-/** Where two outcomes differ by more than is allowed. What one of them lacks is 0 there. */
+/**
+ * Where two outcomes differ by more than is allowed. What one of them lacks is 0 there. A gradient that is 0 by its formula,
+ * such as that of key biases, and so nothing but rounding, is compared in the size of the others.
+ * @param theirs in float64
+ */
 export function differences(ours: Outcome, theirs: Outcome, limits: { loss: number; gradient: number }): string[] {
   const found: string[] = [];
+  const top = Math.max(...Object.values(theirs.gradients).map(largest));
   const compare = (what: string, a: readonly number[], b: readonly number[], limit: number) => {
-    const off = distance(a, b);
+    const off = distance(a, b, largest(b) < 1e-12 * top ? top : 0);
     if (!(off < limit)) found.push(`${what} is off by ${off}`);
   };
   for (const [name, value] of Object.entries(theirs.numbers)) compare(name, [ours.numbers[name]], [value], limits.loss);
@@ -113,7 +121,7 @@ function wrongNumbers({ scalars }: Objective, { numbers, gradients, h }: Outcome
 /** The gradient along a random direction in all parameters must be the difference of losses. */
 async function wrongGradient(objective: Objective, options: object, dropout?: () => Random): Promise<string[]> {
   const model = newModel(objective, options);
-  const batch = batchesOf(objective, options).at(0);
+  const batch = await model.prepared(batchesOf(objective, options).at(0));
   const weights = [...parameters(model).values()];
   const random = new Random(2);
   const starts = await Promise.all(weights.map((x) => x.read()));

@@ -40,7 +40,8 @@ export async function trainStep(model: RetroMae, optimizer: Optimizer, step: num
     return Array.from({ length: 5 + random.below(12) }, () => 5 + random.below(30));
   });
   const batch = collator.collate(examples, (i) => new Random(8, step, i));
-  await takeStep(optimizer, [() => model.losses(batch, new Random(9, step))]);
+  const prepared = await model.prepared(batch);
+  await takeStep(optimizer, [() => model.losses(prepared, new Random(9, step))]);
 }
 
 /** The bits of tensors, by name. */
