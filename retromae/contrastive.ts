@@ -124,8 +124,8 @@ export function join(first: Objective, second: Objective, row: Partial<Objective
 const weightOf = (options: object): number => (options as { contrastWeight: number }).contrastWeight;
 
 const both = ({ loss, ...mine }: Losses, { loss: other, ...theirs }: Losses, h: Tensor): Losses => ({
+  loss: loss.add(other),
   ...mine,
   ...theirs,
-  loss: loss.add(other),
   h,
 });
