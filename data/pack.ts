@@ -1,12 +1,11 @@
 // Sentences to training blocks: RetroMAE's packing (retromae-spec.md 1.1; `preprocess.py` of the authors), without its loss.
 import type { Document } from './document.js';
+import { encodeWords, type WordRule } from './segment-words.js';
 import { sentencesOf } from './sentences.js';
 import type { WordPiece } from './wordpiece.js';
 
 /** The shortest length that a short block may aim at. */
 const SHORTEST = 3;
-/** A text with more characters than this for each token of a block is not tried whole first: it hardly ever fits. */
-const CHARACTERS = 8;
 
 export interface PackOptions {
   /** Whether a token goes on with the word of the one before it: no word is cut in two. By default none does. */
@@ -15,6 +14,23 @@ export interface PackOptions {
   shortProbability?: number;
   /** Uniform numbers in [0, 1); needed only with `shortProbability`. */
   random?: () => number;
+}
+
+/** Tokens of one sentence or line, without special tokens. */
+export interface Unit {
+  readonly ids: ArrayLike<number>;
+  /** 1 where a token goes on with the word of the one before it, where more is known of words than `##` says. */
+  readonly continues?: ArrayLike<number>;
+}
+
+/** A block of text, and where its sentences begin. */
+export interface PackedBlock {
+  /** [1 .. maxTokens] content ids, without [CLS] and [SEP]. */
+  readonly ids: Int32Array;
+  /** Where in `ids` each sentence begins: from 0, which may be within one that began in the block before. */
+  readonly sentences: Int32Array;
+  /** As `Unit.continues`, where the units have it. */
+  readonly continues?: Uint8Array;
 }
 
 /**
@@ -34,29 +50,68 @@ export function* pack(
   maxTokens: number,
   options: PackOptions = {},
 ): Generator<Int32Array> {
+  function* unmarked(): Generator<Unit> {
+    for (const ids of units) yield { ids };
+  }
+  for (const { ids } of packUnits(unmarked(), maxTokens, options)) yield ids;
+}
+
+/** The same, and where the units begin. @throws as `pack` */
+export function* packUnits(
+  units: Iterable<Unit>,
+  maxTokens: number,
+  options: PackOptions = {},
+): Generator<PackedBlock> {
   const { isContinuation = () => false } = options;
   const draw = targets(maxTokens, options);
-  let block: number[] = [];
+  let block = new OpenBlock();
   let target = draw();
-  for (const unit of units) {
-    for (let from = 0; from < unit.length;) {
-      const left = unit.length - from;
+  for (const { ids, continues } of units) {
+    const goesOn = (at: number): boolean => isContinuation(ids[at]) || continues?.[at] === 1;
+    for (let from = 0; from < ids.length;) {
+      const left = ids.length - from;
       if (block.length > 0 && (block.length >= target || block.length + left > maxTokens)) {
-        yield Int32Array.from(block);
-        block = [];
+        yield block.closed();
+        block = new OpenBlock();
         target = draw();
         continue;
       }
-      const end = left > maxTokens ? wordEnd(unit, from, from + maxTokens, isContinuation) : unit.length;
-      while (from < end) block.push(unit[from++]);
+      const end = left > maxTokens ? wordEnd(from, from + maxTokens, goesOn) : ids.length;
+      block.add(ids, from, end, continues);
+      from = end;
     }
   }
-  if (block.length > 0) yield Int32Array.from(block);
+  if (block.length > 0) yield block.closed();
+}
+
+class OpenBlock {
+  private readonly ids: number[] = [];
+  private readonly sentences: number[] = [];
+  private readonly continues: number[] = [];
+
+  get length(): number {
+    return this.ids.length;
+  }
+
+  add(ids: ArrayLike<number>, from: number, end: number, continues?: ArrayLike<number>): void {
+    this.sentences.push(this.length);
+    for (let i = from; i < end; i++) this.ids.push(ids[i]);
+    if (continues) for (let i = from; i < end; i++) this.continues.push(continues[i]);
+  }
+
+  closed(): PackedBlock {
+    const { ids, sentences, continues } = this;
+    return {
+      ids: Int32Array.from(ids),
+      sentences: Int32Array.from(sentences),
+      ...(continues.length > 0 && { continues: Uint8Array.from(continues) }),
+    };
+  }
 }
 
 /** Where to end a block that begins at `from` and may reach to `most`: before the last word that begins there, if one does. */
-function wordEnd(ids: ArrayLike<number>, from: number, most: number, isContinuation: (id: number) => boolean): number {
-  for (let end = most; end > from; end--) if (!isContinuation(ids[end])) return end;
+function wordEnd(from: number, most: number, goesOn: (at: number) => boolean): number {
+  for (let end = most; end > from; end--) if (!goesOn(end)) return end;
   return most;
 }
 
@@ -87,6 +142,8 @@ export interface PackDocumentsOptions extends Omit<PackOptions, 'isContinuation'
   maxTokens: number;
   /** Locale of the sentence rules. Default 'en'. */
   locale?: string;
+  /** What a word is: the pieces that `##` joins (default), or, of text without blanks, what Unicode's rules and dictionaries say. */
+  words?: WordRule;
 }
 
 /** Tokenises documents sentence by sentence and packs each on its own: no block crosses documents. */
@@ -100,26 +157,20 @@ export async function* packDocuments(
   }
 }
 
-/**
- * The blocks of one text; end to end, they are `tokenizer.encode(text)`. A text that fits into one block needs no
- * sentences: it comes to the same ids.
- */
-export function* packText(
-  text: string,
-  tokenizer: WordPiece,
-  { maxTokens, locale, ...options }: PackDocumentsOptions,
-): Generator<Int32Array> {
-  const rules = { ...options, isContinuation: (id: number) => tokenizer.isContinuation(id) };
-  if (!options.shortProbability && text.length <= CHARACTERS * maxTokens) {
-    const ids = tokenizer.encode(text);
-    if (ids.length <= maxTokens) {
-      yield* pack([ids], maxTokens, rules);
-      return;
-    }
-  }
-  yield* pack(encoded(text, tokenizer, locale), maxTokens, rules);
+/** The blocks of one text; end to end, they are `tokenizer.encode(text)`. */
+export function* packText(text: string, tokenizer: WordPiece, options: PackDocumentsOptions): Generator<Int32Array> {
+  for (const { ids } of packSentences(text, tokenizer, options)) yield ids;
 }
 
-function* encoded(text: string, tokenizer: WordPiece, locale?: string): Generator<Int32Array> {
-  for (const sentence of sentencesOf(text, locale)) yield tokenizer.encode(sentence);
+/** The same, and where sentences begin. */
+export function* packSentences(
+  text: string,
+  tokenizer: WordPiece,
+  { maxTokens, locale, words = 'pieces', ...options }: PackDocumentsOptions,
+): Generator<PackedBlock> {
+  function* units(): Generator<Unit> {
+    for (const sentence of sentencesOf(text, locale))
+      yield words === 'segmented' ? encodeWords(sentence, tokenizer, locale) : { ids: tokenizer.encode(sentence) };
+  }
+  yield* packUnits(units(), maxTokens, { ...options, isContinuation: (id) => tokenizer.isContinuation(id) });
 }

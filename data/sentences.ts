@@ -117,6 +117,13 @@ export function wordCount(text: string, locale = 'en'): number {
   return count;
 }
 
+/** Where in a text a word begins, or what is between words, by UAX 29 and the dictionaries of its languages. */
+export function wordStarts(text: string, locale = 'en'): Set<number> {
+  const starts = new Set<number>();
+  for (const { index } of segmenterOf(locale, 'word').segment(text)) starts.add(index);
+  return starts;
+}
+
 const segmenters = new Map<string, Intl.Segmenter>();
 
 /** Making a segmenter takes longer than most texts do. */

@@ -3,7 +3,7 @@ import type { Random } from '../core/index.js';
 import { packSequences, type PackedSequences } from '../data/pure.js';
 import { IGNORE, longestSequence, wordsFor } from './batch.js';
 import type { Batch, DecoderBatch } from './batch.js';
-import { idsOf, type Example } from './example.js';
+import { continuesOf, idsOf, type Example } from './example.js';
 import { corruptionFrom, maskCount, torchCorruption, WordMasker } from './masking.js';
 import type { Corruption, MaskingVocabulary, MaskRandom } from './masking.js';
 import type { TextRules } from './objective.js';
@@ -116,7 +116,12 @@ export class Collator {
     const basic = this.decoder === 'basic' ? unmasked(ids) : undefined;
     for (let index = 0; index < examples.length; index++) {
       const [begin, end] = offsets.subarray(index, index + 2);
-      const sequence = { index, begin, end, masker: new WordMasker(ids.subarray(begin, end), this.tokenizer) };
+      const sequence = {
+        index,
+        begin,
+        end,
+        masker: new WordMasker(ids.subarray(begin, end), this.tokenizer, continuesOf(examples[index])),
+      };
       this.mask(encoder, sequence, this.encoderMask, draws(index, ENCODER));
       if (enhanced) this.choose(enhanced, ids, sequence, draws(index, DECODER).masks);
       if (basic) this.mask(basic, sequence, this.decoderMask, draws(index, DECODER));

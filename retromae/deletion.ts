@@ -1,7 +1,7 @@
 // Texts of which words are deleted, for TSDAE.
 import type { Batch } from './batch.js';
 import { TextCollator, type Generators } from './collator.js';
-import type { Example } from './example.js';
+import { continuesOf, type Example } from './example.js';
 import { roundHalfEven, WordMasker } from './masking.js';
 import type { Collates, TextRules } from './objective.js';
 
@@ -32,7 +32,7 @@ export class DeletionCollator implements Collates<DeletedBatch> {
     const kept = new Int32Array(ids.length).fill(1);
     for (let text = 0; text < examples.length; text++) {
       const [begin, end] = offsets.subarray(text, text + 2);
-      const masker = new WordMasker(ids.subarray(begin, end), this.rules.tokenizer);
+      const masker = new WordMasker(ids.subarray(begin, end), this.rules.tokenizer, continuesOf(examples[text]));
       const content = end - begin - 2;
       const count = Math.min(content - 1, roundHalfEven(content * this.share));
       const bits = new Uint16Array(masker.words);

@@ -6,7 +6,9 @@ export interface Passage {
   readonly ids: ArrayLike<number>;
   /** Where in `ids` each of its sentences begins: ascending, from 0. */
   readonly sentences: ArrayLike<number>;
-  /** Tokens of the document's title; empty where there is none. */
+  /** 1 where a token goes on with the word of the one before it, where more is known of words than the vocabulary says. */
+  readonly continues?: ArrayLike<number>;
+  /** Tokens of its document's title, where it does not begin with it; empty where there is none. */
   readonly title: ArrayLike<number>;
   /** Number of its document; no two passages of one document are each other's negatives. Undefined: one of its own. */
   readonly documentId?: number;
@@ -35,6 +37,10 @@ const isPassage = (example: Example): example is Passage => 'ids' in example;
 
 /** The tokens of an example. */
 export const idsOf = (example: Example): ArrayLike<number> => (isPassage(example) ? example.ids : example);
+
+/** What is known of its words, beyond what the vocabulary says. */
+export const continuesOf = (example: Example): ArrayLike<number> | undefined =>
+  isPassage(example) ? example.continues : undefined;
 
 /** An example with all that is known of it. */
 export function passageOf(example: Example): Passage {

@@ -53,15 +53,19 @@ export class WordMasker {
   private readonly order: Uint16Array;
   private readonly inOrder: Uint16Array;
 
-  /** @param ids the whole sequence, [CLS] and [SEP] included, at most 65535 tokens */
-  constructor(ids: ArrayLike<number>, vocabulary: MaskingVocabulary) {
+  /**
+   * @param ids the whole sequence, [CLS] and [SEP] included, at most 65535 tokens
+   * @param continues 1 where a token goes on with a word, whatever the vocabulary says; of the text, so from behind [CLS] on
+   */
+  constructor(ids: ArrayLike<number>, vocabulary: MaskingVocabulary, continues?: ArrayLike<number>) {
     const positions = new Uint16Array(ids.length);
     const starts = new Uint16Array(ids.length + 1);
     let pieces = 0;
     let count = 0;
     for (let p = 0; p < ids.length; p++) {
       if (ids[p] === vocabulary.cls || ids[p] === vocabulary.sep) continue;
-      if (count === 0 || !vocabulary.isContinuation(ids[p])) starts[count++] = pieces;
+      const goesOn = vocabulary.isContinuation(ids[p]) || continues?.[p - 1] === 1;
+      if (count === 0 || !goesOn) starts[count++] = pieces;
       positions[pieces++] = p;
     }
     starts[count] = pieces;

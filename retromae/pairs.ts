@@ -33,27 +33,40 @@ export class PairCollator<B extends Batch> implements Collates<B> {
 
 /** Tokens from .. to - 1 of a passage. */
 export function slice(passage: Passage, from: number, to: number): Passage {
-  const ids = Array.from({ length: to - from }, (_, i) => passage.ids[from + i]);
   const begun = Array.from(passage.sentences).filter((start) => start > from && start < to);
-  return { ...passage, ids, sentences: [0, ...begun.map((start) => start - from)] };
+  const cut = (values: ArrayLike<number>) => Array.from({ length: to - from }, (_, i) => values[from + i]);
+  return {
+    ...passage,
+    ids: cut(passage.ids),
+    sentences: [0, ...begun.map((start) => start - from)],
+    continues: passage.continues && cut(passage.continues),
+  };
+}
+
+/** Two stretches of a passage, end to end; either may be empty. */
+function spliced(first: Passage, second: Passage): Passage {
+  const { length } = first.ids;
+  const both = (a: ArrayLike<number>, b: ArrayLike<number>) => [...Array.from(a), ...Array.from(b)];
+  const none = ({ ids }: Passage) => Array.from(ids, () => 0);
+  return {
+    ...second,
+    ids: both(first.ids, second.ids),
+    sentences: both(
+      length > 0 ? first.sentences : [],
+      second.ids.length > 0 ? Array.from(second.sentences).map((start) => start + length) : [],
+    ),
+    continues:
+      (first.continues ?? second.continues) && both(first.continues ?? none(first), second.continues ?? none(second)),
+  };
 }
 
 /** What lies before `from` and from `to` on, end to end. */
-export function without(passage: Passage, from: number, to: number): Passage {
-  const [before, after] = [slice(passage, 0, from), slice(passage, to, passage.ids.length)];
-  const ids = [...Array.from(before.ids), ...Array.from(after.ids)];
-  const later = Array.from(after.sentences).map((start) => start + from);
-  const starts = [...(from > 0 ? Array.from(before.sentences) : []), ...(after.ids.length > 0 ? later : [])];
-  return { ...passage, ids, sentences: starts };
-}
+export const without = (passage: Passage, from: number, to: number): Passage =>
+  spliced(slice(passage, 0, from), slice(passage, to, passage.ids.length));
 
 /** The passage with its document's title before it. */
-export function titled(passage: Passage): Passage {
-  const { title } = passage;
-  if (title.length === 0) return passage;
-  const sentences = [0, ...Array.from(passage.sentences).map((start) => start + title.length)];
-  return { ...passage, ids: [...Array.from(title), ...Array.from(passage.ids)], sentences };
-}
+export const titled = (passage: Passage): Passage =>
+  passage.title.length === 0 ? passage : spliced(passageOf(passage.title), passage);
 
 /** The same text twice. */
 export const twice = (passage: Passage): Pair => [passage, passage];

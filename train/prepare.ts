@@ -14,7 +14,7 @@ import {
   loadTokenizer,
   noCounts,
   OptionError,
-  packText,
+  packSentences,
   sotu,
   trainWordPiece,
 } from '../data/index.js';
@@ -35,6 +35,7 @@ import { formatCount } from './report/format.js';
 import type { Leg } from './run-folder.js';
 import { BUILT_IN, objectiveOptions, pretrainSettings, type PretrainSettings } from './settings.js';
 import { TokenFile } from './token-file.js';
+import { writeTokens, type TokenisedDocument } from './token-writer.js';
 
 /** The stream of random numbers for initial weights, apart from those of the batches. */
 const WEIGHTS = 0;
@@ -179,20 +180,24 @@ export async function tokenise(
 ): Promise<TokenFile> {
   const dir = tokensDir(settings);
   const counts: DataCounts = { ...noCounts(), blocks: 0 };
-  async function* blocks() {
+  const { words, seq } = settings;
+  function* blocks(text: string) {
+    for (const block of packSentences(text, tokenizer, { maxTokens: seq - 2, words })) {
+      countTokens(counts, block.ids, tokenizer.unk);
+      counts.blocks!++;
+      yield block;
+    }
+  }
+  async function* tokenised(): AsyncGenerator<TokenisedDocument> {
     const source = corpusDocuments(settings, observer);
     for (let next = await source.next(); ; next = await source.next()) {
       if (next.done) return void Object.assign(counts, next.value);
-      const { text } = next.value;
+      const { text, title = '' } = next.value;
       countText(counts, text, [], tokenizer);
-      for (const ids of packText(text, tokenizer, { maxTokens: settings.seq - 2 })) {
-        countTokens(counts, ids, tokenizer.unk);
-        counts.blocks!++;
-        yield ids;
-      }
+      yield { title: tokenizer.encode(title), blocks: blocks(text) };
     }
   }
-  await TokenFile.write(dir, tokenizer, blocks(), () => counts);
+  await writeTokens(dir, tokenizer, tokenised(), { words: words === 'segmented', counts: () => counts });
   return TokenFile.open(dir);
 }
 

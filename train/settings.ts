@@ -1,5 +1,5 @@
 // Everything that a pre-training run can be told, one row a setting: flags, --help, checks and run.json are made of these.
-import { flagOf, shownValue, SPLITS } from '../data/index.js';
+import { flagOf, shownValue, SPLITS, WORD_RULES } from '../data/index.js';
 import { backendNames } from '../kernels/index.js';
 import {
   completeOptions,
@@ -86,6 +86,12 @@ const table = {
     optional(number('a number above 0 and at most 1', (value) => value > 0 && value <= 1)),
     'share of all characters that a learnt vocabulary must know (default: 0.99999)',
     { value: 'X' },
+  ),
+  /** Beside `##`: for languages without blanks. */
+  words: option(
+    'pieces',
+    oneOf(WORD_RULES),
+    'what is masked as one word; segmented: of Chinese and Japanese, words instead of signs',
   ),
   layers: option(4, integer(1, MOST_LAYERS), 'layers of the encoder'),
   hidden: option(256, integer(1, WIDEST), 'hidden size'),

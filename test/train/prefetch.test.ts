@@ -7,6 +7,7 @@ import { batchesOf, type BatchRecipe } from '../../train/batch-recipe.js';
 import { objectiveNamed, objectiveNames, type Batch, type Batches } from '../../retromae/index.js';
 import { Prefetch } from '../../train/prefetch.js';
 import { TokenFile } from '../../train/token-file.js';
+import { writeTokens } from '../../train/token-writer.js';
 import { Random } from '../../core/index.js';
 import { tokenizer } from '../retromae/tiny.js';
 
@@ -17,7 +18,11 @@ async function tokensIn(dir: string, count = 30): Promise<string> {
   const random = new Random(3);
   const block = () => Int32Array.from({ length: 1 + random.below(14) }, () => 5 + random.below(30));
   const path = join(dir, 'tokens');
-  await TokenFile.write(path, tokenizer, Array.from({ length: count }, block));
+  const documents = Array.from({ length: count }, () => ({
+    title: new Int32Array(),
+    blocks: [{ ids: block(), sentences: Int32Array.of(0) }],
+  }));
+  await writeTokens(path, tokenizer, documents);
   return path;
 }
 
