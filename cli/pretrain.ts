@@ -8,6 +8,7 @@ import type { PretrainHooks, PretrainResult, PretrainSettings } from '../train/i
 import { say, shellLine, withBackend } from './common.js';
 import { dataLines } from './data-summary.js';
 import { flagsOf, helpText, parseFlags, UsageError, type Flags } from './flags.js';
+import { listObjectives } from './list.js';
 import { withSignals, type Stopped } from './signals.js';
 
 const { ownSettings, pretrainDefaults, settingRows, settingsThat } = train;
@@ -19,6 +20,7 @@ const anew = settingsThat((row) => row.anew).map(flagOf);
 const flags = {
   ...flagsOf(settingRows, flagOf),
   resume: { type: 'boolean', help: 'go on with the run in --out, to the same bits' },
+  list: { type: 'boolean', help: 'print the objectives, and what a step of each costs at these settings' },
   config: { type: 'string', value: 'FILE', help: 'JSON with any of these settings; flags win over it' },
   json: { type: 'boolean', help: 'print every record as a JSON line instead of progress' },
   help: { type: 'boolean', help: 'this text' },
@@ -28,6 +30,7 @@ const usage = `Trains a BERT encoder for retrieval, with RetroMAE or another --o
 
 Usage: retromae pretrain [--corpus PATH] [--out DIR] [flags]
        retromae pretrain --resume --out DIR
+       retromae pretrain --list
 
 Ctrl-C (or SIGTERM, or a terminal that goes away) finishes the step, saves and leaves, with exit code 130 (143, 129); a
 second Ctrl-C leaves at once. Either way, and after a kill, --resume ends with the same bits as a run that never stopped.
@@ -39,7 +42,8 @@ follows has the learning rates of a run of N steps.`;
 const PROBE_DOCUMENTS = 2000;
 const PROBE_QUERIES = 200;
 
-const settingName = (flag: string): string => flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+export const settingName = (flag: string): string =>
+  flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 /**
  * The settings in a file: a plain object of them, or those of a `run.json`, of which the options of other objectives than
@@ -86,10 +90,14 @@ function checked<T>(check: () => T): T {
 }
 
 export async function pretrainCommand(args: string[]): Promise<void> {
-  const { help, json = false, resume: resuming = false, config, ...given } = parseFlags(args, flags);
+  const { help, json = false, list, resume: resuming = false, config, ...given } = parseFlags(args, flags);
   if (help) return void process.stdout.write(helpText(usage, flags));
   const own = Object.fromEntries(Object.entries(given).map(([flag, value]) => [settingName(flag), value]));
   const asked = await askedFor(own, config);
+  if (list) {
+    const sized = checked(() => train.pretrainSettings(asked));
+    return listObjectives(sized, asked.batch, json);
+  }
   const { out = pretrainDefaults.out } = asked;
   const plan = resuming ? await train.readPlan(out) : undefined;
   const settings = checked(() => (plan ? train.resumedSettings(plan, asked) : train.pretrainSettings(asked)));
@@ -111,7 +119,7 @@ export async function pretrainCommand(args: string[]): Promise<void> {
  * Runs `work` until Ctrl-C or SIGTERM.
  * @param work says whether it came to its end; if not, the exit code is the one that shells expect of the signal
  */
-function untilSignal(work: (signal: AbortSignal) => Promise<boolean>): Promise<void> {
+export function untilSignal(work: (signal: AbortSignal) => Promise<boolean>): Promise<void> {
   const attempt = async (signal: AbortSignal): Promise<void> => {
     try {
       if (await work(signal)) return;
@@ -125,7 +133,7 @@ function untilSignal(work: (signal: AbortSignal) => Promise<boolean>): Promise<v
 }
 
 /** What the probe searches: a BEIR folder, or sentences cut from the first passages of the corpus. */
-async function probeSet(settings: PretrainSettings): Promise<RetrievalSet | undefined> {
+export async function probeSet(settings: PretrainSettings): Promise<RetrievalSet | undefined> {
   if (settings.eval) return loadBeir(settings.eval);
   const some: { id: string; text: string }[] = [];
   for await (const { text } of train.corpusDocuments(settings)) {
@@ -141,7 +149,7 @@ async function probeSet(settings: PretrainSettings): Promise<RetrievalSet | unde
 }
 
 /** Hooks that show the run: one line of progress, or JSON lines. */
-function watch(settings: PretrainSettings, probe: RetrievalSet | undefined, json: boolean, signal: AbortSignal) {
+export function watch(settings: PretrainSettings, probe: RetrievalSet | undefined, json: boolean, signal: AbortSignal) {
   let progress: train.Progress | undefined;
   const { scalars } = objectiveNamed(settings.objective);
   const print = (record: object) => process.stdout.write(`${JSON.stringify(record)}\n`);

@@ -21,6 +21,7 @@ type Similarity = Pick<Comparison, 'similarity' | 'temperature'> & { symmetric?:
 export interface ContrastiveSpec<O extends Similarity, H extends object> {
   readonly name: string;
   readonly title: string;
+  readonly summary?: string;
   readonly paper: string;
   readonly options: OptionTable<O>;
   contradiction?: ObjectiveSpec<O, H, Batch>['contradiction'];
@@ -96,6 +97,7 @@ export function join(first: Objective, second: Objective, row: Partial<Objective
   return defineObjective<object, object, Batch>({
     name: `${first.name}+${second.name}`,
     title: `${first.title} + ${second.title}`,
+    summary: `${first.summary}; and ${second.summary}`,
     paper: first.paper,
     options: { ...first.options, ...second.options, contrastWeight },
     contradiction: (options, layers) =>

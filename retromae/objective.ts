@@ -65,6 +65,8 @@ export interface ObjectiveSpec<O extends object, H extends object, B extends Bat
   readonly name: string;
   /** What reports and model cards call it. */
   readonly title: string;
+  /** What it has a model do, in one line. */
+  readonly summary?: string;
   /** Address of the paper, or of whatever describes it. */
   readonly paper?: string;
   readonly options: OptionTable<O>;

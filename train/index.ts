@@ -2,6 +2,9 @@
 export * from './pure.js';
 export { batchesOf, type BatchRecipe } from './batch-recipe.js';
 export { Checkpoints, type CheckpointState } from './checkpoint.js';
+export { beginComparison, readComparison, runComparison, writeComparison } from './compare/compare.js';
+export type { CompareHooks, ComparePlan, Job, Outcome } from './compare/compare.js';
+export { parseEntries, type Entry } from './compare/entries.js';
 export { Prefetch, type PrefetchRange } from './prefetch.js';
 export { corpusDocuments } from './prepare.js';
 export { pretrain, resume } from './pretrain.js';
@@ -11,4 +14,5 @@ export { resumedSettings } from './going-on.js';
 export { readPlan } from './run-folder.js';
 export { ownSettings, pretrainDefaults, pretrainSettings, settingRows, settingsThat } from './settings.js';
 export type { PretrainSettings, Setting } from './settings.js';
+export { stepCosts, type StepCost } from './step-cost.js';
 export { TokenFile } from './token-file.js';

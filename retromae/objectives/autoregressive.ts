@@ -26,6 +26,7 @@ type Options = OptionsOf<typeof options>;
 export const autoregressive = defineObjective<Options, { readonly c_head: readonly [BertLayer] }, MaskedBatch>({
   name: 'autoregressive',
   title: 'Auto-regressive decoding',
+  summary: 'write the text from left to right from the sentence vector, with one layer',
   paper: 'https://arxiv.org/abs/2205.12035',
   options,
   scalars: decoderScalars,

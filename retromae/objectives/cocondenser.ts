@@ -16,6 +16,7 @@ const paper = 'https://arxiv.org/abs/2108.05540';
 const spans = defineContrastive({
   name: 'spans',
   title: 'Spans of a document',
+  summary: 'spans of one document find each other among those of others',
   paper,
   options: {
     similarity: { ...similarityOptions.similarity, preset: 'dot' },
@@ -29,6 +30,7 @@ const spans = defineContrastive({
 export const cocondenser = join(condenser, spans, {
   name: 'cocondenser',
   title: 'coCondenser',
+  summary: 'Condenser, and spans of one document find each other among those of others',
   paper,
   samples: [{}, { contrastWeight: 0.3, similarity: 'cosine', temperature: 0.1, headLayers: 1 }],
 });

@@ -39,6 +39,7 @@ const innerLayer = ({ skipFrom }: Options, layers: number): number => skipFrom ?
 export const condenser = defineObjective<Options, { readonly c_head: readonly BertLayer[] }, MaskedBatch>({
   name: 'condenser',
   title: 'Condenser',
+  summary: 'a head over early states of the text and the late one of [CLS] predicts masked tokens',
   paper: 'https://arxiv.org/abs/2104.08253',
   options,
   contradiction: ({ skipFrom }, layers) =>

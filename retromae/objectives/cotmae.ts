@@ -27,6 +27,7 @@ type Options = OptionsOf<typeof options>;
 export const cotmae = defineObjective<Options, { readonly c_head: readonly BertLayer[] }, DecoderBatch>({
   name: 'cotmae',
   title: 'CoT-MAE',
+  summary: 'rebuild a text, masked heavily, from the sentence vector of its neighbour',
   paper: 'https://arxiv.org/abs/2208.07670',
   options,
   scalars: decoderScalars,

@@ -13,6 +13,7 @@ const part = number('a number above 0 and at most 1', (value) => value > 0 && va
 export const crop = defineContrastive({
   name: 'crop',
   title: 'Independent cropping',
+  summary: 'two spans of a text find each other among those of others',
   paper: 'https://arxiv.org/abs/2112.09118',
   options: {
     ...similarityOptions,

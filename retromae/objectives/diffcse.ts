@@ -86,6 +86,7 @@ const how = (temperature: number): Comparison => ({
 export const diffcse = defineObjective<Options, Head, DetectionBatch>({
   name: 'diffcse',
   title: 'DiffCSE',
+  summary: 'SimCSE, and the vector tells which tokens of its text were replaced',
   paper: 'https://arxiv.org/abs/2204.10298',
   options,
   scalars: {

@@ -24,6 +24,7 @@ type Options = OptionsOf<typeof options>;
 export const dupmae = defineObjective<Options, { readonly c_head: BertLayer }, DecoderBatch>({
   name: 'dupmae',
   title: 'DupMAE',
+  summary: 'RetroMAE, and all tokens together say which words the text has',
   paper: 'https://arxiv.org/abs/2305.02564',
   options,
   scalars: {

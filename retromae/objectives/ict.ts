@@ -39,6 +39,7 @@ function cloze(passage: Passage, random: Random, { keepSentence }: Options): Pai
 export const ict = defineContrastive<Options, object>({
   name: 'ict',
   title: 'Inverse cloze task',
+  summary: 'a sentence finds the passage that it was taken from',
   paper: 'https://arxiv.org/abs/1906.00300',
   options,
   pair: cloze,

@@ -20,6 +20,7 @@ export const mlmScalars = {
 export const mlm = defineObjective<OptionsOf<typeof mlmOptions>, object, MaskedBatch>({
   name: 'mlm',
   title: 'Masked language model',
+  summary: 'predict masked tokens',
   paper: 'https://arxiv.org/abs/1810.04805',
   options: mlmOptions,
   scalars: mlmScalars,

@@ -50,6 +50,7 @@ export interface Decoder {
 export const retromae = defineObjective<Options, Decoder, DecoderBatch>({
   name: 'retromae',
   title: 'RetroMAE',
+  summary: 'rebuild the text, masked heavily, from the sentence vector, with a one-layer decoder',
   paper: 'https://arxiv.org/abs/2205.12035',
   options,
   contradiction: ({ decoder, decoderLayers }) =>

@@ -33,6 +33,7 @@ type Options = OptionsOf<typeof options>;
 export const seed = defineObjective<Options, { readonly decoder: SeedDecoder }, MaskedBatch>({
   name: 'seed',
   title: 'SEED-Encoder',
+  summary: 'write the text from the sentence vector, with a decoder that sees two tokens back',
   paper: 'https://arxiv.org/abs/2102.09206',
   options,
   scalars: decoderScalars,

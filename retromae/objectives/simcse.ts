@@ -22,6 +22,7 @@ const projection = ({ hidden_size: width, initializer_range }: BertConfig, rando
 export const simcse = defineContrastive({
   name: 'simcse',
   title: 'SimCSE',
+  summary: 'a text, seen twice through dropout, finds itself among others',
   paper: 'https://arxiv.org/abs/2104.08821',
   options: {
     ...similarityOptions,

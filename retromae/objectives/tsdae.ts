@@ -67,6 +67,7 @@ const crossOf = ({ bert }: Decoder): CrossAttention[] => bert.encoder.layer.map(
 export const tsdae = defineObjective<Options, { readonly decoder: Decoder }, DeletedBatch>({
   name: 'tsdae',
   title: 'TSDAE',
+  summary: 'write the whole text from the vector of what is left of it',
   paper: 'https://arxiv.org/abs/2104.06979',
   options,
   scalars: {

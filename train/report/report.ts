@@ -18,6 +18,8 @@ export interface ComparisonRow {
   'ndcg@10': Readonly<Record<'mean' | 'low' | 'high', number>>;
   'mrr@10': number;
   'recall@100': number;
+  /** nDCG@10 minus that of other systems, by their names. */
+  against?: Readonly<Record<string, Readonly<Record<'mean' | 'low' | 'high', number>>>>;
 }
 
 export interface Figure {
@@ -172,13 +174,18 @@ function summary(steps: readonly StepRecord[], probes: readonly ProbeRecord[], o
 
 function comparison(rows: readonly ComparisonRow[], note?: string): string {
   const top = Math.max(...rows.map((row) => row['ndcg@10'].mean));
-  const line = ({ name, 'ndcg@10': ndcg, 'mrr@10': mrr, 'recall@100': recall }: ComparisonRow): string =>
+  const rivals = [...new Set(rows.flatMap(({ against = {} }) => Object.keys(against)))];
+  const cell = (interval: ComparisonRow['ndcg@10'] | undefined, show: (value: number) => string): string =>
+    interval
+      ? `<td>${show(interval.mean)} <span class="interval">[${show(interval.low)}, ${show(interval.high)}]</span></td>`
+      : '<td></td>';
+  const line = ({ name, 'ndcg@10': ndcg, 'mrr@10': mrr, 'recall@100': recall, against }: ComparisonRow): string =>
     `<tr${ndcg.mean === top ? ' class="best"' : ''}><th scope="row">${escapeMarkup(name)}</th>` +
-    `<td>${score(ndcg.mean)} <span class="interval">[${score(ndcg.low)}, ${score(ndcg.high)}]</span></td>` +
-    `<td>${score(mrr)}</td><td>${score(recall)}</td></tr>`;
+    `${cell(ndcg, score)}<td>${score(mrr)}</td><td>${score(recall)}</td>` +
+    `${rivals.map((rival) => cell(against?.[rival], signed)).join('')}</tr>`;
   return `<div class="wide"><table>
 <caption>${escapeMarkup(`${note ? `${note} ` : ''}In brackets: 95 % confidence interval. Bold: best nDCG@10.`)}</caption>
-<thead><tr><th scope="col">System</th><th scope="col">nDCG@10</th><th scope="col">MRR@10</th><th scope="col">Recall@100</th></tr></thead>
+<thead><tr><th scope="col">System</th><th scope="col">nDCG@10</th><th scope="col">MRR@10</th><th scope="col">Recall@100</th>${rivals.map((rival) => `<th scope="col">Against ${escapeMarkup(rival)}</th>`).join('')}</tr></thead>
 <tbody>
 ${rows.map(line).join('\n')}
 </tbody>
@@ -186,6 +193,7 @@ ${rows.map(line).join('\n')}
 }
 
 const score = (value: number): string => value.toFixed(3);
+const signed = (value: number): string => `${value >= 0 ? '+' : ''}${score(value)}`;
 
 const STYLE = `
 :root { color-scheme: light dark; --ink: #1f2328; --paper: #ffffff; --faint: #59636e; --rule: #d1d9e0; --panel: #f6f8fa; }
