@@ -141,13 +141,17 @@ function hooksFor(plan: ComparePlan, sets: readonly RetrievalSet[], signal: Abor
       say(
         `\n${begun} of ${total}: ${job.label}, seed ${job.seed}; ${begun > 1 || settings.minutes ? `about ${train.formatDuration(left)} left` : 'begun'}.`,
       );
-      return watch(own, settings.evalEvery > 0 ? sets[0] : undefined, false, signal);
+      const hooks = watch(own, settings.evalEvery > 0 ? sets[0] : undefined, false, signal);
+      // The corpus is that of all: what it is, is said once.
+      return begun === 1 ? hooks : { ...hooks, data: undefined };
     },
     evaluate: async (model, tokenizer) => {
       const found: Record<string, SetScores[string]> = {};
       for (const set of sets) {
         const onProgress = () => signal.throwIfAborted();
-        found[set.name] = scoresOf(await evaluateModel(model, tokenizer, set, { maxLength: settings.seq, onProgress }));
+        // As the folder that is saved says, so that `retromae eval` gives the same numbers.
+        const as = { maxLength: settings.seq, similarity: 'cosine' } as const;
+        found[set.name] = scoresOf(await evaluateModel(model, tokenizer, set, { ...as, onProgress }));
       }
       return found;
     },

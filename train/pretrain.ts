@@ -61,7 +61,8 @@ export async function resume(
     legs = known || [{ from: 0, steps: await run.length() }];
     const { steps } = legs.at(-1)!;
     if (latest) await run.load(latest, legs);
-    else hooks.message?.('There is no checkpoint yet: beginning with the first step.');
+    // One that a comparison laid out has no command yet, and nobody waits for a checkpoint of it.
+    else if (plan.commands.length > 0) hooks.message?.('There is no checkpoint yet: beginning with the first step.');
     const commands = [...plan.commands, ...(hooks.command ? [hooks.command] : [])];
     const changed = plan.steps !== undefined && steps !== plan.steps;
     // What may be given anew is for this process; how long the run is, for all that follow.
