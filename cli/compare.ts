@@ -188,7 +188,12 @@ async function report(
   const several = new Set(found.map(({ set }) => set)).size > 1;
   await train.writeReport(settings.out, {
     title: `Objectives side by side: ${settings.out}`,
-    config: { ...settings, objectives: plan.objectives, seeds: plan.seeds, eval: plan.eval.join(', ') },
+    config: {
+      ...settings,
+      ...{ objectives: plan.objectives, seeds: plan.seeds, eval: plan.eval.join(', ') },
+      // Of MLM alone.
+      ...{ objective: undefined, encoderMask: undefined },
+    },
     ...{ steps: [], probes: [], commands },
     table: found.map((one) => ({
       ...one,

@@ -19,16 +19,21 @@ const anchor = (heading: string): string =>
 const headings = (path: string): string[] =>
   [...readFileSync(path, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchor(heading));
 
+const lineOf = (path: string, number: number): string => readFileSync(path, 'utf8').split('\n')[number - 1] ?? '';
+
 void t.test('links', async (t) => {
   let count = 0;
   for (const page of pages)
-    for (const [, link] of readFileSync(page, 'utf8').matchAll(/\]\(([^)\s]+)\)/g)) {
+    for (const [, text, link] of readFileSync(page, 'utf8').matchAll(/\[((?:`[^`]*`|[^\]])*)\]\(([^)\s]+)\)/g)) {
       if (/^[a-z]+:/.test(link)) continue;
       count++;
       const [path, place] = link.split('#');
       const target = path === '' ? page : join(dirname(page), path);
       t.ok(existsSync(target), `${page}: ${link}`);
-      if (place !== undefined && existsSync(target)) t.ok(headings(target).includes(place), `${page}: ${link}`);
+      if (place === undefined || !existsSync(target)) continue;
+      const [, line] = /^L(\d+)$/.exec(place) ?? [];
+      if (line) t.ok(lineOf(target, Number(line)).includes(text.replaceAll('`', '')), `${page}: ${link} is ${text}`);
+      else t.ok(headings(target).includes(place), `${page}: ${link}`);
     }
   t.ok(count > 20, `${count} links`);
 });

@@ -6,7 +6,7 @@ import t from 'tap';
 import { Random, setBackend } from '../../core/index.js';
 import { ReferenceBackend } from '../../kernels/index.js';
 import { AdamW, parameters } from '../../nn/index.js';
-import { PretrainModel, type Objective } from '../../retromae/index.js';
+import { objectiveNamed, objectiveNames, PretrainModel, type Objective } from '../../retromae/index.js';
 import { stepRecord, type StepRecord } from '../../train/index.js';
 import { lossChart } from '../../train/report/index.js';
 import { batchesOf, problemsOf } from '../retromae/proof.js';
@@ -40,4 +40,13 @@ void t.test('a new objective is a file', async (t) => {
   for (const name of ['encoder', 'gist']) t.ok(mean(name, 25) < mean(name, 0), `${name} falls`);
   const svg = await lossChart([{ name: 'gist', steps: records, scalars: gist.scalars }]);
   t.match(svg, /gist/, 'charts know its numbers by its scalars');
+});
+
+void t.test('the README names every objective, its file and its paper', async (t) => {
+  const readme = await readFile('README.md', 'utf8');
+  for (const name of objectiveNames) {
+    const { paper } = objectiveNamed(name);
+    const row = readme.split('\n').find((line) => line.includes(`[\`${name}\`](retromae/objectives/${name}.ts)`));
+    t.ok(row?.includes(`(${paper})`), name);
+  }
 });

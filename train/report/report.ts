@@ -181,11 +181,11 @@ function comparison(rows: readonly ComparisonRow[], note?: string): string {
       : '<td></td>';
   const line = ({ name, 'ndcg@10': ndcg, 'mrr@10': mrr, 'recall@100': recall, against }: ComparisonRow): string =>
     `<tr${ndcg.mean === top ? ' class="best"' : ''}><th scope="row">${escapeMarkup(name)}</th>` +
-    `${cell(ndcg, score)}<td>${score(mrr)}</td><td>${score(recall)}</td>` +
+    `${cell(ndcg, score)}${rivals.length > 0 ? '' : `<td>${score(mrr)}</td>`}<td>${score(recall)}</td>` +
     `${rivals.map((rival) => cell(against?.[rival], signed)).join('')}</tr>`;
   return `<div class="wide"><table>
 <caption>${escapeMarkup(`${note ? `${note} ` : ''}In brackets: 95 % confidence interval. Bold: best nDCG@10.`)}</caption>
-<thead><tr><th scope="col">System</th><th scope="col">nDCG@10</th><th scope="col">MRR@10</th><th scope="col">Recall@100</th>${rivals.map((rival) => `<th scope="col">Against ${escapeMarkup(rival)}</th>`).join('')}</tr></thead>
+<thead><tr><th scope="col">System</th><th scope="col">nDCG@10</th>${rivals.length > 0 ? '' : '<th scope="col">MRR@10</th>'}<th scope="col">Recall@100</th>${rivals.map((rival) => `<th scope="col">Against ${escapeMarkup(rival)}</th>`).join('')}</tr></thead>
 <tbody>
 ${rows.map(line).join('\n')}
 </tbody>
