@@ -11,6 +11,10 @@ import type { BertForMaskedLM } from './bert.js';
 import type { BertConfig } from './config.js';
 import { singleRows } from './pooling.js';
 
+/** What a text can be made of: a pooling of its hidden states, or DupMAE's. */
+export const representations = ['cls', 'mean', 'dupmae'] as const;
+export type RepresentationName = (typeof representations)[number];
+
 /** What becomes of the greatest logits: nothing, or log(1 + relu(mu)). */
 export const wordActivations = ['log1p_relu', 'raw'] as const;
 
