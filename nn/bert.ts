@@ -128,10 +128,14 @@ export class BertLayer {
     this.output = new Output(intermediate_size, config, random);
   }
 
-  /** x [R, H], context [S, H] -> [R, H]. What the gradient does not need is freed on the way out. */
-  forward(x: Tensor, context: Tensor, pass: Pass): Tensor {
+  /**
+   * x [R, H], context [S, H] -> [R, H]. What the gradient does not need is freed on the way out.
+   * @param between what comes between attention and the feed-forward part: a decoder's cross-attention
+   */
+  forward(x: Tensor, context: Tensor, pass: Pass, between = (y: Tensor) => y): Tensor {
     return scope(() => {
-      const seen = this.attention.output.forward(this.attention.self.forward(x, context, pass), x, pass.random);
+      const attended = this.attention.self.forward(x, context, pass);
+      const seen = between(this.attention.output.forward(attended, x, pass.random));
       return this.output.forward(this.intermediate.dense.forwardGelu(seen), seen, pass.random);
     });
   }

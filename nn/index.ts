@@ -1,6 +1,7 @@
 // The package `retromae/nn`: layers, BERT, optimizer, schedules, weights.
 export { allTensors, freeze, parameters, parameterCount } from './module.js';
 export { BatchNorm } from './batch-norm.js';
+export { CrossAttention } from './cross-attention.js';
 export { Linear, Embedding, LayerNorm, Dropout } from './layers.js';
 export { bertConfig, configFromHuggingFace, configToHuggingFace, type BertConfig } from './config.js';
 export { BertEmbeddings, BertLayer, BertModel, BertHead, BertForMaskedLM, type Needed, type Pass } from './bert.js';

@@ -6,7 +6,7 @@ import { TextCollator } from './collator.js';
 import type { Passage } from './example.js';
 import { comparePairs, contrastWeight, type Comparison } from './info-nce.js';
 import { naiveComparison, naiveEncode } from './naive.js';
-import { defineObjective, type Objective, type ObjectiveSpec, type Scalars } from './objective.js';
+import { defineObjective, type Halves, type Objective, type ObjectiveSpec, type Scalars } from './objective.js';
 import { type OptionTable } from './options.js';
 import type { Pair } from './pairs.js';
 
@@ -41,7 +41,8 @@ export function defineContrastive<O extends Similarity, H extends object>(
 ): Objective<O, H, Batch> {
   const { among, head = () => ({}) as H, project = (h: Tensor) => h } = spec;
   const how = ({ similarity, temperature, symmetric = false }: O) => ({ similarity, temperature, symmetric, among });
-  const halves: NonNullable<ObjectiveSpec<O, H, Batch>['halves']> = {
+  const halves: Halves<O, H, Batch> = {
+    pure: true,
     texts: (encoder, _head, { ids, offsets }, _options, random) => ({
       h: encoder.encode(new Ids(ids), new Sequences(offsets), { random }),
     }),
@@ -75,12 +76,13 @@ export function defineContrastive<O extends Similarity, H extends object>(
  */
 export function join(first: Objective, second: Objective, row: Partial<ObjectiveSpec<object, object, Batch>> = {}) {
   const { halves, pair } = second;
-  if (first.halves || !halves || !pair)
+  if (first.halves || !halves?.pure || !pair)
     throw new Error(
       `objective ${first.name}+${second.name}: it must be one that is not contrastive, + one that is, such as retromae+crop.`,
     );
   // Each takes its own of the options and of the modules.
-  const alone: NonNullable<typeof halves> = {
+  const alone: Halves<object, object, Batch> = {
+    pure: false,
     texts: (encoder, head, batch, options, random) => {
       const { h, ...losses } = first.losses(encoder, head, batch, options, random);
       return { h: h!, losses };

@@ -95,8 +95,8 @@ export type ObjectiveName = keyof typeof objectives | `${string}+${string}`;
 /** Every objective by its name; those that are joined are not among them. */
 export const objectiveNames = Object.keys(objectives) as (keyof typeof objectives)[];
 
-/** The objectives that are contrastive. */
-export const contrastiveNames = objectiveNames.filter((name) => (objectives[name] as Objective).halves);
+/** The objectives that another one can be joined with. */
+export const contrastiveNames = objectiveNames.filter((name) => (objectives[name] as Objective).halves?.pure);
 
 /** An objective by its name, its own types left aside. @throws if there is none, or two cannot be joined */
 export function objectiveNamed(name: ObjectiveName): Objective {

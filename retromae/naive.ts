@@ -19,35 +19,47 @@ export function embed({ bert, config }: BertForMaskedLM, words: number[][] | Ten
   const [batch, length] = Array.isArray(words) ? [words.length, words[0].length] : words.shape;
   const shape = [batch, length, config.hidden_size];
   const rows = Array.isArray(words)
-    ? word_embeddings.forward(new Ids(words.flat()).padded(bert.config.pad_token_id)).reshape(shape)
+    ? word_embeddings.forward(new Ids(words.flat()).padded(config.pad_token_id)).reshape(shape)
     : words;
   const positions = position_embeddings.forward(new Ids(Array.from({ length }, (_, position) => position))); // [T, H]
   return LayerNorm.forward(rows.add(positions).add(token_type_embeddings.forward(new Ids([0]))));
 }
 
 /**
- * One post-norm layer over x [B, R, H] and its context [B, T, H].
- * @param seen [B, R, T], or [B][1][T] for all rows alike: 1 where a key may be seen
+ * Attention, head by head: q [B, R, H], k and v [B, T, H] -> [B, R, H].
+ * @param seen [B, R, T], or fewer rows or texts where all are alike: 1 where a key may be seen
  */
-export function layer(
-  encoder: BertForMaskedLM,
-  parts: BertLayer,
-  x: Tensor,
-  context: Tensor,
-  seen: number[][][],
-): Tensor {
+export function attend(encoder: BertForMaskedLM, q: Tensor, k: Tensor, v: Tensor, seen: number[][][]): Tensor {
   const { num_attention_heads: heads, hidden_size: width } = encoder.config;
-  const { self, output } = parts.attention;
   // [B, h, ., H/h]
   const split = (y: Tensor) => y.reshape([...y.shape.slice(0, 2), heads, width / heads]).permute(0, 2, 1, 3);
-  const [q, k, v] = [self.query.forward(x), self.key.forward(context), self.value.forward(context)].map(split);
-  const scores = q.matmul(k.transpose()).mul(Math.sqrt(heads / width)); // [B, h, R, T]
+  const scores = split(q)
+    .matmul(split(k).transpose())
+    .mul(Math.sqrt(heads / width)); // [B, h, R, T]
   const mask = constant(
     encoder,
     seen.map((rows) => [rows.map((row) => row.map((sees) => (sees ? 0 : HIDDEN)))]),
   );
-  const attended = scores.add(mask).softmax().matmul(v).permute(0, 2, 1, 3).reshape(x.shape); // [B, R, H]
-  const middle = output.LayerNorm.forward(output.dense.forward(attended).add(x));
+  return scores.add(mask).softmax().matmul(split(v)).permute(0, 2, 1, 3).reshape(q.shape);
+}
+
+/**
+ * One post-norm layer over x [B, R, H] and its context [B, T, H].
+ * @param seen as `attend`
+ * @param between what comes between attention and the feed-forward part, of a decoder's layer
+ */
+export function layer(
+  encoder: BertForMaskedLM,
+  parts: Omit<BertLayer, 'forward'>,
+  x: Tensor,
+  context: Tensor,
+  seen: number[][][],
+  between = (y: Tensor) => y,
+): Tensor {
+  const { self, output } = parts.attention;
+  const [q, k, v] = [self.query.forward(x), self.key.forward(context), self.value.forward(context)];
+  const attended = output.dense.forward(attend(encoder, q, k, v, seen));
+  const middle = between(output.LayerNorm.forward(attended.add(x)));
   const wide = parts.intermediate.dense.forward(middle).gelu();
   return parts.output.LayerNorm.forward(parts.output.dense.forward(wide).add(middle));
 }
@@ -65,12 +77,16 @@ export function logSoftmax(x: Tensor): Tensor {
   return shifted.sub(shifted.exp().sum(-1, true).log());
 }
 
-/** Mean over the labelled positions of -log softmax(logits)[label]. Where nothing is labelled: 0. */
-export function crossEntropy(encoder: BertForMaskedLM, x: Tensor, labels: number[][]): Tensor {
+/** Mean over the labelled positions of -log softmax(logits)[label], by the MLM head. Where nothing is labelled: 0. */
+export const crossEntropy = (encoder: BertForMaskedLM, x: Tensor, labels: number[][]): Tensor =>
+  labelledLoss(encoder, logitsOf(encoder, x), labels);
+
+/** The same, of logits [B, T, V]. */
+export function labelledLoss(encoder: BertForMaskedLM, logits: Tensor, labels: number[][]): Tensor {
   const count = labels.flat().filter((label) => label !== IGNORE).length;
   const words = Array.from({ length: encoder.config.vocab_size }, (_, word) => word);
   const chosen = labels.map((row) => row.map((label) => words.map((word) => (word === label ? 1 / count : 0))));
-  return logSoftmax(logitsOf(encoder, x)).mul(constant(encoder, chosen)).sum().neg();
+  return logSoftmax(logits).mul(constant(encoder, chosen)).sum().neg();
 }
 
 /** All hidden states of padded ids [B, T]: of the embeddings, and of each layer, [B, T, H]. */

@@ -50,6 +50,8 @@ export interface Contradiction {
  * texts of a whole batch. So it can be computed in chunks, and joined with other losses.
  */
 export interface Halves<O, H, B> {
+  /** Whether what is between texts is all: then another objective can be joined with it. */
+  readonly pure: boolean;
   /** The sentence vectors [B, H], and losses of the texts themselves. */
   texts(encoder: BertForMaskedLM, head: H, batch: B, options: O, random?: Random): { h: Tensor; losses?: Losses };
   /** The loss between the texts, and its scalars. */

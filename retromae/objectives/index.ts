@@ -9,3 +9,6 @@ export { simcse } from './simcse.js';
 export { diffcse } from './diffcse.js';
 export { ict } from './ict.js';
 export { crop } from './crop.js';
+export { autoregressive } from './autoregressive.js';
+export { seed } from './seed.js';
+export { tsdae } from './tsdae.js';

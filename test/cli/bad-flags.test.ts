@@ -64,7 +64,14 @@ void t.test('what is typed wrong', async (t) => {
     [['--backend', 'cuda'], /--backend is "cuda"; it must be one of auto, .*wasm/],
     [['--backend', 'gpu:cpu'], /--threads is for --backend wasm; gpu:cpu has none/],
     [['--threads', '0'], /--threads is 0; it must be an integer of at least 1/],
-    [['--objective', 'bert'], /--objective is "bert"; it must be one of dupmae, mlm, retromae/],
+    [['--objective', 'crop+mlm'], /--objective is "crop\+mlm"; it must be/],
+    [['--objective', 'condenser', '--skip-from', '1'], /--skip-from is 1; it must be below 1, the layers/],
+    [
+      ['--objective', 'mlm', '--cache-chunk', '2'],
+      /--cache-chunk is 2; it must be left out, as --objective mlm is not/,
+    ],
+    [['--objective', 'crop', '--crop-least', '0.9'], /--crop-least is 0\.9; it must be at most/],
+    [['--objective', 'bert'], /--objective is "bert"; it must be one of .*retromae.*or two joined/],
     [['--decoder-layers', '2'], /--decoder-layers is 2; it must be 1, .* basic decoding may have more/],
     [
       ['--decoder', 'basic', '--objective', 'dupmae'],

@@ -254,7 +254,7 @@ void t.test('--init takes over dimensions, vocabulary and weights, the decoder o
     settings: { layers: 1, hidden: 32, heads: 2, seq: 48 },
   });
   const fresh = await succeed('pretrain', ...flags, '--init', base, '--out', join(dir, 'init-model'));
-  t.match(fresh.stderr, 'What is trained beside the encoder begins with random weights.');
+  t.match(fresh.stderr, 'What is trained beside the encoder begins anew.');
 });
 
 void t.test('--vocab takes a vocabulary', async (t) => {

@@ -129,7 +129,7 @@ async function checkSteps(golden: Golden, backend: Backend): Promise<Finding[]> 
 }
 
 /** The larger of two differences; NaN once there is one. */
-const worse = (a: number, b: number): number => (b > a || Number.isNaN(b) ? b : a);
+export const worse = (a: number, b: number): number => (b > a || Number.isNaN(b) ? b : a);
 
 /** Losses by name and gradients by parameter. */
 export async function gradientsOf(model: object, run: () => Losses) {
@@ -180,7 +180,7 @@ export function describe(findings: readonly Finding[]): string {
   return findings
     .map(({ objective, what, difference, limit }) => {
       const verdict = difference <= limit ? 'ok  ' : 'FAIL';
-      return `${verdict} ${objective.padEnd(9)} ${difference.toExponential(1)} (limit ${limit.toExponential(0)})  ${what}`;
+      return `${verdict} ${objective.padEnd(24)} ${difference.toExponential(1)} (limit ${limit.toExponential(0)})  ${what}`;
     })
     .join('\n');
 }

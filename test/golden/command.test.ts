@@ -6,6 +6,7 @@ import { ReferenceBackend } from '../../kernels/reference.js';
 import { checkGolden, describe, holds } from './check.js';
 import { golden } from './command.js';
 import { folders, skip } from './on-backends.js';
+import { scaleLargest } from './scale-largest.js';
 
 const files = ['config.json', 'inputs.json', 'losses.json', 'weights.safetensors', 'expected.safetensors'];
 
@@ -14,19 +15,6 @@ async function copyOf(t: Test): Promise<(name: string) => string> {
   const dir = t.testdir();
   for (const file of files) await copyFile(join(folders[0], file), join(dir, file));
   return (name) => join(dir, name);
-}
-
-/** Multiplies the largest number of a tensor by `factor`. */
-async function scaleLargest(file: string, tensor: string, factor: number): Promise<void> {
-  const bytes = await readFile(file);
-  const start = 8 + Number(bytes.readBigUInt64LE());
-  const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<string, { data_offsets: [number, number] }>;
-  const [from, to] = header[tensor].data_offsets;
-  const places = Array.from({ length: (to - from) / 4 }, (_, i) => start + from + 4 * i);
-  const size = (at: number) => Math.abs(bytes.readFloatLE(at));
-  const largest = places.reduce((best, at) => (size(at) > size(best) ? at : best));
-  bytes.writeFloatLE(bytes.readFloatLE(largest) * factor, largest);
-  await writeFile(file, bytes);
 }
 
 void t.test('a loss off by 1e-8 and a gradient off by a thousandth do not hold', { skip }, async (t) => {

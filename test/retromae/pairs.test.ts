@@ -203,6 +203,7 @@ void t.test('names that cannot be joined', async (t) => {
   const throws = (name: string, message: RegExp) => t.throws(() => objectiveNamed(name as ObjectiveName), message);
   throws('crop+retromae', /objective crop\+retromae: it must be one that is not contrastive, \+ one that is/);
   throws('mlm+retromae', /objective mlm\+retromae: it must be/);
+  throws('mlm+cocondenser', /objective mlm\+cocondenser: it must be/);
   throws('mlm+crop+ict', /two can be joined, not more/);
   throws('mlm+', /there is no objective ""/);
   t.equal(objectiveNamed('retromae+crop').title, 'RetroMAE + Independent cropping');

@@ -1,0 +1,161 @@
+// How the folders of shared/golden/objectives are read: a row a folder, from its inputs to batches and its names to ours.
+import { fromPadded, type Batch, type DecoderBatch, type ObjectiveName } from '../../retromae/index.js';
+
+/** Named nested lists of integers: inputs.json. */
+export type Inputs = Readonly<Record<string, unknown>>;
+
+/** What an objective's config.json says of it. */
+export type Settings = Readonly<Record<string, unknown>>;
+
+export interface Variant {
+  readonly objective: ObjectiveName;
+  readonly options: object;
+}
+
+export interface Row {
+  /** The objective and its options, of a variant of losses.json. */
+  variant(name: string, settings: Settings): Variant;
+  batch(inputs: Inputs): Batch;
+  /** Our names of its losses, by theirs; the total is `loss` everywhere. */
+  readonly losses: Readonly<Record<string, string>>;
+}
+
+type Matrix = number[][];
+const matrix = (inputs: Inputs, name: string): Matrix => {
+  const found = inputs[name];
+  if (!Array.isArray(found) || !found.every(Array.isArray)) throw new Error(`inputs.json: ${name} is no matrix.`);
+  return found as Matrix;
+};
+
+/** Rows 2i and 2i + 1 from two matrices, padded to the same width. */
+function interleaved(first: Matrix, second: Matrix): Matrix {
+  const width = Math.max(first[0].length, second[0].length);
+  const wide = (row: number[]) => [...row, ...Array.from({ length: width - row.length }, () => 0)];
+  return first.flatMap((row, i) => [wide(row), wide(second[i])]);
+}
+
+/** Each text of a batch of pairs belongs to the document of its pair. */
+const paired = <B extends Batch>(batch: B): B => ({
+  ...batch,
+  documents: Int32Array.from({ length: batch.offsets.length - 1 }, (_, text) => text >> 1),
+});
+
+/** Texts of which only the ids matter. */
+const plain = (ids: Matrix, mask: Matrix): Batch => {
+  const padded = { input_ids: ids, attention_mask: mask, encoder_input_ids: ids, encoder_labels: ids };
+  const { offsets, ids: packed } = fromPadded(padded);
+  return { offsets, ids: packed };
+};
+
+/** Texts that are masked for the encoder, and for a basic decoder where that is there. */
+const masked = (inputs: Inputs, basic?: { ids: string; labels: string }): DecoderBatch =>
+  fromPadded({
+    input_ids: matrix(inputs, 'input_ids'),
+    attention_mask: matrix(inputs, 'encoder_attention_mask'),
+    encoder_input_ids: matrix(inputs, 'encoder_input_ids'),
+    encoder_labels: matrix(inputs, 'encoder_labels'),
+    ...(basic && {
+      basic_decoder_input_ids: matrix(inputs, basic.ids),
+      basic_decoder_labels: matrix(inputs, basic.labels),
+    }),
+  });
+
+/** The columns of a padded matrix that are tokens, row after row. */
+const packed = (rows: Matrix, mask: Matrix): Int32Array =>
+  Int32Array.from(rows.flatMap((row, b) => row.filter((_, p) => mask[b][p] === 1)));
+
+/** Both views of [2, B, T], side by side. */
+const views = (inputs: Inputs, name: string): Matrix => {
+  const [first, second] = inputs[name] as [Matrix, Matrix];
+  return interleaved(first, second);
+};
+
+const reachOf = (settings: Settings, variant: string): number => {
+  const { window } = (settings.variants as Record<string, { window: number | null }>)[variant];
+  return window ?? 0;
+};
+
+export const rows: Readonly<Record<string, Row>> = {
+  mlm: {
+    variant: () => ({ objective: 'mlm', options: {} }),
+    batch: (inputs) => masked(inputs),
+    losses: { encoder_mlm: 'encoder' },
+  },
+  autoregressive: {
+    variant: (name, settings) => ({ objective: 'autoregressive', options: { reach: reachOf(settings, name) } }),
+    batch: (inputs) => masked(inputs),
+    losses: { encoder_mlm: 'encoder', decoder: 'decoder' },
+  },
+  seed: {
+    variant: (name, settings) => {
+      const { layers } = (settings.variants as Record<string, { layers: number }>)[name];
+      const weights = { mlmWeight: settings.encoder_weight, seedWeight: settings.decoder_weight };
+      return { objective: 'seed', options: { reach: reachOf(settings, name), seedLayers: layers, ...weights } };
+    },
+    batch: (inputs) => masked(inputs),
+    losses: { encoder_mlm: 'encoder', decoder: 'decoder' },
+  },
+  tsdae: {
+    variant: (name) => ({ objective: 'tsdae', options: { tied: name === 'tied' } }),
+    batch: (inputs) => {
+      const [ids, mask] = [matrix(inputs, 'input_ids'), matrix(inputs, 'attention_mask')];
+      return { ...plain(ids, mask), kept: packed(matrix(inputs, 'keep'), mask) };
+    },
+    losses: { decoder: 'decoder' },
+  },
+  condenser: {
+    variant: (name, { skip_from: skipFrom, n_head_layers: headLayers }) => ({
+      objective: 'condenser',
+      options: { skipFrom, headLayers, lateMlm: name === 'late_mlm' },
+    }),
+    batch: (inputs) => masked(inputs),
+    losses: { head_mlm: 'decoder', late_mlm: 'encoder' },
+  },
+  cocondenser: {
+    variant: (_, { skip_from: skipFrom, n_head_layers: headLayers }) => ({
+      objective: 'cocondenser',
+      options: { skipFrom, headLayers },
+    }),
+    batch: (inputs) => paired(masked(inputs)),
+    losses: { head_mlm: 'decoder', late_mlm: 'encoder', contrastive: 'contrast' },
+  },
+  cotmae: {
+    variant: (_, { n_head_layers: headLayers }) => ({ objective: 'cotmae', options: { headLayers } }),
+    batch: (inputs) => {
+      // Theirs gives each text what is to be rebuilt from it; ours, each text as it is to be rebuilt.
+      const neighbour = inputs.neighbour as number[];
+      const own = (name: string) => neighbour.map((other) => matrix(inputs, name)[other]);
+      const decoder = { decoder_input_ids: own('decoder_input_ids'), decoder_labels: own('decoder_labels') };
+      return masked({ ...inputs, ...decoder }, { ids: 'decoder_input_ids', labels: 'decoder_labels' });
+    },
+    losses: { encoder_mlm: 'encoder', decoder_mlm: 'decoder' },
+  },
+  simcse: {
+    variant: (name, { temperature }) => ({
+      objective: 'simcse',
+      options: { temperature, projected: name === 'projected' },
+    }),
+    batch: (inputs) => paired(plain(views(inputs, 'input_ids'), views(inputs, 'attention_mask'))),
+    losses: { contrastive: 'contrast' },
+  },
+  ict: {
+    variant: (_, { temperature }) => ({ objective: 'ict', options: { temperature } }),
+    batch: (inputs) => {
+      const both = (name: string) => interleaved(matrix(inputs, `query_${name}`), matrix(inputs, `passage_${name}`));
+      return paired(plain(both('input_ids'), both('attention_mask')));
+    },
+    losses: { contrastive: 'contrast' },
+  },
+  diffcse: {
+    variant: (_, { temperature, lambda }) => ({
+      objective: 'diffcse',
+      options: { temperature, detectWeight: lambda, countPadding: true },
+    }),
+    batch: (inputs) => {
+      const mask = views(inputs, 'attention_mask');
+      const batch = paired(plain(views(inputs, 'input_ids'), mask));
+      return { ...batch, generated: packed(views(inputs, 'generator_predictions'), mask) };
+    },
+    losses: { contrastive: 'contrast', replaced_token_detection: 'detection' },
+  },
+};
