@@ -44,7 +44,7 @@ export class Representation implements RepresentationOptions {
   ) {
     if (!(Number.isInteger(k) && k >= 1 && k <= vocab_size))
       throw new Error(
-        `representation: k is ${k}; it must be a whole number from 1 to ${vocab_size}, the words of the vocabulary. Keep fewer words.`,
+        `representation: k is ${k}; it must be a whole number from 1 to ${vocab_size}, the words of the vocabulary. Ask for fewer (--kept-words, keptWords).`,
       );
     this.dense = Math.floor(hidden_size / 2);
     this.words = vocab_size;

@@ -123,23 +123,20 @@ export function naiveComparison(vectors: Tensor, documents: ArrayLike<number>, h
   const length = vectors.mul(vectors).sum(-1, true).sqrt();
   const z = how.similarity === 'cosine' ? vectors.div(length) : vectors;
   const products = z.matmul((how.passages?.(z) ?? z).transpose()).mul(1 / how.temperature); // [B, B]
-  // The first texts of pairs are queries, in rows; the second ones are passages, and in rows when they look back.
-  const asks = constantLike(
-    z,
-    Array.from({ length: count }, (_, text) => [1 - (text % 2)]),
-  );
+  const cells = (f: (text: number, other: number) => number) =>
+    tensor(
+      Array.from({ length: count }, (_, text) => Array.from({ length: count }, (_, other) => f(text, other))),
+      undefined,
+      { backend: vectors.backend },
+    );
+  // The first texts of pairs are queries; the second ones are passages, also where they look back.
+  const asks = cells((text) => 1 - (text % 2));
   const scores = products.mul(asks).add(products.transpose().mul(asks.neg().add(1)));
   /** Mean over the texts of one kind, of -log of the share that the partner has among candidates. */
   const direction = (
     isRow: (text: number) => boolean,
     isCandidate: (text: number, other: number) => boolean,
   ): Tensor => {
-    const cells = (f: (text: number, other: number) => number) =>
-      tensor(
-        Array.from({ length: count }, (_, text) => Array.from({ length: count }, (_, other) => f(text, other))),
-        undefined,
-        { backend: vectors.backend },
-      );
     const isFoe = (text: number, other: number) =>
       isCandidate(text, other) && (other === (text ^ 1) || documents[other] !== documents[text]);
     const shares = scores.add(cells((text, other) => (isFoe(text, other) ? 0 : HIDDEN)));

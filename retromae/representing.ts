@@ -1,7 +1,7 @@
 // DupMAE's representation as what contrastive objectives compare (Xiao et al., 2023, arXiv 2305.02564; nn/representation.ts).
 import type { Random, Tensor } from '../core/index.js';
 import { Representation, wordActivations, type BertConfig, type BertForMaskedLM } from '../nn/index.js';
-import { toPadded, type Batch } from './batch.js';
+import type { Batch } from './batch.js';
 import { constant, HIDDEN, naiveStates, logitsOf } from './naive.js';
 import type { Contradiction } from './objective.js';
 import { integer, oneOf, option, type OptionsOf } from './options.js';
@@ -37,7 +37,9 @@ export function wrongRepresentation({
   similarity,
 }: Partial<RepresentOptions> & { readonly similarity: string }): Contradiction | undefined {
   if (represent === 'cls')
-    return keptWords > 0 ? { option: 'keptWords', wanted: '0, as no words are kept without represent dupmae' } : undefined;
+    return keptWords > 0
+      ? { option: 'keptWords', wanted: '0, as no words are kept without represent dupmae' }
+      : undefined;
   const wanted = "dot, as the words and numbers of DupMAE's representation are compared by dot product";
   return similarity === 'dot' ? undefined : { option: 'similarity', wanted };
 }
