@@ -1,8 +1,10 @@
 // The encoder of a model folder, for the commands that retrieve.
 import { loadModel } from '../hub/index.js';
 import { countText, noCounts, type DataCounts } from '../data/index.js';
-import { representations, type RepresentationName, type Similarity } from '../nn/index.js';
-import { BertEncoder, DupmaeEncoder, type Encoder, type Role } from '../retrieval/index.js';
+import { representations } from '../nn/index.js';
+import type { BertForMaskedLM, Representation, RepresentationName, Similarity } from '../nn/index.js';
+import { BertEncoder, DupmaeEncoder } from '../retrieval/index.js';
+import type { Encoder, EncoderOptions, Role, TextTokenizer } from '../retrieval/index.js';
 import { say } from './common.js';
 import type { Flags } from './flags.js';
 
@@ -14,6 +16,17 @@ export const representFlag = {
     help: 'what texts are made of: a pooling, or the dense numbers and words of DupMAE (default: what the model folder says)',
   },
 } as const satisfies Flags;
+
+/** The encoder of a model: of DupMAE's representation, where that is given. */
+export const newEncoder = (
+  model: BertForMaskedLM,
+  tokenizer: TextTokenizer,
+  representation: Representation | undefined,
+  options: EncoderOptions,
+): Encoder =>
+  representation
+    ? new DupmaeEncoder(model, tokenizer, representation, options)
+    : new BertEncoder(model, tokenizer, options);
 
 /** A folder's encoder, and what goes with its vectors. */
 export interface FolderEncoder {
@@ -44,9 +57,7 @@ export async function loadEncoder(
   notes.forEach(say);
   if (description) say(description);
   const options = { ...folder, maxLength: given.maxLength ?? folder.maxLength };
-  const encoder = representation
-    ? new DupmaeEncoder(model, tokenizer, representation, options)
-    : new BertEncoder(model, tokenizer, options);
+  const encoder = newEncoder(model, tokenizer, representation, options);
   const measure: FolderEncoder['measure'] = (texts, role = 'document') => {
     const counts = noCounts();
     const prompt = folder.prompts[role] ?? '';
