@@ -3,11 +3,11 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { documentText, documents, writeError } from '../data/index.js';
-import { FlatIndex, saveIndex } from '../retrieval/index.js';
+import { DupmaeIndex, indexTexts, saveIndex, type FlatIndex } from '../retrieval/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, corpusFlags, corpusOptions, required, say, withBackend } from './common.js';
 import { sayData, unknownFlag } from './data-summary.js';
-import { loadEncoder } from './encoder.js';
+import { loadEncoder, representFlag } from './encoder.js';
 import { helpText, parseFlags } from './flags.js';
 
 const flags = {
@@ -16,6 +16,7 @@ const flags = {
   ...corpusFlags,
   ...unknownFlag,
   out: { type: 'string', value: 'FILE', help: 'index file to write' },
+  ...representFlag,
   ...backendFlags,
   json: { type: 'boolean', help: 'print one JSON object: what was read, and what was written' },
   help: { type: 'boolean', help: 'this text' },
@@ -54,16 +55,23 @@ export async function encodeCommand(args: string[]): Promise<void> {
     texts.push(documentText(document));
   }
   await withBackend(given, async () => {
-    const { encoder, similarity, fingerprint, measure } = await loadEncoder(dir);
+    const { encoder, similarity, fingerprint: model, represent, measure } = await loadEncoder(dir, given);
     const { leftOut, taken } = corpus.report;
     const data = { ...measure(texts), leftOut: Object.fromEntries(leftOut), taken: [...taken] };
     sayData(path, data, given['max-unknown']);
     const ticker = new Ticker(process.stderr, { what: 'texts', total: texts.length });
-    const vectors = await encoder.encode(texts, { onProgress: (done) => ticker.update(done) });
+    const onProgress = (done: number) => ticker.update(done);
+    const index = await indexTexts(encoder, ids, texts, { similarity, model, represent, onProgress });
     ticker.done();
-    await saveIndex(new FlatIndex(ids, vectors, encoder.dim, { similarity, model: fingerprint }), out);
-    const made = { vectors: texts.length, dim: encoder.dim, out };
+    await saveIndex(index, out);
+    const { bytes } = index;
+    const made = { vectors: texts.length, dim: encoder.dim, represent, bytes, out };
     if (given.json) process.stdout.write(`${JSON.stringify({ ...made, data })}\n`);
-    say(`${made.vectors} vectors of ${made.dim} numbers in ${out}.`);
+    say(`${made.vectors} vectors of ${sizeOf(index)} in ${out}; a document takes ${bytes} bytes.`);
   });
 }
+
+const sizeOf = (index: FlatIndex | DupmaeIndex): string =>
+  index instanceof DupmaeIndex
+    ? `${index.shape.dense} numbers and ${index.shape.k} words with their weights`
+    : `${index.dim} numbers`;

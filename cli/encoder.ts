@@ -1,9 +1,32 @@
 // The encoder of a model folder, for the commands that retrieve.
 import { loadModel } from '../hub/index.js';
 import { countText, noCounts, type DataCounts } from '../data/index.js';
-import type { Similarity } from '../nn/index.js';
-import { BertEncoder, type Encoder, type Role } from '../retrieval/index.js';
+import { representations } from '../nn/index.js';
+import type { BertForMaskedLM, Representation, RepresentationName, Similarity } from '../nn/index.js';
+import { BertEncoder, DupmaeEncoder } from '../retrieval/index.js';
+import type { Encoder, EncoderOptions, Role, TextTokenizer } from '../retrieval/index.js';
 import { say } from './common.js';
+import type { Flags } from './flags.js';
+
+/** What texts are made of. */
+export const representFlag = {
+  represent: {
+    type: 'string',
+    choices: representations,
+    help: 'what texts are made of: a pooling, or the dense numbers and words of DupMAE (default: what the model folder says)',
+  },
+} as const satisfies Flags;
+
+/** The encoder of a model: of DupMAE's representation, where that is given. */
+export const newEncoder = (
+  model: BertForMaskedLM,
+  tokenizer: TextTokenizer,
+  representation: Representation | undefined,
+  options: EncoderOptions,
+): Encoder =>
+  representation
+    ? new DupmaeEncoder(model, tokenizer, representation, options)
+    : new BertEncoder(model, tokenizer, options);
 
 /** A folder's encoder, and what goes with its vectors. */
 export interface FolderEncoder {
@@ -12,6 +35,8 @@ export interface FolderEncoder {
   readonly similarity: Similarity;
   /** What an index remembers of the model. */
   readonly fingerprint: string;
+  /** What texts are made of: a pooling by its name, or 'dupmae'. */
+  readonly represent: string;
   /** What texts are to the encoder, prompts included. */
   measure(texts: Iterable<string>, role?: Role): DataCounts;
 }
@@ -19,12 +44,20 @@ export interface FolderEncoder {
 /**
  * Loads the encoder, and says what the folder lacks and how it makes vectors, where that is not from [CLS] alone.
  * @param given.maxLength tokens of the longest text, where a user wants other than the folder says
+ * @param given.represent what texts shall be made of, likewise
+ * @throws as `loadModel`
  */
-export async function loadEncoder(dir: string, given: { readonly maxLength?: number } = {}): Promise<FolderEncoder> {
-  const { model, tokenizer, notes, description, fingerprint, similarity, ...folder } = await loadModel(dir);
+export async function loadEncoder(
+  dir: string,
+  given: { readonly maxLength?: number; readonly represent?: string } = {},
+): Promise<FolderEncoder> {
+  const asked = given.represent as RepresentationName | undefined;
+  const { model, tokenizer, notes, description, fingerprint, similarity, represent, representation, ...folder } =
+    await loadModel(dir, { represent: asked });
   notes.forEach(say);
   if (description) say(description);
-  const encoder = new BertEncoder(model, tokenizer, { ...folder, maxLength: given.maxLength ?? folder.maxLength });
+  const options = { ...folder, maxLength: given.maxLength ?? folder.maxLength };
+  const encoder = newEncoder(model, tokenizer, representation, options);
   const measure: FolderEncoder['measure'] = (texts, role = 'document') => {
     const counts = noCounts();
     const prompt = folder.prompts[role] ?? '';
@@ -32,5 +65,5 @@ export async function loadEncoder(dir: string, given: { readonly maxLength?: num
     for (const text of texts) countText(counts, text, tokenizer.encode(prompt + text), limits);
     return counts;
   };
-  return { encoder, similarity, fingerprint, measure };
+  return { encoder, similarity, fingerprint, represent, measure };
 }

@@ -6,7 +6,7 @@ import { rules } from '../retromae/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, required, say, withBackend } from './common.js';
 import { sayData, unknownFlag } from './data-summary.js';
-import { loadEncoder } from './encoder.js';
+import { loadEncoder, representFlag } from './encoder.js';
 import { helpText, parseFlags, UsageError, type Values } from './flags.js';
 
 const flags = {
@@ -19,6 +19,7 @@ const flags = {
   'drop-self': { type: 'boolean', help: 'leave out of its hits a document with the id of the query (ArguAna, Quora)' },
   baseline: { type: 'string', choices: ['bm25'], help: 'show it beside the model' },
   'max-length': { type: 'number', rule: rules.integer(3), help: 'cut texts to so many tokens (default: the model’s)' },
+  ...representFlag,
   similarity: { type: 'string', choices: similarities, help: 'of vectors (default: what the model folder says)' },
   ...unknownFlag,
   ...backendFlags,
@@ -41,12 +42,23 @@ export async function evalCommand(args: string[]): Promise<void> {
   const given = parseFlags(args, flags);
   if (given.help) return void process.stdout.write(helpText(usage, flags));
   const dir = required(given.model, 'model', 'a model folder');
+  if (given.represent === 'dupmae' && (given.similarity ?? 'dot') !== 'dot')
+    throw new UsageError(
+      `--similarity is ${given.similarity}, but --represent dupmae is compared by dot product alone. Leave it out.`,
+    );
   const set = await setOf(given);
   set.warnings.forEach(say);
   const dropSelf = given['drop-self'] ?? false;
   if (!dropSelf) sayCoinciding(set);
   await withBackend(given, async () => {
-    const { encoder, similarity: said, measure } = await loadEncoder(dir, { maxLength: given['max-length'] });
+    const {
+      encoder,
+      similarity: said,
+      measure,
+    } = await loadEncoder(dir, {
+      maxLength: given['max-length'],
+      represent: given.represent,
+    });
     const data = {
       documents: measure(set.corpus.map(documentText)),
       queries: measure(

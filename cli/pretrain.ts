@@ -1,12 +1,14 @@
 // `retromae pretrain`: flags to settings, progress to the terminal, a report at the end.
 import { join } from 'node:path';
 import { flagOf, loadBeir, readJsonObject, type RetrievalSet } from '../data/index.js';
-import { evaluateBm25, evaluateModel, heldOut } from '../retrieval/index.js';
+import { representationOf } from '../hub/index.js';
+import { evaluateBm25, evaluateEncoder, heldOut } from '../retrieval/index.js';
 import { objectiveNamed } from '../retromae/index.js';
 import * as train from '../train/index.js';
 import type { PretrainHooks, PretrainResult, PretrainSettings } from '../train/index.js';
 import { say, shellLine, withBackend } from './common.js';
 import { dataLines } from './data-summary.js';
+import { newEncoder } from './encoder.js';
 import { flagsOf, helpText, parseFlags, UsageError, type Flags } from './flags.js';
 import { listObjectives } from './list.js';
 import { withSignals, type Stopped } from './signals.js';
@@ -168,7 +170,8 @@ export function watch(settings: PretrainSettings, probe: RetrievalSet | undefine
     ...(probe && {
       probe: async (model, tokenizer, step) => {
         const onProgress = () => signal.throwIfAborted();
-        const { mean } = await evaluateModel(model, tokenizer, probe, { maxLength: settings.seq, onProgress });
+        const encoder = newEncoder(model, tokenizer, representationOf(model), { maxLength: settings.seq });
+        const { mean } = await evaluateEncoder(encoder, probe, { onProgress });
         const scores = {
           'ndcg@10': mean['ndcg@10'],
           'mrr@10': mean['mrr@10'],

@@ -1,15 +1,17 @@
 // `retromae search`: the nearest texts of an index to a query.
 import { documents, documentText, type CorpusOptions, type Document } from '../data/index.js';
-import { loadIndex, type FlatIndex } from '../retrieval/index.js';
+import { loadIndex, type DupmaeIndex, type FlatIndex } from '../retrieval/index.js';
+import { representations } from '../nn/index.js';
 import { rules } from '../retromae/index.js';
 import { dataWarnings } from '../train/index.js';
 import { backendFlags, corpusFlags, corpusOptions, required, say, withBackend } from './common.js';
-import { loadEncoder } from './encoder.js';
+import { loadEncoder, representFlag, type FolderEncoder } from './encoder.js';
 import { helpText, parseFlags, UsageError } from './flags.js';
 
 const flags = {
   model: { type: 'string', value: 'DIR', help: 'model folder, the one that made the index' },
   index: { type: 'string', value: 'FILE', help: 'index file of `retromae encode`' },
+  ...representFlag,
   query: { type: 'string', value: 'TEXT', help: 'what to look for' },
   corpus: { type: 'string', value: 'PATH', help: 'the encoded corpus, to show the texts found' },
   ...corpusFlags,
@@ -33,8 +35,9 @@ export async function searchCommand(args: string[]): Promise<void> {
   const index = await loadIndex(required(given.index, 'index', 'an index file'));
   const query = required(given.query, 'query', 'what to look for');
   await withBackend(given, async () => {
-    const { encoder, fingerprint, measure } = await loadEncoder(dir);
-    checkMaker(index, encoder.dim, fingerprint);
+    const own = await loadEncoder(dir, given);
+    const { encoder, measure } = own;
+    checkMaker(index, own);
     dataWarnings('--query', measure([query], 'query')).forEach(say);
     const [hits] = index.search(await encoder.encode([query], { role: 'query' }), given.top ?? 10);
     const texts = given.corpus
@@ -52,14 +55,20 @@ export async function searchCommand(args: string[]): Promise<void> {
   });
 }
 
-/** @throws if the index holds vectors of another model */
-function checkMaker({ dim, model }: FlatIndex, width: number, fingerprint: string): void {
-  if (dim !== width)
+/** @throws if the index holds vectors of another model, or made another way */
+function checkMaker({ dim, model, represent }: FlatIndex | DupmaeIndex, own: FolderEncoder): void {
+  if (represent !== undefined && represent !== own.represent) {
+    const flag = representations.find((name) => name === represent);
     throw new UsageError(
-      `--index has vectors of ${dim} numbers, the model makes ${width}. Encode again with this model.`,
+      `--index was made with representation ${represent}, but texts are made to ${own.represent} here. ${flag ? `Give --represent ${flag}` : 'Leave --represent out'}, or encode again.`,
+    );
+  }
+  if (dim !== own.encoder.dim)
+    throw new UsageError(
+      `--index has vectors of ${dim} numbers, the model makes ${own.encoder.dim}. Encode again with this model.`,
     );
   if (model === undefined) say('--index does not say which model made it; if it is another, scores mean nothing.');
-  else if (model !== fingerprint)
+  else if (model !== own.fingerprint)
     throw new UsageError(
       '--index was made by another model, or by this one with other settings. Search with that one, or encode again.',
     );

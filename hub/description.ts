@@ -1,5 +1,5 @@
 // How a folder's texts become vectors, said in a sentence: every command tells it where it is not what one would assume.
-import type { PoolingMode } from '../nn/index.js';
+import type { PoolingMode, Representation } from '../nn/index.js';
 import type { VectorSettings } from './sentence-settings.js';
 import type { VectorRecipe } from './vectors.js';
 
@@ -26,11 +26,11 @@ export function description(
   does: readonly string[],
   { prompts, similarity }: Pick<VectorSettings, 'prompts' | 'similarity'>,
 ): string | undefined {
-  const hasPrompt = prompts.query !== '' || prompts.document !== '';
+  const hasPrompt = isPrompted(prompts);
   const isScaled = does.length === steps.length && does.every((each) => each === UNIT);
   if (pooling.join() === 'cls' && isScaled && !hasPrompt && ['cosine', 'dot'].includes(similarity)) return undefined;
-  const taken = [pooling.map((mode) => POOLS[mode]).join(' beside '), ...does].join(', then ');
-  const asked = `queries begin with ${JSON.stringify(prompts.query)}, documents with ${JSON.stringify(prompts.document)}`;
+  const taken = [poolsOf({ pooling }), ...does].join(', then ');
+  const asked = askedWith(prompts);
   const parts = [
     `The model pools: ${taken}`,
     ...(hasPrompt ? [includePrompt ? asked : `${asked}, which are not pooled`] : []),
@@ -38,6 +38,28 @@ export function description(
   ];
   return parts.join('; ');
 }
+
+/** The sentence for DupMAE's representation. */
+export function dupmaeDescription(
+  { dense, k, words }: Representation,
+  { prompts }: Pick<VectorSettings, 'prompts'>,
+): string {
+  const parts = [
+    `The representation is DupMAE's: ${dense} numbers and, of a document, the ${k} heaviest of ${words} words`,
+    ...(isPrompted(prompts) ? [askedWith(prompts)] : []),
+    'compared by dot product.',
+  ];
+  return parts.join('; ');
+}
+
+/** What several poolings take. */
+export const poolsOf = ({ pooling }: Pick<VectorRecipe, 'pooling'>): string =>
+  pooling.map((mode) => POOLS[mode]).join(' beside ');
+
+const isPrompted = ({ query, document: other }: VectorSettings['prompts']): boolean => query !== '' || other !== '';
+
+const askedWith = (prompts: VectorSettings['prompts']): string =>
+  `queries begin with ${JSON.stringify(prompts.query)}, documents with ${JSON.stringify(prompts.document)}`;
 
 /** What Normalize does. */
 export const UNIT = 'scaled to length 1';

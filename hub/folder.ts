@@ -9,18 +9,20 @@ import {
   BertForMaskedLM,
   BertHead,
   configFromHuggingFace,
+  copyWeights,
   loadWeights,
   parameters,
   truncate,
 } from '../nn/index.js';
-import type { BertConfig, SafetensorsFile, VectorStep } from '../nn/index.js';
-import { description, POOLS } from './description.js';
+import type { BertConfig, Representation, RepresentationName, SafetensorsFile, VectorStep } from '../nn/index.js';
+import { description, dupmaeDescription, POOLS, poolsOf } from './description.js';
 import { Fingerprint } from './fingerprint.js';
-import { fileNames, headOf, modelFiles, type ModelFilesOptions } from './model-files.js';
+import { fileNames, headOf, modelFiles, representationOf, type ModelFilesOptions } from './model-files.js';
 import { readModules, type Modules } from './modules.js';
+import { readRepresentation } from './representation.js';
 import { withSafetensors } from './safetensors.js';
 import { encoderSettings, vectorSettings, type VectorSettings } from './sentence-settings.js';
-import { readVectors, type VectorRecipe } from './vectors.js';
+import { pooledAs, readVectors, type VectorRecipe } from './vectors.js';
 import { checkSize, hasHead, loadEncoder, weightFiles } from './weight-files.js';
 
 /** What was trained beside a model, as a checkpoint has it; the name is that of 0.1, whatever the objective. */
@@ -71,9 +73,14 @@ async function isNewOrEmpty(dir: string): Promise<boolean> {
 }
 
 export interface LoadedModel extends VectorSettings, Pick<VectorRecipe, 'pooling' | 'includePrompt'> {
+  /** With the representation as its field `cls_projection`, where the folder has one. */
   model: BertForMaskedLM;
   tokenizer: WordPiece;
   config: BertConfig;
+  /** What texts are made of: a pooling by its name, several joined by +, or 'dupmae'. */
+  represent: string;
+  /** DupMAE's, if that is asked for. */
+  representation: Representation | undefined;
   /** Tokens of the longest text to give it, [CLS] and [SEP] included. */
   maxLength: number;
   /** What is done with a pooled vector, in order. */
@@ -91,21 +98,26 @@ export interface LoadedModel extends VectorSettings, Pick<VectorRecipe, 'pooling
  * shards, with the names of today or of Google. A checkpoint without an MLM head gets a fresh one. What it returns are the
  * options of a `BertEncoder` too, whose vectors are those that sentence-transformers makes of the folder.
  * @param options.random what a fresh head is drawn from
+ * @param options.represent what texts shall be made of, where that is another thing than the folder says
  * @throws naming the file: missing, cut short, with a header that is not true, of other shapes than config.json, with a
- *   vocabulary that is too large or without [MASK], or asking for what is not built here
+ *   vocabulary that is too large or without [MASK], asking for what is not built here, or without DupMAE's representation
+ *   if that is asked for
  */
 export async function loadModel(
   dir: string,
-  { random = new Random(0) }: { random?: Random } = {},
+  { random = new Random(0), represent }: { random?: Random; represent?: RepresentationName } = {},
 ): Promise<LoadedModel> {
-  const { modules, config, paths } = await openFolder(dir);
+  const { modules, json, config, paths, isTied } = await openFolder(dir);
+  const isDupmae = represent === 'dupmae';
   const { maxLength, tokenizer } = await readTexts(modules, config);
   if (tokenizer.size > config.vocab_size)
     throw new Error(
       `${dir}: the tokenizer has ${tokenizer.size} tokens, but vocab_size in ${fileNames.config} is ${config.vocab_size}. Copy the tokenizer of this very model.`,
     );
   const fingerprint = new Fingerprint();
-  const recipe = await readVectors(modules, config.hidden_size, fingerprint.add);
+  const found = await readVectors(modules, config.hidden_size, fingerprint.add);
+  const recipe = represent === undefined || isDupmae ? found : pooledAs(represent, found, dir);
+  const representation = readRepresentation(modules.encoder, json, config, isDupmae ? fingerprint.add : undefined);
   const settings = await vectorSettings(dir);
   const { pooling, includePrompt } = recipe;
   const { width, prompts } = settings;
@@ -113,32 +125,55 @@ export async function loadModel(
     width === undefined ? recipe.steps : [...recipe.steps, { does: `cut to ${width} numbers`, step: truncate(width) }];
   return withSafetensors(paths, (files) => {
     const model = new BertForMaskedLM(config, new Undrawn(0));
+    const own = isDupmae ? needed(dir, representation, files) : undefined;
+    if (own && !isTied) refuseUntied(files);
     if (!hasHead(files)) Object.assign(model, { cls: new BertHead(config, random) });
     const notes = [...settings.notes, ...loadEncoder(model, files, fingerprint.add)];
     if (tokenizer.size < config.vocab_size)
       notes.push(
         `${dir}: of the ${config.vocab_size} rows of the word table, the tokenizer has ${tokenizer.size} tokens.`,
       );
-    if (!modules.others)
+    if (represent === undefined && representation)
+      notes.push(`${dir}: was trained for DupMAE's representation too; --represent dupmae takes it.`);
+    if (represent === undefined && !modules.others)
       notes.unshift(
         `${modules.file}: is not there, so the folder does not say how its vectors are made: ${unsaid(pooling)}.`,
       );
+    if (recipe !== found && modules.others && pooling.join() !== found.pooling.join())
+      notes.push(`${modules.file}: says ${poolsOf(found)}; ${poolsOf(recipe)} is taken instead, as asked for.`);
+    if (representation) Object.assign(model, { cls_projection: representation });
     const does = steps.map((each) => each.does);
-    const vectors = [numbersOf(config), toTokenizerJson(tokenizer), maxLength, pooling, includePrompt, prompts, does];
+    const inputs = [numbersOf(config), toTokenizerJson(tokenizer), maxLength];
+    const loaded = { ...settings, model, tokenizer, config, maxLength, pooling, includePrompt, notes };
+    const common = { ...loaded, steps: steps.map(({ step }) => step) };
+    if (own) {
+      const { k, activation } = own;
+      return {
+        ...common,
+        represent: 'dupmae',
+        representation: own,
+        similarity: 'dot',
+        description: dupmaeDescription(own, settings),
+        fingerprint: fingerprint.of([...inputs, prompts, { k, activation }]),
+      };
+    }
     return {
-      ...settings,
-      model,
-      tokenizer,
-      config,
-      maxLength,
-      pooling,
-      includePrompt,
-      steps: steps.map(({ step }) => step),
+      ...common,
+      represent: pooling.join('+'),
+      representation: undefined,
       description: description(recipe, does, settings),
-      fingerprint: fingerprint.of(vectors),
-      notes,
+      fingerprint: fingerprint.of([...inputs, pooling, includePrompt, prompts, does]),
     };
   });
+}
+
+/** @throws if what DupMAE's representation needs is not there */
+function needed(dir: string, representation: Representation | undefined, files: readonly SafetensorsFile[]) {
+  if (representation && hasHead(files)) return representation;
+  const lacks = representation ? 'masked-language-model head, whose words' : 'cls_projection, which';
+  throw new Error(
+    `${dir}: has no ${lacks} --represent dupmae needs. Train it, with \`retromae pretrain --objective crop --represent dupmae --similarity dot\`, or give --represent cls or mean.`,
+  );
 }
 
 /** What of the dimensions changes a vector beside the weights themselves. */
@@ -176,7 +211,7 @@ class Undrawn extends Random {
  * @throws as `loadModel`, or if a dimension of the model is not the folder's; the model may then be half filled
  */
 export async function initialise(model: BertForMaskedLM, dir: string): Promise<string[]> {
-  const { config, modules, paths, isTied } = await openFolder(dir);
+  const { config, modules, json, paths, isTied } = await openFolder(dir);
   const found: Partial<Record<string, unknown>> = { ...config };
   for (const name of DIMENSIONS)
     if (found[name] !== model.config[name])
@@ -190,7 +225,13 @@ export async function initialise(model: BertForMaskedLM, dir: string): Promise<s
   const head = headOf(model);
   if (parameters(head).size === 0) return notes;
   const path = join(dir, HEAD_FILE);
-  if (!(await isFile(path))) return [...notes, 'What is trained beside the encoder begins anew.'];
+  if (!(await isFile(path))) {
+    const own = representationOf(model);
+    const saved = own && readRepresentation(modules.encoder, json, config);
+    if (saved) copyWeights(saved, own);
+    const isAll = saved && parameters(head).size === parameters(own).size;
+    return isAll ? notes : [...notes, `What${saved ? ' else' : ''} is trained beside the encoder begins anew.`];
+  }
   return withSafetensors([path], ([file]) => {
     if (!sameShapes(head, file))
       return [...notes, `${path}: is of another shape, so what is trained beside the encoder begins anew.`];
@@ -258,5 +299,5 @@ async function openFolder(dir: string) {
   const config = configFromHuggingFace(json, path);
   const paths = await weightFiles(modules.encoder);
   withSafetensors(paths, (files) => checkSize(config, path, files));
-  return { modules, config, paths, isTied: json.tie_word_embeddings !== false };
+  return { modules, json, config, paths, isTied: json.tie_word_embeddings !== false };
 }

@@ -1,5 +1,5 @@
 // README.md of a model folder: a Hugging Face model card, YAML front matter and how to use the model.
-import type { BertConfig } from '../nn/index.js';
+import type { BertConfig, Representation } from '../nn/index.js';
 
 /** How the vectors of a model that was trained here are compared. */
 export type TrainedSimilarity = 'cosine' | 'dot';
@@ -26,10 +26,11 @@ interface Described {
   config: BertConfig;
   maxLength: number;
   similarity: TrainedSimilarity;
+  representation?: Representation;
 }
 
 /** The card. JSON is YAML too, so that values with colons or quotes stay what they are. */
-export function modelCard({ config, maxLength, similarity }: Described, card: ModelCard): string {
+export function modelCard({ config, maxLength, similarity, representation }: Described, card: ModelCard): string {
   const { name = 'BERT encoder' } = card;
   const normalize = similarity === 'cosine';
   const header = {
@@ -52,6 +53,12 @@ export function modelCard({ config, maxLength, similarity }: Described, card: Mo
       `${config.vocab_size} tokens, up to ${maxLength} a text)` +
       `${card.method ? `, pre-trained with ${card.method}` : ''}. A text's vector is the last hidden state of [CLS]; ` +
       `vectors are compared by ${normalize ? 'cosine' : 'dot product'}.`,
+    ...(representation
+      ? [
+          `It was trained for DupMAE's representation, which only \`retromae\` reads (\`--represent dupmae\`): ` +
+            `${representation.dense} numbers and the ${representation.k} heaviest words of a text, compared by dot product.`,
+        ]
+      : []),
     ...(card.text ? [card.text.trim()] : []),
     '## Use',
     'In Python, with sentence-transformers:',

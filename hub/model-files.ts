@@ -1,7 +1,8 @@
 // The files of a Hugging Face model folder, as content in memory: for transformers, sentence-transformers, transformers.js.
 import type { Tensor } from '../core/index.js';
 import { tokenizerFiles, type WordPiece } from '../data/pure.js';
-import { configToHuggingFace, parameters, safetensorsHeader, type BertForMaskedLM } from '../nn/index.js';
+import { configToHuggingFace, parameters, Representation, safetensorsHeader } from '../nn/index.js';
+import type { BertForMaskedLM } from '../nn/index.js';
 import { modelCard, type ModelCard, type TrainedSimilarity } from './model-card.js';
 
 export interface ModelFilesOptions {
@@ -19,6 +20,7 @@ export const fileNames = {
   config: 'config.json',
   weights: 'model.safetensors',
   index: 'model.safetensors.index.json',
+  dupmae: 'dupmae.safetensors',
   modules: 'modules.json',
   sentence: 'sentence_bert_config.json',
   sentenceTransformers: 'config_sentence_transformers.json',
@@ -34,6 +36,11 @@ export const encoderOf = ({ bert, cls }: BertForMaskedLM): object => ({ bert, cl
 export function headOf(model: BertForMaskedLM): object {
   const { bert, cls, ...head } = model;
   return head;
+}
+
+/** DupMAE's representation among what is trained beside the encoder: a folder keeps it. */
+export function representationOf(model: BertForMaskedLM & { cls_projection?: unknown }): Representation | undefined {
+  return model.cls_projection instanceof Representation ? model.cls_projection : undefined;
 }
 
 /**
@@ -57,7 +64,8 @@ export async function safetensorsOf(tensors: ReadonlyMap<string, Tensor>): Promi
 }
 
 /**
- * The whole folder, weights last. The names in model.safetensors are those of BertForMaskedLM; its tied output table is
+ * The whole folder, weights last. Of what was trained beside the encoder, a representation in the field `cls_projection` is
+ * kept: its settings as `dupmae` in config.json, its weights in a file of their own, so that other tools see neither. The names in model.safetensors are those of BertForMaskedLM; its tied output table is
  * not written twice.
  * @throws if the tokenizer's vocabulary or `maxLength` is more than the model's
  */
@@ -67,6 +75,7 @@ export async function modelFiles(
   { maxLength, similarity = 'cosine', card = {} }: ModelFilesOptions,
 ): Promise<Files> {
   const { config } = model;
+  const own = representationOf(model);
   // A table may have more rows than there are tokens: it is filled up to a round number.
   if (tokenizer.size > config.vocab_size)
     throw new Error(
@@ -77,19 +86,22 @@ export async function modelFiles(
       `saveModel: maxLength is ${maxLength}, expected an integer 3 .. ${config.max_position_embeddings} (the model's positions).`,
     );
   const files: Files = new Map<string, string | readonly Uint8Array[]>([
-    [fileNames.config, asJson(configToHuggingFace(config))],
+    [fileNames.config, asJson({ ...configToHuggingFace(config), ...(own && { dupmae: settingsOf(own) }) })],
     ...tokenizerFiles(tokenizer, maxLength),
     [fileNames.modules, asJson(modules(similarity))],
     [`${POOLING}/config.json`, asJson(clsPooling(config.hidden_size))],
     // The tokenizer's own files say how it folds case.
     [fileNames.sentence, asJson({ max_seq_length: maxLength, do_lower_case: false })],
     [fileNames.sentenceTransformers, asJson(sentenceTransformers(similarity))],
-    ['README.md', modelCard({ config, maxLength, similarity }, card)],
+    ['README.md', modelCard({ config, maxLength, similarity, representation: own }, card)],
   ]);
+  if (own) files.set(fileNames.dupmae, await safetensorsOf(parameters({ cls_projection: own })));
   if (similarity === 'cosine') files.set(`${NORMALIZE}/`, '');
   files.set(fileNames.weights, await safetensorsOf(parameters(encoderOf(model))));
   return files;
 }
+
+const settingsOf = ({ k, activation }: Representation) => ({ k, activation });
 
 const POOLING = '1_Pooling';
 const NORMALIZE = '2_Normalize';

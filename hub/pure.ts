@@ -1,4 +1,12 @@
 // What of `retromae/hub` needs no files: the content of a model folder in memory.
 export type { ModelCard, TrainedSimilarity } from './model-card.js';
-export { asJson, encoderOf, fileNames, headOf, modelFiles, streamSafetensors } from './model-files.js';
+export {
+  asJson,
+  encoderOf,
+  fileNames,
+  headOf,
+  modelFiles,
+  representationOf,
+  streamSafetensors,
+} from './model-files.js';
 export type { Files, ModelFilesOptions } from './model-files.js';

@@ -50,6 +50,19 @@ export async function readVectors(modules: Modules, hidden: number, weights: Wei
   return { pooling: modes, includePrompt, steps };
 }
 
+/**
+ * A recipe with another pooling, and all that comes after it.
+ * @throws if that is made for the vectors of several poolings
+ */
+export function pooledAs(mode: PoolingMode, recipe: VectorRecipe, dir: string): VectorRecipe {
+  const { pooling, steps } = recipe;
+  if (pooling.length > 1 && steps.some(({ does }) => does !== UNIT))
+    throw new Error(
+      `${dir}: its modules after the pooling are made for ${pooling.join(' beside ')}, not for ${mode}. Leave --represent out.`,
+    );
+  return { ...recipe, pooling: [mode] };
+}
+
 /** Older files have a switch for each pooling; where none is on, the mean is taken. */
 const SWITCHES: Readonly<Record<PoolingMode, string>> = {
   cls: 'pooling_mode_cls_token',

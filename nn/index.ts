@@ -8,6 +8,8 @@ export { BertEmbeddings, BertLayer, BertModel, BertHead, BertForMaskedLM, type N
 export { modesOf, poolingModes, poolStates, type Pooling, type PoolingMode } from './pooling.js';
 export { activations, dense, layerNorm, similarities, truncate, unitLength } from './vector-steps.js';
 export type { DenseWeights, Similarity, VectorStep } from './vector-steps.js';
+export { Representation, representations, wordActivations } from './representation.js';
+export type { RepresentationName, RepresentationOptions } from './representation.js';
 export { AdamW, type AdamWOptions, type Matches, type ParameterGroup } from './adamw.js';
 export { clipGradients, gradientsOf } from './optimizer.js';
 export type { Gradient, Gradients, Optimizer, OptimizerState } from './optimizer.js';

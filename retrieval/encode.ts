@@ -1,7 +1,10 @@
-// Texts to vectors: windows of texts, in them batches by length, one scope a batch.
+// Texts to vectors: a pooling of hidden states, one scope a batch.
 import { Ids, noGrad, scope, Sequences, type Random } from '../core/index.js';
-import { packSequences, type PackedSequences } from '../data/pure.js';
+import type { PackedSequences } from '../data/pure.js';
 import { modesOf, poolingModes, unitLength, type BertForMaskedLM, type Pooling, type VectorStep } from '../nn/index.js';
+import type { DupmaeIndex } from './dupmae-index.js';
+import { FlatIndex, type FlatIndexOptions } from './search.js';
+import { eachBatch, idsOf, type BatchingOptions, type Role, type TextTokenizer } from './text-batches.js';
 
 /** Turns texts into vectors that are near each other where the texts are about the same. */
 export interface Encoder {
@@ -11,19 +14,12 @@ export interface Encoder {
   readonly maxLength: number;
   /** Vectors [texts.length, dim], row-major, in the texts' order; each (without dropout) depends on its text alone. */
   encode(texts: readonly string[], options?: BatchingOptions): Promise<Float32Array>;
+  /** Documents as an index, of an encoder whose vectors of documents are best kept in a way of their own. */
+  index?(ids: readonly string[], texts: readonly string[], options?: IndexingOptions): Promise<FlatIndex | DupmaeIndex>;
 }
 
-/** What a text is to the model: some put another prompt before queries than before documents. */
-export type Role = 'query' | 'document';
-
-export interface BatchingOptions {
-  /** Default 'document'. */
-  role?: Role;
-  /** Tokens computed at once; a text that is longer has a batch of its own. Default 4096. */
-  tokensPerBatch?: number;
-  /** Called after each batch, with the numbers of texts and tokens done so far. */
-  onProgress?: (texts: number, tokens: number) => void;
-}
+/** How documents are encoded, and what the index remembers. */
+export interface IndexingOptions extends Omit<BatchingOptions, 'role'>, FlatIndexOptions {}
 
 export interface EncoderOptions {
   /** Longest sequence in tokens, [CLS] and [SEP] included. Default, and at most: the model's positions. */
@@ -41,16 +37,6 @@ export interface EncoderOptions {
 }
 
 export interface EncodeOptions extends EncoderOptions, BatchingOptions {}
-
-/** What encoding needs to know of a tokenizer. */
-export interface TextTokenizer {
-  readonly cls: number;
-  readonly sep: number;
-  encode(text: string): ArrayLike<number>;
-}
-
-/** Texts that are tokenised ahead and sorted by length: many batches, and little memory. */
-const WINDOW = 4096;
 
 /** A BERT as an encoder. */
 export class BertEncoder implements Encoder {
@@ -86,35 +72,22 @@ export class BertEncoder implements Encoder {
   /** @throws if maxLength leaves no room for text, or the tokenizer's ids are not the model's */
   async encode(
     texts: readonly string[],
-    { role = 'document', tokensPerBatch = 4096, onProgress }: BatchingOptions = {},
+    { role = 'document', ...batching }: BatchingOptions = {},
   ): Promise<Float32Array> {
     const { dim, maxLength, tokenizer } = this;
     const { prompts, includePrompt } = this.options;
     const prompt = prompts[role] ?? '';
     // [CLS] and the prompt.
-    const skip = includePrompt || prompt === '' ? 0 : 1 + this.tokenize(prompt).length;
+    const skip = includePrompt || prompt === '' ? 0 : 1 + idsOf(prompt, { tokenizer, maxLength }).length;
     const vectors = new Float32Array(texts.length * dim);
-    let done = 0;
-    let tokens = 0;
-    for (let begin = 0; begin < texts.length; begin += WINDOW) {
-      const window = texts.slice(begin, begin + WINDOW).map((text) => this.tokenize(prompt + text));
-      for (const batch of batchesByLength(window, tokensPerBatch)) {
-        const packed = packSequences(
-          batch.map((i) => window[i]),
-          tokenizer,
-          maxLength,
-        );
-        const pooled = await this.compute(packed, skip);
-        const width = pooled.length / batch.length;
-        batch.forEach((i, b) => {
-          const vector = this.finish(Float64Array.from(pooled.subarray(b * width, (b + 1) * width)));
-          vectors.set(vector, (begin + i) * dim);
-        });
-        done += batch.length;
-        tokens += packed.ids.length;
-        onProgress?.(done, tokens);
-      }
-    }
+    await eachBatch(texts, { tokenizer, maxLength, prompt }, batching, async (packed, places) => {
+      const pooled = await this.compute(packed, skip);
+      const width = pooled.length / places.length;
+      places.forEach((place, b) => {
+        const vector = this.finish(Float64Array.from(pooled.subarray(b * width, (b + 1) * width)));
+        vectors.set(vector, place * dim);
+      });
+    });
     return vectors;
   }
 
@@ -122,21 +95,13 @@ export class BertEncoder implements Encoder {
     return this.options.steps.reduce((x, step) => step(x), pooled);
   }
 
-  /** The ids of a text as far as they count, so that a window of long texts holds no more than that. */
-  private tokenize(text: string): Int32Array {
-    return Int32Array.from(this.tokenizer.encode(text)).slice(0, this.maxLength - 2);
-  }
-
   /** One batch of B texts: [B, width of what is pooled]. */
-  private async compute({ offsets, ids }: PackedSequences, skip: number): Promise<Float32Array | Float64Array> {
+  private compute({ offsets, ids }: PackedSequences, skip: number): Promise<Float32Array | Float64Array> {
     const sequences = new Sequences(offsets);
     // The reading is enqueued inside the scope and awaited outside.
     const choices = { pooling: this.options.pooling, skip, random: this.random };
     const [reading] = noGrad(() => scope(() => [this.model.encode(new Ids(ids), sequences, choices).read()]));
-    const rows = await reading;
-    // The wasm backend never waits, so nothing else (Ctrl-C) would be heard until the end.
-    await new Promise((resolve) => setTimeout(resolve));
-    return rows;
+    return reading;
   }
 }
 
@@ -148,23 +113,13 @@ export const encodeTexts = (
   options: EncodeOptions = {},
 ): Promise<Float32Array> => new BertEncoder(model, tokenizer, options).encode(texts, options);
 
-/**
- * Indices of texts in batches of at most `limit` tokens, one text at least. Texts of like length share a batch, so that
- * nothing waits for the longest; there is no padding anyway.
- */
-function* batchesByLength(texts: readonly Int32Array[], limit: number): Generator<number[]> {
-  const order = [...texts.keys()].sort((a, b) => texts[a].length - texts[b].length || a - b);
-  let batch: number[] = [];
-  let size = 0;
-  for (const i of order) {
-    const length = texts[i].length + 2;
-    if (batch.length > 0 && size + length > limit) {
-      yield batch;
-      batch = [];
-      size = 0;
-    }
-    batch.push(i);
-    size += length;
-  }
-  if (batch.length > 0) yield batch;
+/** An index of documents, as the encoder keeps them: by default their vectors. */
+export async function indexTexts(
+  encoder: Encoder,
+  ids: readonly string[],
+  texts: readonly string[],
+  options: IndexingOptions = {},
+): Promise<FlatIndex | DupmaeIndex> {
+  if (encoder.index) return encoder.index(ids, texts, options);
+  return new FlatIndex(ids, await encoder.encode(texts, { ...options, role: 'document' }), encoder.dim, options);
 }

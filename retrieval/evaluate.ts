@@ -2,14 +2,15 @@
 import { documentText, type RetrievalSet } from '../data/pure.js';
 import type { BertForMaskedLM, Similarity } from '../nn/index.js';
 import { Bm25 } from './bm25.js';
-import { BertEncoder } from './encode.js';
-import type { BatchingOptions, EncodeOptions, Encoder, TextTokenizer } from './encode.js';
+import { BertEncoder, indexTexts, type EncodeOptions, type Encoder } from './encode.js';
 import { evaluateRun, type Evaluation } from './metrics.js';
-import { FlatIndex } from './search.js';
+import type { BatchingOptions, TextTokenizer } from './text-batches.js';
 import type { Hit } from './types.js';
 
 /** How many documents are ranked for each query. */
 const DEPTH = 1000;
+/** Queries that are encoded and searched at once: a vector may have as many numbers as the vocabulary has words. */
+const QUERIES = 1024;
 
 export interface RankingOptions {
   /** Leave out of each ranking the document whose id is that of the query: right where queries are documents. */
@@ -27,11 +28,14 @@ export async function evaluateEncoder(
   { corpus, queries, qrels }: RetrievalSet,
   { similarity, dropSelf = false, ...options }: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const documents = await encoder.encode(corpus.map(documentText), { ...options, role: 'document' });
-  const index = new FlatIndex(idsOf(corpus), documents, encoder.dim, { similarity });
-  const texts = queries.map(({ text }) => text);
-  const vectors = await encoder.encode(texts, { ...options, role: 'query', onProgress: undefined });
-  return evaluateRun(runOf(queries, index.search(vectors, depth(dropSelf))), qrels, { dropSelf });
+  const index = await indexTexts(encoder, idsOf(corpus), corpus.map(documentText), { ...options, similarity });
+  const found: Hit[][] = [];
+  for (let begin = 0; begin < queries.length; begin += QUERIES) {
+    const texts = queries.slice(begin, begin + QUERIES).map(({ text }) => text);
+    const vectors = await encoder.encode(texts, { ...options, role: 'query', onProgress: undefined });
+    found.push(...index.search(vectors, depth(dropSelf)));
+  }
+  return evaluateRun(runOf(queries, found), qrels, { dropSelf });
 }
 
 /** `evaluateEncoder` of a model and its tokenizer. */

@@ -1,29 +1,44 @@
-// A FlatIndex on disk, as one safetensors file. The node:fs part of search.
+// An index on disk, as one safetensors file. The node:fs part of search.
 import { readFile } from 'node:fs/promises';
 import { writeFileAtomic } from '../data/index.js';
 import { SafetensorsFile, similarities, writeSafetensors, type HostTensor, type Similarity } from '../nn/index.js';
+import { DupmaeIndex } from './dupmae-index.js';
 import { FlatIndex } from './search.js';
 
 /** In the metadata, so that a model's weights are not taken for an index. */
-const FORMAT = 'retromae.flat-index.1';
+const FLAT = 'retromae.flat-index.1';
+const DUPMAE = 'retromae.dupmae-index.1';
 
 /**
- * Writes an index. The file is a safetensors file, which other tools read: `embeddings`, F32 [documents, dimension];
- * `ids`, U8 [bytes], a JSON array of strings in UTF-8, in the order of the rows; and metadata `kind`, `similarity`, and
- * `model`, the fingerprint of the model that made it, if it is known. It appears under
- * its name only when complete; whatever fails, a file that was there stays as it was.
+ * Writes an index. The file is a safetensors file, which other tools read: `embeddings`, F32 [documents, dimension]; `ids`,
+ * U8 [bytes], a JSON array of strings in UTF-8, in the order of the rows; and metadata `kind`, `similarity`, `represent`, what
+ * the vectors are, and `model`, the fingerprint of the model that made it, if they are known. One of DupMAE's representation
+ * has `words`, I32 [documents, k], and `weights`, F32 [documents, k], too, and in the metadata `vocabulary`, its size. It
+ * appears under its name only when complete; whatever fails, a file that was there stays as it was.
  * @throws WriteError naming the file
  */
-export async function saveIndex(index: FlatIndex, file: string): Promise<void> {
+export async function saveIndex(index: FlatIndex | DupmaeIndex, file: string): Promise<void> {
+  const { size, similarity, model, represent } = index;
   const ids = new TextEncoder().encode(JSON.stringify(index.ids));
-  const chunks = writeSafetensors(
-    [
-      ['embeddings', { shape: [index.size, index.dim], data: index.vectors }],
-      ['ids', { shape: [ids.length], data: ids }],
-    ],
-    { kind: FORMAT, similarity: index.similarity, ...(index.model !== undefined && { model: index.model }) },
-  );
-  await writeFileAtomic(file, chunks);
+  const known = {
+    similarity,
+    ...(represent !== undefined && { represent }),
+    ...(model !== undefined && { model }),
+  };
+  const rows = (data: HostTensor['data'], width: number): HostTensor => ({ shape: [size, width], data });
+  const [metadata, tensors]: [Record<string, string>, Record<string, HostTensor>] =
+    index instanceof FlatIndex
+      ? [{ kind: FLAT, ...known }, { embeddings: rows(index.vectors, index.dim) }]
+      : [
+          { kind: DUPMAE, ...known, vocabulary: String(index.shape.vocabulary) },
+          {
+            embeddings: rows(index.documents.vectors, index.shape.dense),
+            words: rows(index.documents.words, index.shape.k),
+            weights: rows(index.documents.weights, index.shape.k),
+          },
+        ];
+  const all = { ...tensors, ids: { shape: [ids.length], data: ids } };
+  await writeFileAtomic(file, writeSafetensors(Object.entries(all), metadata));
 }
 
 /**
@@ -31,35 +46,49 @@ export async function saveIndex(index: FlatIndex, file: string): Promise<void> {
  * product.
  * @throws if the file is missing, cut short, damaged or something else
  */
-export async function loadIndex(file: string): Promise<FlatIndex> {
+export async function loadIndex(file: string): Promise<FlatIndex | DupmaeIndex> {
   const bytes = await readFile(file).catch((error: Error) => {
     throw new Error(`${file}: the index cannot be read (${error.message}); write one with \`retromae encode\`.`, {
       cause: error,
     });
   });
   const opened = new SafetensorsFile(bytes, file);
+  const { kind, similarity = 'dot', model, represent } = opened.metadata;
   const shape = opened.tensors.get('embeddings')?.shape ?? [];
-  if (opened.metadata.kind !== FORMAT || shape.length !== 2) {
+  if ((kind !== FLAT && kind !== DUPMAE) || shape.length !== 2)
     throw new Error(
-      `${file}: not an index, expected metadata kind "${FORMAT}" and embeddings [documents, dimension]; write one with \`retromae encode\`.`,
+      `${file}: not an index, expected metadata kind "${FLAT}" or "${DUPMAE}" and embeddings [documents, dimension]; write one with \`retromae encode\`.`,
     );
-  }
   const [documents, dim] = shape;
   const ids = parseIds(opened.read('ids').data, file);
   if (ids.length !== documents) {
     throw new Error(`${file}: ${ids.length} ids for ${documents} embeddings, expected as many; write the index again.`);
   }
-  const { similarity = 'dot', model } = opened.metadata;
   if (!isSimilarity(similarity))
     throw new Error(
       `${file}: similarity is "${similarity}", expected one of ${similarities.join(', ')}; write the index again.`,
     );
   const vectors = opened.float32('embeddings').data;
+  const build =
+    kind === FLAT
+      ? () => new FlatIndex(ids, vectors, dim, { similarity, model, represent })
+      : dupmaeOf(opened, ids, vectors, dim);
   try {
-    return new FlatIndex(ids, vectors, dim, { similarity, model });
+    return build();
   } catch (error) {
     throw new Error(`${file}: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** Reads words and weights, and makes the index when it is called. */
+function dupmaeOf(opened: SafetensorsFile, ids: readonly string[], vectors: Float32Array, dense: number) {
+  const { model, vocabulary } = opened.metadata;
+  const { shape, data: words } = opened.read('words');
+  if (!(words instanceof Int32Array) || shape.length !== 2)
+    throw new Error(`${opened.file}: words are not I32 [documents, k]; write the index again.`);
+  const weights = opened.float32('weights').data;
+  const size = { dense, k: shape[1], vocabulary: Number(vocabulary) };
+  return () => new DupmaeIndex(ids, { vectors, words, weights }, size, model);
 }
 
 const isSimilarity = (name: string): name is Similarity => (similarities as readonly string[]).includes(name);

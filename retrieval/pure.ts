@@ -24,6 +24,9 @@ export {
 export { compareHits, compareIds } from './ranking.js';
 export { FlatIndex, type FlatIndexOptions, type Index } from './search.js';
 export type { Hit, Run } from './types.js';
-export { BertEncoder, encodeTexts } from './encode.js';
-export type { BatchingOptions, EncodeOptions, Encoder, EncoderOptions, Role, TextTokenizer } from './encode.js';
+export { DupmaeEncoder } from './dupmae-encoder.js';
+export { DupmaeIndex, type DupmaeDocuments, type DupmaeShape } from './dupmae-index.js';
+export { BertEncoder, encodeTexts, indexTexts } from './encode.js';
+export type { EncodeOptions, Encoder, EncoderOptions, IndexingOptions } from './encode.js';
+export type { BatchingOptions, Role, TextTokenizer } from './text-batches.js';
 export { evaluateBm25, evaluateEncoder, evaluateModel, type EvaluateOptions, type RankingOptions } from './evaluate.js';

@@ -23,12 +23,15 @@ export interface FlatIndexOptions {
   readonly similarity?: Similarity;
   /** The fingerprint of the model that made the vectors. */
   readonly model?: string;
+  /** What the vectors are: 'cls', 'mean' or another pooling. */
+  readonly represent?: string;
 }
 
 /** Ranks all documents for each query. Vectors are kept as given, not copied and not normalized. */
 export class FlatIndex implements Index {
   readonly similarity: Similarity;
   readonly model: string | undefined;
+  readonly represent: string | undefined;
   private readonly places: Int32Array;
   /** 1 / |vector| of each document, where the cosine is wanted. */
   private readonly inverses: Float64Array | undefined;
@@ -42,7 +45,7 @@ export class FlatIndex implements Index {
     readonly ids: readonly string[],
     readonly vectors: Float32Array,
     readonly dim: number,
-    { similarity = 'dot', model }: FlatIndexOptions = {},
+    { similarity = 'dot', model, represent }: FlatIndexOptions = {},
   ) {
     if (!similarities.includes(similarity))
       throw new Error(
@@ -56,21 +59,21 @@ export class FlatIndex implements Index {
         `index: ${vectors.length} values for ${ids.length} documents of dimension ${dim}, expected ${ids.length * dim}; pass one row per document.`,
       );
     }
-    const wrong = vectors.findIndex((value) => !Number.isFinite(value));
-    if (wrong >= 0) {
-      const id = ids[Math.floor(wrong / dim)];
-      throw new Error(
-        `index: the vector of document "${id}" contains ${vectors[wrong]}, expected finite numbers; check the model.`,
-      );
-    }
+    checkFinite(ids, vectors, dim);
     this.places = tiePlaces(ids);
     this.similarity = similarity;
     this.model = model;
+    this.represent = represent;
     if (similarity === 'cosine') this.inverses = inverseLengths(vectors, dim);
   }
 
   get size(): number {
     return this.ids.length;
+  }
+
+  /** Bytes that the vector of a document takes. */
+  get bytes(): number {
+    return 4 * this.dim;
   }
 
   /**
@@ -84,18 +87,7 @@ export class FlatIndex implements Index {
   search(queries: Float32Array, k: number): Hit[][] {
     checkDepth(k);
     const { dim, size } = this;
-    const count = queries.length / dim;
-    if (!Number.isInteger(count)) {
-      throw new Error(
-        `search: ${queries.length} query values, expected a multiple of ${dim}; same model as the index?`,
-      );
-    }
-    const wrong = queries.findIndex((value) => !Number.isFinite(value));
-    if (wrong >= 0) {
-      throw new Error(
-        `search: query ${Math.floor(wrong / dim)} contains ${queries[wrong]}, expected finite numbers; check the model.`,
-      );
-    }
+    const count = checkQueries(queries, dim);
     // The last tile is filled up with zeros, whose heaps are thrown away.
     const tiles = Math.ceil(count / TILE);
     const padded = new Float64Array(tiles * TILE * dim);
@@ -157,6 +149,28 @@ export class FlatIndex implements Index {
       });
     }
   }
+}
+
+/** @throws naming the document with a value that is not finite, of rows of `width` values */
+export function checkFinite(ids: readonly string[], values: Float32Array, width: number): void {
+  const wrong = values.findIndex((value) => !Number.isFinite(value));
+  if (wrong >= 0)
+    throw new Error(
+      `index: the vector of document "${ids[Math.floor(wrong / width)]}" contains ${values[wrong]}, expected finite numbers; check the model.`,
+    );
+}
+
+/** The number of queries. @throws if they are not whole rows, or one is not finite */
+export function checkQueries(queries: Float32Array, dim: number): number {
+  const count = queries.length / dim;
+  if (!Number.isInteger(count))
+    throw new Error(`search: ${queries.length} query values, expected a multiple of ${dim}; same model as the index?`);
+  const wrong = queries.findIndex((value) => !Number.isFinite(value));
+  if (wrong >= 0)
+    throw new Error(
+      `search: query ${Math.floor(wrong / dim)} contains ${queries[wrong]}, expected finite numbers; check the model.`,
+    );
+  return count;
 }
 
 function inverseLengths(vectors: Float32Array, dim: number): Float64Array {

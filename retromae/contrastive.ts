@@ -9,13 +9,15 @@ import { naiveComparison, naiveEncode } from './naive.js';
 import { defineObjective, type Halves, type Objective, type ObjectiveSpec, type Scalars } from './objective.js';
 import { type OptionTable } from './options.js';
 import type { Pair } from './pairs.js';
+import { naiveKept, naiveVectors, representing, wrongRepresentation } from './representing.js';
+import type { RepresentOptions, Representing } from './representing.js';
 
 export const contrastScalars = {
   contrast: { unit: 'nats', label: 'contrast', tag: 'loss/contrast' },
   retrieved: { unit: 'accuracy', label: 'partner found', tag: 'accuracy/contrast' },
 } satisfies Scalars;
 
-type Similarity = Pick<Comparison, 'similarity' | 'temperature'> & { symmetric?: boolean };
+type Similarity = Pick<Comparison, 'similarity' | 'temperature'> & { symmetric?: boolean } & Partial<RepresentOptions>;
 
 /** @typeParam O options @typeParam H head, of modules between h and what is compared */
 export interface ContrastiveSpec<O extends Similarity, H extends object> {
@@ -28,7 +30,7 @@ export interface ContrastiveSpec<O extends Similarity, H extends object> {
   pair(passage: Passage, random: Random, options: O): Pair;
   readonly among: Comparison['among'];
   head?(config: BertConfig, random: Random, options: O): H;
-  /** From sentence vectors [B, H] to what is compared, [B, D]; by default these. Of plain ops: it is its own composition. */
+  /** From sentence vectors [B, H] to what is compared, [B, D]; by default these. Not with `representOptions`. Of plain ops: it is its own composition. */
   project?(h: Tensor, head: H, options: O): Tensor;
   readonly samples: readonly Partial<NoInfer<O>>[];
 }
@@ -39,33 +41,44 @@ export interface ContrastiveSpec<O extends Similarity, H extends object> {
  */
 export function defineContrastive<O extends Similarity, H extends object>(
   spec: ContrastiveSpec<O, H>,
-): Objective<O, H, Batch> {
+): Objective<O, H & Representing, Batch> {
   const { among, head = () => ({}) as H, project = (h: Tensor) => h } = spec;
   const how = ({ similarity, temperature, symmetric = false }: O) => ({ similarity, temperature, symmetric, among });
-  const halves: Halves<O, H, Batch> = {
+  const halves: Halves<O, H & Representing, Batch> = {
     pure: true,
-    texts: (encoder, _head, { ids, offsets }, _options, random) => ({
-      h: encoder.encode(new Ids(ids), new Sequences(offsets), { random }),
-    }),
-    between: (h, { documents }, own, options) => {
-      const { loss, accuracy } = comparePairs(project(h, own, options), documents!, how(options));
-      return { loss, contrast: loss, retrieved: accuracy };
+    texts: (encoder, { cls_projection: own }, { ids, offsets }, _options, random) => {
+      const texts = [new Ids(ids), new Sequences(offsets)] as const;
+      return { h: own ? own.vectors(encoder, ...texts, { random }) : encoder.encode(...texts, { random }) };
     },
-    naive: (h, { documents }, own, options) => naiveComparison(project(h, own, options), documents!, how(options)),
+    between: (h, { documents }, own, options) => {
+      const passages = own.cls_projection && ((all: Tensor) => own.cls_projection!.kept(all));
+      const compared = comparePairs(project(h, own, options), documents!, { ...how(options), passages });
+      return { loss: compared.loss, contrast: compared.loss, retrieved: compared.accuracy };
+    },
+    naive: (h, { documents }, own, options) => {
+      const passages = own.cls_projection && ((all: Tensor) => naiveKept(own.cls_projection!, all));
+      return naiveComparison(project(h, own, options), documents!, { ...how(options), passages });
+    },
   };
-  return defineObjective<O, H, Batch>({
+  return defineObjective<O, H & Representing, Batch>({
     ...spec,
+    contradiction: (options, layers) => spec.contradiction?.(options, layers) ?? wrongRepresentation(options),
     scalars: contrastScalars,
     collator: (_, texts) => new TextCollator(texts),
-    head,
+    head: (config, random, options) => ({
+      ...head(config, random, options),
+      ...representing(config, random, options),
+    }),
     halves,
     losses: (encoder, own, batch, options, random) => {
       const { h } = halves.texts(encoder, own, batch, options, random);
       return { ...halves.between(h, batch, own, options), h };
     },
     composition: (encoder, own, batch, options) => {
-      const h = naiveEncode(encoder, batch);
-      return { loss: halves.naive(h.reshape([h.shape[0], h.shape[2]]), batch, own, options), h };
+      const h = own.cls_projection
+        ? naiveVectors(encoder, own.cls_projection, batch)
+        : naiveEncode(encoder, batch).reshape([-1, encoder.config.hidden_size]);
+      return { loss: halves.naive(h, batch, own, options), h: h.reshape([h.shape[0], 1, h.shape[1]]) };
     },
   });
 }
@@ -101,7 +114,7 @@ export function join(first: Objective, second: Objective, row: Partial<Objective
     paper: first.paper,
     options: { ...first.options, ...second.options, contrastWeight },
     contradiction: (options, layers) =>
-      first.contradiction?.(options, layers) ?? second.contradiction?.(options, layers),
+      first.contradiction?.(options, layers) ?? second.contradiction?.(options, layers) ?? notRepresenting(options),
     scalars: { ...first.scalars, ...second.scalars },
     pair,
     together: first.together,
@@ -124,6 +137,10 @@ export function join(first: Objective, second: Objective, row: Partial<Objective
     ...row,
   });
 }
+
+/** What the first encodes are masked texts, and of these h alone is handed on. */
+const notRepresenting = ({ represent = 'cls' }: Partial<RepresentOptions>) =>
+  represent === 'cls' ? undefined : { option: 'represent', wanted: 'cls, where objectives are joined' };
 
 const weightOf = (options: object): number => (options as { contrastWeight: number }).contrastWeight;
 

@@ -26,6 +26,7 @@ export type {
 } from './objective.js';
 export * as objectives from './objectives/index.js';
 export { PairCollator, type Pair } from './pairs.js';
+export { representing, representOptions, type Representing, type RepresentOptions } from './representing.js';
 export * as rules from './options.js';
 export { completeOptions, option, wrongOption } from './options.js';
 export type { Option, OptionsOf, OptionTable, OptionRule } from './options.js';

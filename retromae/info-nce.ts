@@ -19,6 +19,8 @@ export interface Comparison {
   /** Across: from the first texts to the second ones, and if symmetric back; all: from each to every other one. */
   readonly among: 'across' | 'all';
   readonly symmetric: boolean;
+  /** What counts of the second texts' vectors [R, D], where passages are kept shorter than queries; only across. */
+  passages?(vectors: Tensor): Tensor;
 }
 
 export interface Compared {
@@ -79,7 +81,8 @@ export function comparePairs(vectors: Tensor, documents: ArrayLike<number>, how:
     }
     const every = (side: number) => Array.from({ length: pairs }, (_, i) => 2 * i + side);
     const [first, second] = [every(0), every(1)];
-    const scores = scored(z.gather(first), z.gather(second)); // [B / 2, B / 2]
+    const { passages = (all: Tensor) => all } = how;
+    const scores = scored(z.gather(first), passages(z.gather(second))); // [B / 2, B / 2]
     const same = ofOne(
       first.map((text) => documents[text]),
       second.map((text) => documents[text]),

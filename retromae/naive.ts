@@ -106,29 +106,37 @@ export function maskedLoss(encoder: BertForMaskedLM, batch: MaskedBatch) {
   return { loss: crossEntropy(encoder, hidden, encoder_labels), states, hidden, h: at(hidden, 0, encoder) };
 }
 
-/** The sentence vectors of unmasked texts: h [B, 1, H]. */
-export function naiveEncode(encoder: BertForMaskedLM, { offsets, ids }: Batch): Tensor {
+/** The last hidden states of unmasked texts [B, T, H], and 1 where there is a token [B][T]. */
+export function naiveStates(encoder: BertForMaskedLM, { offsets, ids }: Batch) {
   const padded = toPadded({ offsets, ids, encoderIds: ids, encoderLabels: ids }, encoder.config.pad_token_id ?? 0);
-  return at(hiddenStates(encoder, padded.input_ids, padded.attention_mask).at(-1)!, 0, encoder);
+  const { input_ids, attention_mask } = padded;
+  return { hidden: hiddenStates(encoder, input_ids, attention_mask).at(-1)!, attention_mask };
 }
+
+/** The sentence vectors of unmasked texts: h [B, 1, H]. */
+export const naiveEncode = (encoder: BertForMaskedLM, batch: Batch): Tensor =>
+  at(naiveStates(encoder, batch).hidden, 0, encoder);
 
 /** InfoNCE of pairs, each row by itself: vectors [B, D], texts 2i and 2i + 1 being partners. */
 export function naiveComparison(vectors: Tensor, documents: ArrayLike<number>, how: Comparison): Tensor {
   const count = documents.length;
   const length = vectors.mul(vectors).sum(-1, true).sqrt();
   const z = how.similarity === 'cosine' ? vectors.div(length) : vectors;
-  const scores = z.matmul(z.transpose()).mul(1 / how.temperature); // [B, B]
+  const products = z.matmul((how.passages?.(z) ?? z).transpose()).mul(1 / how.temperature); // [B, B]
+  const cells = (f: (text: number, other: number) => number) =>
+    tensor(
+      Array.from({ length: count }, (_, text) => Array.from({ length: count }, (_, other) => f(text, other))),
+      undefined,
+      { backend: vectors.backend },
+    );
+  // The first texts of pairs are queries; the second ones are passages, also where they look back.
+  const asks = cells((text) => 1 - (text % 2));
+  const scores = products.mul(asks).add(products.transpose().mul(asks.neg().add(1)));
   /** Mean over the texts of one kind, of -log of the share that the partner has among candidates. */
   const direction = (
     isRow: (text: number) => boolean,
     isCandidate: (text: number, other: number) => boolean,
   ): Tensor => {
-    const cells = (f: (text: number, other: number) => number) =>
-      tensor(
-        Array.from({ length: count }, (_, text) => Array.from({ length: count }, (_, other) => f(text, other))),
-        undefined,
-        { backend: vectors.backend },
-      );
     const isFoe = (text: number, other: number) =>
       isCandidate(text, other) && (other === (text ^ 1) || documents[other] !== documents[text]);
     const shares = scores.add(cells((text, other) => (isFoe(text, other) ? 0 : HIDDEN)));

@@ -7,6 +7,7 @@ import { defineContrastive } from '../contrastive.js';
 import { similarityOptions, symmetric } from '../info-nce.js';
 import { number, option } from '../options.js';
 import { crops } from '../pairs.js';
+import { representOptions } from '../representing.js';
 
 const part = number('a number above 0 and at most 1', (value) => value > 0 && value <= 1);
 
@@ -18,6 +19,7 @@ export const crop = defineContrastive({
   options: {
     ...similarityOptions,
     symmetric,
+    ...representOptions,
     cropLeast: option(0.1, part, 'shortest span, as a share of its text'),
     cropMost: option(0.5, part, 'longest span, as a share of its text'),
   },
@@ -25,5 +27,9 @@ export const crop = defineContrastive({
     cropLeast > cropMost ? { option: 'cropLeast', wanted: `at most that of the longest span, ${cropMost}` } : undefined,
   pair: (passage, random, { cropLeast, cropMost }) => crops(passage, random, { least: cropLeast, most: cropMost }),
   among: 'across',
-  samples: [{ temperature: 0.3 }, { cropLeast: 0.5, cropMost: 1, similarity: 'dot', temperature: 8, symmetric: true }],
+  samples: [
+    { temperature: 0.3 },
+    { cropLeast: 0.5, cropMost: 1, similarity: 'dot', temperature: 8, symmetric: true },
+    { represent: 'dupmae', keptWords: 5, wordActivation: 'raw', similarity: 'dot', temperature: 20 },
+  ],
 });

@@ -11,6 +11,7 @@ import type { Passage } from '../example.js';
 import { similarityOptions, symmetric } from '../info-nce.js';
 import { number, option, type OptionsOf } from '../options.js';
 import { halves, slice, titled, without, type Pair } from '../pairs.js';
+import { representOptions } from '../representing.js';
 
 const chance = number('a number from 0 to 1', (value) => value >= 0 && value <= 1);
 
@@ -18,6 +19,7 @@ const options = {
   similarity: { ...similarityOptions.similarity, preset: 'dot' as const },
   temperature: { ...similarityOptions.temperature, preset: 1 },
   symmetric,
+  ...representOptions,
   keepSentence: option(0.1, chance, 'share of the sentences that stay in their passages too'),
 };
 
@@ -44,5 +46,9 @@ export const ict = defineContrastive<Options, object>({
   options,
   pair: cloze,
   among: 'across',
-  samples: [{}, { similarity: 'cosine', temperature: 0.3, symmetric: true, keepSentence: 1 }],
+  samples: [
+    {},
+    { similarity: 'cosine', temperature: 0.3, symmetric: true, keepSentence: 1 },
+    { represent: 'dupmae', temperature: 3, symmetric: true },
+  ],
 });

@@ -183,12 +183,12 @@ void t.test('a folder that pools otherwise is said by every command, and is anot
   const found = await succeed(...search, out);
   t.match(found.stderr, said);
   t.match(found.stdout, /^1\.0000 {2}p17$/m);
-  await refused(t, [...search, index], /--index was made by another model, or by this one with other settings/);
+  await refused(t, [...search, index], /--index was made with representation cls, but texts are made to mean here/);
   const { stderr } = await succeed('search', ...ON, '--model', model, '--query', 'x', '--index', index);
   t.notMatch(stderr, /pools|which model made/);
 
   const anonymous = join(dir, 'anonymous.index');
-  const { ids, vectors, dim } = await loadIndex(index);
+  const { ids, vectors, dim } = (await loadIndex(index)) as FlatIndex;
   await saveIndex(new FlatIndex(ids, vectors, dim), anonymous);
   const old = await succeed('search', ...ON, '--model', model, '--query', texts[17], '--index', anonymous);
   t.match(old.stderr, /--index does not say which model made it/);

@@ -128,7 +128,7 @@ void t.test('file: round trip, bit for bit, over an older file', async (t) => {
   await saveIndex(new FlatIndex([], new Float32Array(0), 8), file);
   t.same((await loadIndex(file)).dim, 8, 'an empty index');
   await saveIndex(example(), file);
-  const read = await loadIndex(file);
+  const read = (await loadIndex(file)) as FlatIndex;
   t.same([read.ids, read.dim, read.vectors], [IDS, 3, example().vectors]);
   t.same(read.search(Float32Array.of(1, 2, 3), 5), example().search(Float32Array.of(1, 2, 3), 5));
   t.same(await readdir(t.testdirName), ['passages.index'], 'nothing else is left');

@@ -21,7 +21,8 @@ const joined: ObjectiveName[] = [
   'autoregressive+ict',
 ];
 const lively = { ...config, initializer_range: 0.3 };
-const newModel = (name: ObjectiveName) => new PretrainModel(objectiveNamed(name), lively, new Random(1));
+const newModel = (name: ObjectiveName, options: object = {}) =>
+  new PretrainModel(objectiveNamed(name), lively, new Random(1), options);
 
 /** What a step makes of a micro-batch: the numbers, and the gradients where the update would be. */
 async function stepOf(model: PretrainModel, batch: MicroBatch): Promise<Outcome> {
@@ -46,12 +47,17 @@ async function stepOf(model: PretrainModel, batch: MicroBatch): Promise<Outcome>
 
 const contrastive = objectiveNames.filter((name) => objectiveNamed(name).halves);
 
-for (const name of [...contrastive, ...joined])
-  void t.test(`${name}: chunks of 1, 2, 3 and more texts`, async (t) => {
-    const whole = await outcomeOf(objectiveNamed(name), {});
-    const batch = batchesOf(objectiveNamed(name), {}).at(0);
+const cases: [name: ObjectiveName, options: object][] = [
+  ...[...contrastive, ...joined].map((name): [ObjectiveName, object] => [name, {}]),
+  ['ict', { represent: 'dupmae', temperature: 3 }],
+];
+
+for (const [name, options] of cases)
+  void t.test(`${name} ${JSON.stringify(options)}: chunks of 1, 2, 3 and more texts`, async (t) => {
+    const whole = await outcomeOf(objectiveNamed(name), options);
+    const batch = batchesOf(objectiveNamed(name), options).at(0);
     for (const size of [1, 2, 3, 4, 100]) {
-      const model = newModel(name);
+      const model = newModel(name, options);
       const cached = await stepOf(model, model.inChunks(batch, size));
       t.same(differences(cached, whole, { loss: 1e-12, gradient: 1e-11 }), [], `${size}`);
     }

@@ -103,13 +103,15 @@ export async function problemsOf(objective: Objective, options: object): Promise
 
 /** The numbers must be those that the row names, and be what it says. */
 function wrongNumbers({ scalars }: Objective, { numbers, gradients, h }: Outcome): string[] {
+  const { hidden_size, vocab_size } = config;
+  const isDupmae = 'cls_projection.weight' in gradients;
+  const width = isDupmae ? Math.floor(hidden_size / 2) + vocab_size : hidden_size;
   const [given, named] = [Object.keys(numbers), ['loss', ...Object.keys(scalars)]].map((names) => names.sort().join());
   if (given !== named) return [`losses gives ${given}, scalars names ${named}`];
   const outside = Object.entries(scalars).filter(
     ([name, { unit }]) => unit === 'accuracy' && !(numbers[name] >= 0 && numbers[name] <= 1),
   );
-  const vectors =
-    h?.length === 2 && h[1] === config.hidden_size ? [] : [`h is [${h?.join()}], not the sentence vectors`];
+  const vectors = h?.length === 2 && h[1] === width ? [] : [`h is [${h?.join()}], not the sentence vectors`];
   const infinite = Object.values(gradients).some((values) => !values.every(Number.isFinite));
   return [
     ...vectors,
