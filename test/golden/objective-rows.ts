@@ -1,5 +1,15 @@
 // How the folders of shared/golden/objectives are read: a row a folder, from its inputs to batches and its names to ours.
-import { fromPadded, type Batch, type DecoderBatch, type ObjectiveName } from '../../retromae/index.js';
+import { Ids, Random, Sequences } from '../../core/index.js';
+import { BertForMaskedLM, Representation, type BertConfig, type Losses } from '../../nn/index.js';
+import {
+  fromPadded,
+  infoNce,
+  objectiveNamed,
+  PretrainModel,
+  type Batch,
+  type DecoderBatch,
+  type ObjectiveName,
+} from '../../retromae/index.js';
 
 /** Named nested lists of integers: inputs.json. */
 export type Inputs = Readonly<Record<string, unknown>>;
@@ -7,17 +17,44 @@ export type Inputs = Readonly<Record<string, unknown>>;
 /** What an objective's config.json says of it. */
 export type Settings = Readonly<Record<string, unknown>>;
 
+/** What is trained, with initial weights, and its losses of the folder's batch. */
+export interface Trained {
+  readonly model: object;
+  losses(): Losses;
+}
+
+/** An objective and its options. */
 export interface Variant {
   readonly objective: ObjectiveName;
   readonly options: object;
 }
 
-export interface Row {
-  /** The objective and its options, of a variant of losses.json. */
-  variant(name: string, settings: Settings): Variant;
-  batch(inputs: Inputs): Batch;
+interface RowOf {
   /** Our names of its losses, by theirs; the total is `loss` everywhere. */
   readonly losses: Readonly<Record<string, string>>;
+}
+
+/** A folder of an objective. */
+interface ObjectiveRow extends RowOf {
+  /** Of a variant of losses.json. */
+  variant(name: string, settings: Settings): Variant;
+  batch(inputs: Inputs): Batch;
+}
+
+/** A folder of whatever else is trained. */
+interface OtherRow extends RowOf {
+  build(config: BertConfig, inputs: Inputs, name: string, settings: Settings): Trained;
+}
+
+export type Row = ObjectiveRow | OtherRow;
+
+/** What is trained in a variant of a folder. */
+export function trainedBy(row: Row, config: BertConfig, inputs: Inputs, name: string, settings: Settings): Trained {
+  if ('build' in row) return row.build(config, inputs, name, settings);
+  const { objective, options } = row.variant(name, settings);
+  const model = new PretrainModel(objectiveNamed(objective), config, new Random(0), options);
+  const batch = row.batch(inputs);
+  return { model, losses: () => model.losses(batch) };
 }
 
 type Matrix = number[][];
@@ -157,5 +194,26 @@ export const rows: Readonly<Record<string, Row>> = {
       return { ...batch, generated: packed(views(inputs, 'generator_predictions'), mask) };
     },
     losses: { contrastive: 'contrast', replaced_token_detection: 'detection' },
+  },
+  dupmae_representation: {
+    build: (config, inputs, name, { k, group }) => {
+      const { bert, cls } = new BertForMaskedLM(config, new Random(0));
+      const activation = name === 'raw' ? 'raw' : 'log1p_relu';
+      const cls_projection = new Representation(config, new Random(0), { k: k as number, activation });
+      const vectors = (side: string) => {
+        const { ids, offsets } = plain(matrix(inputs, `${side}_input_ids`), matrix(inputs, `${side}_attention_mask`));
+        return cls_projection.vectors({ bert, cls }, new Ids(ids), new Sequences(offsets));
+      };
+      const positives = matrix(inputs, 'query_input_ids').map((_, query) => (group as number) * query);
+      return {
+        model: { bert, cls, cls_projection },
+        losses: () => {
+          const scores = vectors('query').matmul(cls_projection.kept(vectors('passage')).transpose());
+          const { loss } = infoNce(scores, positives);
+          return { loss, contrast: loss };
+        },
+      };
+    },
+    losses: { contrastive: 'contrast' },
   },
 };

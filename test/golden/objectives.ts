@@ -1,12 +1,11 @@
 // Golden numbers of every other objective: folders laid out as shared/golden/objectives/README.md says.
 import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Random, setBackend } from '../../core/index.js';
+import { setBackend } from '../../core/index.js';
 import type { Backend, FloatArray } from '../../kernels/index.js';
 import { AdamW, configFromHuggingFace, loadWeights, SafetensorsFile } from '../../nn/index.js';
-import { objectiveNamed, PretrainModel, type Batch } from '../../retromae/index.js';
 import { gradientsOf, worse, type Finding } from './check.js';
-import { rows, type Inputs, type Row, type Settings } from './objective-rows.js';
+import { rows, trainedBy, type Inputs, type Row, type Settings, type Trained } from './objective-rows.js';
 
 /** The README's: of losses relative to max(1, |loss|), of gradients to the largest number of the tensor. */
 const limits = {
@@ -93,11 +92,10 @@ async function checkVariant(folder: Folder, row: Row, variant: string, backend: 
   const { name, settings, losses } = folder;
   const limit = limits[backend.dtype];
   const objective = `${name} ${variant}`;
-  const batch = row.batch(folder.inputs);
-  const load = () => newModel(folder, row, variant);
+  const load = () => withWeights(folder, row, variant);
   const wanted = losses[variant];
-  const model = load();
-  const found = await gradientsOf(model, () => model.losses(batch));
+  const { model, losses: lossesNow } = load();
+  const found = await gradientsOf(model, lossesNow);
   const parts = Object.entries({ ...row.losses, total: 'loss' }).filter(([theirs]) => wanted[theirs] !== undefined);
   const zero = settings.zero_gradients?.[variant] ?? [];
   return [
@@ -108,27 +106,26 @@ async function checkVariant(folder: Folder, row: Row, variant: string, backend: 
       limit: limit.loss,
     })),
     { objective, ...worstGradient(found.gradients, folder.expected, variant, zero), limit: limit.gradient },
-    { objective, what: '5 AdamW steps', difference: await stepsOff(load(), batch, wanted), limit: limit.steps },
+    { objective, what: '5 AdamW steps', difference: await stepsOff(load(), wanted), limit: limit.steps },
   ];
 }
 
 const relative = (ours: number, theirs: number): number => Math.abs(ours - theirs) / Math.max(1, Math.abs(theirs));
 
-/** The model with the folder's weights; only what is frozen, or does not matter, may lack there. */
-function newModel(folder: Folder, row: Row, variant: string): PretrainModel {
-  const { objective, options } = row.variant(variant, folder.settings);
-  const config = configFromHuggingFace(folder.config, `${folder.name}/config.json`);
-  const model = new PretrainModel(objectiveNamed(objective), config, new Random(0), options);
-  loadWeights(model, folder.weights, (name) => name.startsWith('generator.'));
-  return model;
+/** What is trained, with the folder's weights; only what is frozen may lack there. */
+function withWeights({ name, config, inputs, settings, weights }: Folder, row: Row, variant: string): Trained {
+  const shape = configFromHuggingFace(config, `${name}/config.json`);
+  const trained = trainedBy(row, shape, inputs, variant, settings);
+  loadWeights(trained.model, weights, (tensor) => tensor.startsWith('generator.'));
+  return trained;
 }
 
 /** Loss before each of five steps, and after the last: the largest difference. */
-async function stepsOff(model: PretrainModel, batch: Batch, wanted: VariantLosses): Promise<number> {
+async function stepsOff({ model, losses }: Trained, wanted: VariantLosses): Promise<number> {
   const optimizer = new AdamW(model, { lr: 1e-3, weightDecay: 0.01, decay: 'matrices' });
   let off = 0;
   for (const loss of [...wanted.adamw_loss_per_step, wanted.adamw_loss_after]) {
-    const numbers = await optimizer.step(() => model.losses(batch));
+    const numbers = await optimizer.step(losses);
     off = worse(off, relative(numbers.loss, loss));
   }
   return off;
