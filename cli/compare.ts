@@ -1,12 +1,14 @@
 // `retromae compare`: objectives side by side, for the same time, and what each bought.
 import { join } from 'node:path';
 import { flagOf, loadBeir, writeFileAtomic, type RetrievalSet } from '../data/index.js';
-import { evaluateBm25, evaluateModel } from '../retrieval/index.js';
+import { representationOf } from '../hub/index.js';
+import { evaluateBm25, evaluateEncoder } from '../retrieval/index.js';
 import { objectiveNamed, rules } from '../retromae/index.js';
 import * as train from '../train/index.js';
 import type { CompareHooks, ComparePlan, Outcome, PretrainSettings } from '../train/index.js';
 import { say, shellLine, withBackend } from './common.js';
 import { scoresOf, standings, tableOf, type SetScores, type Standing } from './compare-table.js';
+import { newEncoder } from './encoder.js';
 import { flagsOf, helpText, parseFlags, UsageError, type Flags } from './flags.js';
 import { probeSet, settingName, untilSignal, watch } from './pretrain.js';
 
@@ -58,8 +60,13 @@ export async function compareCommand(args: string[]): Promise<void> {
   const all = await setsOf(plan);
   await withBackend(plan.settings, () =>
     untilSignal(async (signal) => {
-      await (former ? train.writeComparison(out, plan) : train.beginComparison(out, plan));
-      const outcomes = await train.runComparison<SetScores>(plan, hooksFor(plan, all, signal));
+      const leave = await (former ? train.writeComparison(out, plan) : train.beginComparison(out, plan));
+      const outcomes = await train
+        .runComparison<SetScores>(plan, hooksFor(plan, all, signal))
+        .catch(async (error: unknown) => {
+          await leave?.();
+          throw error;
+        });
       if (signal.aborted) {
         say(`Saved. Go on with: ${shellLine(['retromae', 'compare', '--resume', '--out', out])}`);
         return false;
@@ -146,12 +153,14 @@ function hooksFor(plan: ComparePlan, sets: readonly RetrievalSet[], signal: Abor
       return begun === 1 ? hooks : { ...hooks, data: undefined };
     },
     evaluate: async (model, tokenizer) => {
+      // What is trained is measured; of vectors, as the folder that is saved says.
+      const representation = representationOf(model);
+      const encoder = newEncoder(model, tokenizer, representation, { maxLength: settings.seq });
+      const similarity = representation ? 'dot' : 'cosine';
       const found: Record<string, SetScores[string]> = {};
       for (const set of sets) {
         const onProgress = () => signal.throwIfAborted();
-        // As the folder that is saved says, so that `retromae eval` gives the same numbers.
-        const as = { maxLength: settings.seq, similarity: 'cosine' } as const;
-        found[set.name] = scoresOf(await evaluateModel(model, tokenizer, set, { ...as, onProgress }));
+        found[set.name] = scoresOf(await evaluateEncoder(encoder, set, { similarity, onProgress }));
       }
       return found;
     },

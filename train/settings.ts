@@ -203,7 +203,7 @@ export function pretrainSettings(given: Partial<PretrainSettings> = {}): Pretrai
   if (accumulate * batch * seq > MOST_TOKENS)
     throw wrong('accumulate', `${bound(batch * seq)} and a micro-batch ${batch} x ${seq}`);
   if (settings.cacheChunk > 0 && !objective.halves)
-    throw wrong('cacheChunk', `left out, as --objective ${objective.name} is not contrastive`);
+    throw wrong('cacheChunk', `left out, as --objective ${objective.name} is not computed in chunks`);
   return { ...settings, ...objective.complete(given, flagOf, settings.layers) };
 }
 

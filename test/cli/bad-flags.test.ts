@@ -68,7 +68,7 @@ void t.test('what is typed wrong', async (t) => {
     [['--objective', 'condenser', '--skip-from', '1'], /--skip-from is 1; it must be below 1, the layers/],
     [
       ['--objective', 'mlm', '--cache-chunk', '2'],
-      /--cache-chunk is 2; it must be left out, as --objective mlm is not/,
+      /--cache-chunk is 2; it must be left out, as --objective mlm is not computed in chunks/,
     ],
     [['--objective', 'crop', '--crop-least', '0.9'], /--crop-least is 0\.9; it must be at most/],
     [['--objective', 'bert'], /--objective is "bert"; it must be one of .*retromae.*or two joined/],

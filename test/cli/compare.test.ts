@@ -126,6 +126,7 @@ void t.test('what cannot be compared', async (t) => {
   await refused(t, ['compare', ...out, '--steps', '1', '--minutes', '1'], /--minutes and --steps both say/, 2);
   await refused(t, ['compare', ...out, '--seeds', '0'], /--seeds is "0"/, 2);
   await refused(t, ['compare', ...out, '--eval', join(dir, 'nowhere')], /nowhere.*no such file/);
+  await refused(t, ['compare', ...out, '--corpus', join(dir, 'nowhere'), '--eval', beir], /nowhere/);
   await refused(t, ['compare', '--resume', ...out], /compare\.json: is not there/);
   await refused(
     t,

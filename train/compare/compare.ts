@@ -67,11 +67,17 @@ const COUNTED = 32;
 
 const planFile = (out: string): string => join(out, 'compare.json');
 
-/** Begins a comparison in a folder that is new or empty. @throws if it is not */
-export async function beginComparison(out: string, plan: ComparePlan): Promise<void> {
-  parseEntries(plan.objectives);
-  await claimFolder(out);
+/**
+ * Begins a comparison in a folder that is new or empty.
+ * @returns how to leave everything as it was, for a comparison that ends before its first run
+ * @throws if it is not
+ */
+export async function beginComparison(out: string, plan: ComparePlan): Promise<() => Promise<void>> {
+  const leave = await claimFolder(out);
   await writeComparison(out, plan);
+  return async () => {
+    if (!(await isThere(join(out, 'runs')))) await leave();
+  };
 }
 
 export const writeComparison = (out: string, plan: ComparePlan): Promise<void> =>
