@@ -7,7 +7,7 @@ import { settingRows } from '../../train/index.js';
 import { nodesOf, sourcesIn, type Source } from '../structure/source.js';
 import { succeed } from './support.js';
 
-const commands = ['pretrain', 'eval', 'encode', 'search'];
+const commands = ['pretrain', 'compare', 'eval', 'encode', 'search'];
 const flagsIn = (text: string): string[] => [...text.matchAll(/(?<![\w-])--[a-z][a-z-]*[a-z]/g)].map(([flag]) => flag);
 
 /** The flags that a command takes, as its --help lists them. */
@@ -44,7 +44,7 @@ void test('messages and pages name flags that there are', async (t) => {
   t.ok(named > 40, `${named} flags are named`);
   const pages = ['README.md', ...readdirSync('docs/design').map((page) => join('docs/design', page))];
   for (const page of pages)
-    for (const [, line] of readFileSync(page, 'utf8').matchAll(/retromae (?:pretrain|eval|encode|search)([^\n`]*)/g))
+    for (const [, line] of readFileSync(page, 'utf8').matchAll(/retromae (?:pretrain|compare|eval|encode|search)([^\n`]*)/g))
       for (const flag of flagsIn(line)) t.ok(any.has(flag), `${page}: ${flag}`);
 });
 

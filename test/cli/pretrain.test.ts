@@ -59,7 +59,8 @@ void t.test('a run leaves a model folder, checkpoints, a log and a report, and i
   );
   const charts = ['accuracy', 'loss', 'optimizer', 'probe'].map((name) => `charts/${name}.svg`);
   const vocabulary = ['tokenizer.json', 'tokenizer_config.json', 'vocab.txt'];
-  const tokens = ['about.json', 'lengths.bin', 'tokens.bin', ...vocabulary].map((name) => `tokens/${name}`);
+  const columns = ['blocks', 'documents', 'sentences', 'titles', 'tokens'].map((name) => `${name}.bin`);
+  const tokens = ['about.json', ...columns, ...vocabulary].map((name) => `tokens/${name}`);
   const files = filesBelow(base).filter((file) => !file.startsWith('events.out.tfevents.'));
   t.strictSame(files, [...model, ...checkpoints, ...charts, ...tokens, 'log.jsonl', 'report.html', 'run.json'].sort());
   t.equal(filesBelow(base).length, files.length + 1, 'and one TensorBoard file');
