@@ -85,7 +85,8 @@ export function defineContrastive<O extends Similarity, H extends object>(
 
 /**
  * Two objectives over the same pairs: L = L of the first, of each text as the second pairs them, + weight L of the second,
- * which compares the sentence vectors h that the first has of its (masked) texts. coCondenser is made so.
+ * which compares the sentence vectors h that the first has of its (masked) texts, or DupMAE's representation of the whole
+ * texts. coCondenser is made so.
  * @throws if the first is contrastive, or the second is not
  */
 export function join(first: Objective, second: Objective, row: Partial<ObjectiveSpec<object, object, Batch>> = {}) {
@@ -99,7 +100,7 @@ export function join(first: Objective, second: Objective, row: Partial<Objective
     pure: false,
     texts: (encoder, head, batch, options, random) => {
       const { h, ...losses } = first.losses(encoder, head, batch, options, random);
-      return { h: h!, losses };
+      return { h: isRepresented(head) ? halves.texts(encoder, head, batch, options, random).h : h!, losses };
     },
     between: (h, batch, head, options) => {
       const { loss, ...numbers } = halves.between(h, batch, head, options);
@@ -114,7 +115,7 @@ export function join(first: Objective, second: Objective, row: Partial<Objective
     paper: first.paper,
     options: { ...first.options, ...second.options, contrastWeight },
     contradiction: (options, layers) =>
-      first.contradiction?.(options, layers) ?? second.contradiction?.(options, layers) ?? notRepresenting(options),
+      first.contradiction?.(options, layers) ?? second.contradiction?.(options, layers),
     scalars: { ...first.scalars, ...second.scalars },
     pair,
     together: first.together,
@@ -129,7 +130,8 @@ export function join(first: Objective, second: Objective, row: Partial<Objective
       return both(losses!, alone.between(h, batch, head, options), h);
     },
     composition: (encoder, head, batch, options) => {
-      const { loss, h } = first.composition!(encoder, head, batch, options);
+      const { loss, h: own } = first.composition!(encoder, head, batch, options);
+      const h = isRepresented(head) ? second.composition!(encoder, head, batch, options).h : own;
       const between = alone.naive(h.reshape([h.shape[0], h.shape[2]]), batch, head, options);
       return { loss: loss.add(between), h };
     },
@@ -138,9 +140,8 @@ export function join(first: Objective, second: Objective, row: Partial<Objective
   });
 }
 
-/** What the first encodes are masked texts, and of these h alone is handed on. */
-const notRepresenting = ({ represent = 'cls' }: Partial<RepresentOptions>) =>
-  represent === 'cls' ? undefined : { option: 'represent', wanted: 'cls, where objectives are joined' };
+/** Whether DupMAE's representation is compared: of the whole texts, where an h may be of masked ones. */
+const isRepresented = (head: Representing): boolean => head.cls_projection !== undefined;
 
 const weightOf = (options: object): number => (options as { contrastWeight: number }).contrastWeight;
 

@@ -44,7 +44,9 @@ void test('messages and pages name flags that there are', async (t) => {
   t.ok(named > 40, `${named} flags are named`);
   const pages = ['README.md', ...readdirSync('docs/design').map((page) => join('docs/design', page))];
   for (const page of pages)
-    for (const [, line] of readFileSync(page, 'utf8').matchAll(/retromae (?:pretrain|compare|eval|encode|search)([^\n`]*)/g))
+    for (const [, line] of readFileSync(page, 'utf8').matchAll(
+      /retromae (?:pretrain|compare|eval|encode|search)([^\n`]*)/g,
+    ))
       for (const flag of flagsIn(line)) t.ok(any.has(flag), `${page}: ${flag}`);
 });
 

@@ -120,10 +120,6 @@ void t.test('options that do not go together', async (t) => {
   const cases: [string[], RegExp][] = [
     [['--objective', 'crop', ...represent], /--similarity is "cosine"; it must be dot, as the words and numbers/],
     [['--objective', 'crop', '--kept-words', '9'], /--kept-words is 9; it must be 0, as no words are kept without/],
-    [
-      ['--objective', 'retromae+ict', ...represent],
-      /--represent is "dupmae"; it must be cls, where objectives are joined/,
-    ],
     [['--objective', 'simcse', ...represent], /--represent is "dupmae", but --objective simcse has no such option/],
     [['--objective', 'ict', ...represent, '--kept-words', '151'], /k is 151; it must be a whole number from 1 to 150/],
   ];

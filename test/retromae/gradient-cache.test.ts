@@ -50,6 +50,7 @@ const contrastive = objectiveNames.filter((name) => objectiveNamed(name).halves)
 const cases: [name: ObjectiveName, options: object][] = [
   ...[...contrastive, ...joined].map((name): [ObjectiveName, object] => [name, {}]),
   ['ict', { represent: 'dupmae', temperature: 3 }],
+  ['dupmae+ict', { represent: 'dupmae', temperature: 3 }],
 ];
 
 for (const [name, options] of cases)

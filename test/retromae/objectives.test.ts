@@ -26,6 +26,20 @@ const cases = objectiveNames.flatMap((name) => {
   return objective.samples.map((options) => ({ label: `${name} ${JSON.stringify(options)}`, objective, options }));
 });
 
+/** Some that are joined: of one kind each. */
+const joined = (
+  [
+    ['retromae+crop', { contrastWeight: 0.5, temperature: 0.3 }],
+    ['cotmae+ict', {}],
+    ['tsdae+simcse', { temperature: 0.3 }],
+    ['dupmae+ict', { represent: 'dupmae', temperature: 3, symmetric: true }],
+  ] as const
+).map(([name, options]) => ({
+  label: `${name} ${JSON.stringify(options)}`,
+  objective: objectiveNamed(name),
+  options,
+}));
+
 void t.test('a row says what it is', async (t) => {
   for (const name of objectiveNames) {
     const objective = objectiveNamed(name);
@@ -39,7 +53,8 @@ void t.test('a row says what it is', async (t) => {
 });
 
 void t.test('every row holds: scalars, gradients, composition, batches', async (t) => {
-  for (const { label, objective, options } of cases) t.same(await problemsOf(objective, options), [], label);
+  for (const { label, objective, options } of [...cases, ...joined])
+    t.same(await problemsOf(objective, options), [], label);
 });
 
 void t.test('a row that is off by one per cent, in value or in a gradient, fails the same proof', async (t) => {
@@ -65,7 +80,7 @@ for (const { name, open } of testBackends())
     const backend = await open();
     if (typeof backend === 'string') return void t.plan(0, backend);
     const limits = backend.dtype === 'float64' ? { loss: 1e-12, gradient: 1e-9 } : { loss: 1e-5, gradient: 1e-4 };
-    for (const { label, objective, options } of cases) {
+    for (const { label, objective, options } of [...cases, ...joined]) {
       setBackend(float64);
       const expected = await outcomeOf(objective, options, new Random(4));
       setBackend(backend);
