@@ -14,7 +14,7 @@ import { naiveAutoregressive } from '../naive-causal.js';
 import { defineObjective } from '../objective.js';
 import { integer, option, type OptionsOf } from '../options.js';
 import { mlmOptions } from './mlm.js';
-import { decoderScalars } from './retromae.js';
+import { decoderNumbers, decoderScalars } from './retromae.js';
 
 /** How far an auto-regressive decoder sees. */
 export const reachOption = option(0, integer(0), 'tokens, with itself, that a decoder position sees; 0: all before it');
@@ -39,14 +39,8 @@ export const autoregressive = defineObjective<Options, { readonly c_head: readon
     const x = context(encoder, ids, sequences, encoded.h, random);
     const pass = { queries: sequences, keys: sequences, visible: causalBits(sequences, reach), random };
     const theirs = predict(encoder, layer.forward(x, x, pass), next, share);
-    return {
-      loss: own.loss.add(theirs.loss),
-      h: encoded.h,
-      encoder: own.loss,
-      accuracy: own.accuracy,
-      decoder: theirs.loss,
-      decoderAccuracy: theirs.accuracy,
-    };
+    const loss = own.loss.add(theirs.loss);
+    return { loss, h: encoded.h, ...decoderNumbers(own, theirs) };
   },
   composition: (encoder, { c_head: [layer] }, batch, { reach }) => {
     const { loss, h } = maskedLoss(encoder, batch);

@@ -6,19 +6,15 @@
 // L = L_head + L_late.
 import { scope } from '../../core/index.js';
 import { BertLayer } from '../../nn/index.js';
-import { IGNORE, type MaskedBatch } from '../batch.js';
+import type { MaskedBatch } from '../batch.js';
 import { Collator } from '../collator.js';
 import { behindSentence, throughLayers } from '../decoding.js';
-import { encodeMasked, predict } from '../encoding.js';
+import { encodeMasked, labelled, predict } from '../encoding.js';
 import { condenserLoss, maskedLoss } from '../naive.js';
-import { defineObjective, type Scalars } from '../objective.js';
+import { defineObjective } from '../objective.js';
 import { integer, option, optional, yesOrNo, type OptionsOf } from '../options.js';
-import { mlmOptions, mlmScalars } from './mlm.js';
-
-export const headScalars = {
-  decoder: { unit: 'nats', label: 'decoder', tag: 'loss/decoder' },
-  decoderAccuracy: { unit: 'accuracy', label: 'decoder', tag: 'accuracy/decoder' },
-} satisfies Scalars;
+import { mlmOptions } from './mlm.js';
+import { decoderNumbers, decoderScalars } from './retromae.js';
 
 const options = {
   ...mlmOptions,
@@ -46,7 +42,7 @@ export const condenser = defineObjective<Options, { readonly c_head: readonly Be
     skipFrom !== undefined && layers !== undefined && skipFrom >= layers
       ? { option: 'skipFrom', wanted: `below ${layers}, the layers of the encoder` }
       : undefined,
-  scalars: { ...mlmScalars, ...headScalars },
+  scalars: decoderScalars,
   collator: ({ encoderMask }, texts) => new Collator({ ...texts, encoderMask, decoder: 'none' }),
   head: (config, random, { headLayers }) => ({
     c_head: Array.from({ length: headLayers }, () => new BertLayer(config, random)),
@@ -59,17 +55,11 @@ export const condenser = defineObjective<Options, { readonly c_head: readonly Be
     const head = scope(() => {
       // The shortcut: early states of all tokens, and of the late ones [CLS]'s alone.
       const short = behindSentence(h, encoded.inner!, sequences);
-      const masked = Int32Array.from(batch.encoderLabels.keys()).filter((row) => batch.encoderLabels[row] !== IGNORE);
-      return predict(encoder, throughLayers(c_head, short, masked, sequences, random), labels, share);
+      const { rows } = labelled(batch.encoderLabels);
+      return predict(encoder, throughLayers(c_head, short, rows, sequences, random), labels, share);
     });
-    return {
-      loss: options.lateMlm ? late.loss.add(head.loss) : head.loss,
-      h,
-      encoder: late.loss,
-      accuracy: late.accuracy,
-      decoder: head.loss,
-      decoderAccuracy: head.accuracy,
-    };
+    const loss = options.lateMlm ? late.loss.add(head.loss) : head.loss;
+    return { loss, h, ...decoderNumbers(late, head) };
   },
   composition: (encoder, { c_head }, batch, options) => {
     const { loss, states, h } = maskedLoss(encoder, batch);

@@ -14,7 +14,7 @@ import { basicLoss, maskedLoss, swapped } from '../naive.js';
 import { defineObjective } from '../objective.js';
 import { integer, option, type OptionsOf } from '../options.js';
 import { neighbours } from '../pairs.js';
-import { decoderOptions, decoderScalars } from './retromae.js';
+import { decoderNumbers, decoderOptions, decoderScalars } from './retromae.js';
 
 const options = {
   ...decoderOptions,
@@ -45,14 +45,8 @@ export const cotmae = defineObjective<Options, { readonly c_head: readonly BertL
     const theirs = encoded.h.gather(Array.from({ length: sequenceCount(batch) }, (_, text) => text ^ 1));
     const rebuilt = decodeBasic(encoder, c_head, batch, { ...encoded, h: theirs }, random);
     const decoded = predict(encoder, rebuilt.states, rebuilt.labels, rebuilt.share);
-    return {
-      loss: own.loss.add(decoded.loss),
-      h: encoded.h,
-      encoder: own.loss,
-      accuracy: own.accuracy,
-      decoder: decoded.loss,
-      decoderAccuracy: decoded.accuracy,
-    };
+    const loss = own.loss.add(decoded.loss);
+    return { loss, h: encoded.h, ...decoderNumbers(own, decoded) };
   },
   composition: (encoder, { c_head }, batch) => {
     const { loss, h } = maskedLoss(encoder, batch);

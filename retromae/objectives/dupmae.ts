@@ -11,7 +11,7 @@ import { encodeMasked, predict, scaled } from '../encoding.js';
 import { bagOfWordsLoss, enhancedLoss, maskedLoss } from '../naive.js';
 import { defineObjective, type Scalars } from '../objective.js';
 import { notNegative, option, type OptionsOf } from '../options.js';
-import { decoderOptions, decoderScalars, queries, queryHelp } from './retromae.js';
+import { decoderNumbers, decoderOptions, decoderScalars, queries, queryHelp } from './retromae.js';
 
 const options = {
   ...decoderOptions,
@@ -46,10 +46,7 @@ export const dupmae = defineObjective<Options, { readonly c_head: BertLayer }, D
     return {
       loss: both.add(bow.mul(bowWeight)),
       h: encoded.h,
-      encoder: own.loss,
-      accuracy: own.accuracy,
-      decoder: theirs.loss,
-      decoderAccuracy: theirs.accuracy,
+      ...decoderNumbers(own, theirs),
       bow,
     };
   },

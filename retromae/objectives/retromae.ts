@@ -9,7 +9,7 @@ import { BertLayer } from '../../nn/index.js';
 import type { DecoderBatch } from '../batch.js';
 import { Collator } from '../collator.js';
 import { decodeBasic, decodeEnhanced } from '../decoding.js';
-import { encodeMasked, predict } from '../encoding.js';
+import { encodeMasked, predict, type Predicted } from '../encoding.js';
 import { basicLoss, enhancedLoss, maskedLoss } from '../naive.js';
 import { defineObjective, type Scalars } from '../objective.js';
 import { integer, oneOf, option, share, type OptionsOf } from '../options.js';
@@ -25,6 +25,14 @@ export const decoderScalars = {
   decoder: { unit: 'nats', label: 'decoder', tag: 'loss/decoder' },
   decoderAccuracy: { unit: 'accuracy', label: 'decoder', tag: 'accuracy/decoder' },
 } satisfies Scalars;
+
+/** What is reported of the two predictions. */
+export const decoderNumbers = (own: Predicted, theirs: Predicted) => ({
+  encoder: own.loss,
+  accuracy: own.accuracy,
+  decoder: theirs.loss,
+  decoderAccuracy: theirs.accuracy,
+});
 
 /** Queries of enhanced decoding: A = h + position (the paper), B = layer norm of h + type 0 + position (DupMAE's code). */
 export const queries = oneOf(['A', 'B']);
@@ -72,14 +80,8 @@ export const retromae = defineObjective<Options, Decoder, DecoderBatch>({
         ? decodeEnhanced(encoder, c_head, batch, encoded, { query, random })
         : decodeBasic(encoder, [c_head, ...c_head_more], batch, encoded, random);
     const theirs = predict(encoder, rebuilt.states, rebuilt.labels, rebuilt.share);
-    return {
-      loss: own.loss.add(theirs.loss),
-      h: encoded.h,
-      encoder: own.loss,
-      accuracy: own.accuracy,
-      decoder: theirs.loss,
-      decoderAccuracy: theirs.accuracy,
-    };
+    const loss = own.loss.add(theirs.loss);
+    return { loss, h: encoded.h, ...decoderNumbers(own, theirs) };
   },
   composition: (encoder, { c_head, c_head_more }, batch, { decoder, query }) => {
     const { loss, h } = maskedLoss(encoder, batch);

@@ -18,7 +18,7 @@ import { integer, notNegative, option, type OptionsOf } from '../options.js';
 import { SeedDecoder } from '../seed-decoder.js';
 import { reachOption } from './autoregressive.js';
 import { mlmOptions } from './mlm.js';
-import { decoderScalars } from './retromae.js';
+import { decoderNumbers, decoderScalars } from './retromae.js';
 
 const options = {
   ...mlmOptions,
@@ -48,14 +48,8 @@ export const seed = defineObjective<Options, { readonly decoder: SeedDecoder }, 
     const states = decoder.forward(words, encoded.h, sequences, causalBits(sequences, reach), random);
     // The words' table alone, without the MLM head before it.
     const theirs = scaled(crossEntropy(states, table.weight, next), share);
-    return {
-      loss: own.loss.mul(mlmWeight).add(theirs.loss.mul(seedWeight)),
-      h: encoded.h,
-      encoder: own.loss,
-      accuracy: own.accuracy,
-      decoder: theirs.loss,
-      decoderAccuracy: theirs.accuracy,
-    };
+    const loss = own.loss.mul(mlmWeight).add(theirs.loss.mul(seedWeight));
+    return { loss, h: encoded.h, ...decoderNumbers(own, theirs) };
   },
   composition: (encoder, { decoder }, batch, { reach, mlmWeight, seedWeight }) => {
     const { loss, h } = maskedLoss(encoder, batch);
