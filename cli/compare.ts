@@ -56,7 +56,7 @@ export async function compareCommand(args: string[]): Promise<void> {
   if (former) refuseOthers({ objectives, seeds, eval: sets, ...settings });
   const plan = former
     ? { ...former, commands: [...former.commands, command] }
-    : newPlan({ objectives, seeds, sets, settings: { ...settings, out } }, command);
+    : await newPlan({ objectives, seeds, sets, settings: { ...settings, out } }, command);
   const all = await setsOf(plan);
   await withBackend(plan.settings, () =>
     untilSignal(async (signal) => {
@@ -89,16 +89,21 @@ interface Asked {
 }
 
 /** @throws UsageError for what does not go together */
-function newPlan({ objectives = 'all', seeds = 1, sets, settings }: Asked, command: string): ComparePlan {
+async function newPlan(
+  { objectives = 'all', seeds = 1, sets, settings }: Asked,
+  command: string,
+): Promise<ComparePlan> {
   try {
     train.parseEntries(objectives);
     if (settings.minutes !== undefined && settings.steps !== undefined)
       throw new Error('--minutes and --steps both say how long to train. Give one of them.');
-    const complete = train.pretrainSettings({ ...base, ...settings, cacheChunk: undefined });
+    const { cacheChunk = 0, ...others } = settings;
+    const complete = await train.newSettings({ objective: 'mlm', evalEvery: base.evalEvery, ...others });
     const eval_ = sets?.split(',').map((dir) => dir.trim()) ?? [];
     return {
       ...{ objectives, seeds, eval: eval_, commands: [command] },
-      settings: { ...complete, cacheChunk: settings.cacheChunk ?? 0 },
+      // MLM's, which has no chunks.
+      settings: { ...complete, cacheChunk },
     };
   } catch (error) {
     throw new UsageError((error as Error).message);

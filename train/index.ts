@@ -6,7 +6,7 @@ export { beginComparison, readComparison, runComparison, writeComparison } from 
 export type { CompareHooks, ComparePlan, Job, Outcome } from './compare/compare.js';
 export { parseEntries, type Entry } from './compare/entries.js';
 export { Prefetch, type PrefetchRange } from './prefetch.js';
-export { corpusDocuments } from './prepare.js';
+export { corpusDocuments, newSettings } from './prepare.js';
 export { pretrain, resume } from './pretrain.js';
 export type { PretrainHooks, PretrainResult } from './run.js';
 export * from './report/index.js';

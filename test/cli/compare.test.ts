@@ -13,7 +13,7 @@ const beir = writeBeir(join(dir, 'made-up'));
 const objectives = ['mlm', 'crop:temperature=0.1', 'retromae:decoder=basic:decoder-layers=2'];
 const RUN = [
   ...[...TINY, '--corpus', corpus, '--vocab-size', '150', '--steps', '12', '--save-every', '3', '--eval', beir],
-  ...['--objectives', objectives.join(','), '--seeds', '2'],
+  ...['--objectives', objectives.join(','), '--seeds', '2', '--cache-chunk', '3'],
 ];
 const unbroken = join(dir, 'unbroken');
 const json = <T>(...path: string[]): T => JSON.parse(readFileSync(join(...path), 'utf8')) as T;

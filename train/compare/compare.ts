@@ -103,10 +103,16 @@ export async function readComparison(out: string): Promise<ComparePlan> {
     !Number.isSafeInteger(seeds) ||
     !texts(sets) ||
     !texts(commands) ||
-    typeof settings !== 'object'
+    typeof settings !== 'object' ||
+    settings === null
   )
     throw new Error(`${file}: is not the plan of a comparison, expected ${FORMAT}. Start another in a new folder.`);
-  return { objectives, seeds: seeds as number, eval: sets, commands, settings: pretrainSettings({ ...settings, out }) };
+  // Chunks are of the objectives that have them, which MLM is not.
+  const { cacheChunk = 0, ...others } = settings as Partial<PretrainSettings>;
+  return {
+    ...{ objectives, seeds: seeds as number, eval: sets, commands },
+    settings: { ...pretrainSettings({ ...others, out }), cacheChunk },
+  };
 }
 
 /** Does what is not done yet of a comparison. @returns what all came to, the untrained encoder's first; fewer if it was aborted */
@@ -174,7 +180,7 @@ async function untrained<E extends object>(plan: ComparePlan, job: Job, hooks: C
   if (await isThere(resultFile(dir))) return { ...done, evaluation: (await readJsonObject(resultFile(dir))) as E };
   const tokens = (await openTokens(plan.settings))!;
   tokens.close();
-  const settings = await newSettings({ ...plan.settings, seed: job.seed, objective: 'mlm', encoderMask: undefined });
+  const settings = await newSettings({ ...plan.settings, seed: job.seed, cacheChunk: 0 });
   const model = await newModel(settings, tokens.tokenizer, {});
   const evaluation = await hooks.evaluate(model, tokens.tokenizer);
   await mkdir(dir, { recursive: true });
