@@ -10,7 +10,11 @@ export const similarityOptions = {
 };
 
 export const symmetric = option(false, yesOrNo, 'also from the second texts of the pairs to the first, and the mean');
-export const contrastWeight = option(1, notNegative, 'weight of the contrastive loss beside the others');
+export const contrastWeight = option(
+  1,
+  notNegative,
+  'weight of the contrastive loss beside the others, also of two that are joined',
+);
 
 /** How the vectors of pairs are compared. */
 export interface Comparison {

@@ -163,13 +163,16 @@ const rowsOf = ({ options }: Objective): Rows => options as Rows;
 const ownersOf = (name: string): ObjectiveName[] =>
   objectiveNames.filter((objective) => Object.hasOwn(objectiveNamed(objective).options, name));
 
+const presetOf = (objective: ObjectiveName, name: string): unknown => rowsOf(objectiveNamed(objective))[name].preset;
+
 /** The options of all objectives; of those that several have, the row of the default objective. */
 const objectiveRows: Rows = Object.fromEntries(
   [...objectiveNames, table.objective.preset].flatMap((objective) =>
     Object.entries(rowsOf(objectiveNamed(objective))).map(([name, row]) => {
       const owners = ownersOf(name);
-      const whose = owners.length < objectiveNames.length ? ` (of ${owners.join(', ')})` : '';
-      return [name, { ...row, help: `${row.help}${whose}` }];
+      const other = owners.filter((owner) => presetOf(owner, name) !== row.preset);
+      const theirs = other.map((owner) => `; ${owner}: ${String(presetOf(owner, name))}`).join('');
+      return [name, { ...row, help: `${row.help} (of ${owners.join(', ')}${theirs})` }];
     }),
   ),
 );

@@ -36,7 +36,7 @@ export const decoderNumbers = (own: Predicted, theirs: Predicted) => ({
 
 /** Queries of enhanced decoding: A = h + position (the paper), B = layer norm of h + type 0 + position (DupMAE's code). */
 export const queries = oneOf(['A', 'B']);
-export const queryHelp = "queries of enhanced decoding: A h + position, B layer norm of it (dupmae's default)";
+export const queryHelp = 'queries of enhanced decoding: A h + position, B layer norm of it';
 
 const options = {
   ...decoderOptions,
