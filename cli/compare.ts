@@ -133,13 +133,16 @@ async function setsOf({ settings, eval: folders }: ComparePlan): Promise<Retriev
 function hooksFor(plan: ComparePlan, sets: readonly RetrievalSet[], signal: AbortSignal): CompareHooks<SetScores> {
   const { settings } = plan;
   const started = performance.now();
-  let [begun, total] = [0, 0];
+  let [begun, total, before] = [0, 0, 0];
   return {
     signal,
     message: say,
-    planned: (jobs) => {
-      total = jobs.filter(({ entry }) => entry).length;
+    planned: (jobs, left) => {
+      const runs = (some: typeof jobs) => some.filter(({ entry }) => entry).length;
+      total = runs(jobs);
+      before = begun = total - runs(left);
       say(costOf(plan, total));
+      if (before > 0) say(`${before} of them are done.`);
       for (const { label, seed, batch } of jobs)
         if (seed === settings.seed && batch > 0 && batch !== settings.batch)
           say(`${label}: --batch ${batch}, for as many tokens a batch as MLM's ${settings.batch}.`);
@@ -147,15 +150,13 @@ function hooksFor(plan: ComparePlan, sets: readonly RetrievalSet[], signal: Abor
     watch: (job, own) => {
       begun++;
       const passed = (performance.now() - started) / 1000;
-      const left = settings.minutes
-        ? 60 * settings.minutes * (total - begun + 1)
-        : (passed / Math.max(1, begun - 1)) * (total - begun + 1);
-      say(
-        `\n${begun} of ${total}: ${job.label}, seed ${job.seed}; ${begun > 1 || settings.minutes ? `about ${train.formatDuration(left)} left` : 'begun'}.`,
-      );
+      const measured = begun - 1 - before;
+      const each = settings.minutes ? 60 * settings.minutes : measured > 0 ? passed / measured : undefined;
+      const left = each && `about ${train.formatDuration(each * (total - begun + 1))} left`;
+      say(`\n${begun} of ${total}: ${job.label}, seed ${job.seed}; ${left ?? 'begun'}.`);
       const hooks = watch(own, settings.evalEvery > 0 ? sets[0] : undefined, false, signal);
       // The corpus is that of all: what it is, is said once.
-      return begun === 1 ? hooks : { ...hooks, data: undefined };
+      return begun === before + 1 ? hooks : { ...hooks, data: undefined };
     },
     evaluate: async (model, tokenizer) => {
       // What is trained is measured; of vectors, as the folder that is saved says.

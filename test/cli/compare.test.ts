@@ -102,6 +102,23 @@ void t.test('killed again and again, it comes to the same results', async (t) =>
   );
 });
 
+void t.test('stopped while a model is measured, it says how to go on, and counts what is done', async (t) => {
+  const out = join(dir, 'stopped');
+  const run = join(out, 'runs', 'mlm-seed42');
+  const running = start(['compare', ...RUN, '--out', out]);
+  // The first run is trained, and not yet measured.
+  while (!existsSync(join(run, 'model.safetensors'))) await sleep(1);
+  running.child.kill('SIGINT');
+  const { stderr, code } = await running;
+  t.equal(code, 130);
+  t.notMatch(stderr, /before the first step/);
+  t.match(stderr, /Saved\. Go on with: .*compare --resume --out /);
+  const { stderr: again } = await succeed('compare', '--resume', '--out', out);
+  const done = Number(existsSync(join(run, 'evaluation.json'))) && /(\d) of them are done/.exec(again)?.[1];
+  t.match(again, new RegExp(`\n${Number(done ?? 0) + 1} of 6: `));
+  t.equal(digest(join(out, 'results.json')), digest(join(unbroken, 'results.json')));
+});
+
 void t.test('what cannot be compared', async (t) => {
   const out = ['--out', join(dir, 'none')];
   await refused(

@@ -56,8 +56,8 @@ export interface CompareHooks<E> {
   /** What a run tells while it goes on. */
   watch?(job: Job, settings: PretrainSettings): PretrainHooks & { done?(): void };
   evaluate(model: PretrainModel, tokenizer: WordPiece): Promise<E>;
-  /** Before the first run: all that there will be. */
-  planned?(jobs: readonly Job[]): void;
+  /** Before the first run: all that there will be, and those of them that are not done yet. */
+  planned?(jobs: readonly Job[], left: readonly Job[]): void;
 }
 
 const FORMAT = 'retromae-compare-1';
@@ -125,16 +125,27 @@ export async function runComparison<E extends object>(
   const tokens = await corpusOf(plan.settings, hooks);
   const jobs = jobsOf(plan, tokens);
   tokens.close();
-  hooks.planned?.(jobs);
+  const isDone = await Promise.all(jobs.map((job) => isThere(resultFile(dirOf(plan, job)))));
+  hooks.planned?.(
+    jobs,
+    jobs.filter((_, i) => !isDone[i]),
+  );
   const outcomes: Outcome<E>[] = [];
   for (const job of jobs) {
     if (hooks.signal?.aborted) return outcomes;
-    const outcome = await (job.entry ? trained(plan, job, hooks) : untrained(plan, job, hooks));
+    const outcome = await unlessAborted(hooks, job.entry ? trained(plan, job, hooks) : untrained(plan, job, hooks));
     if (!outcome) return outcomes;
     outcomes.push(outcome);
   }
   return outcomes;
 }
+
+/** What comes of work; nothing if it was broken off by the signal, as the evaluation of a run may be. */
+const unlessAborted = <T>({ signal }: CompareHooks<object>, work: Promise<T>): Promise<T | undefined> =>
+  work.catch((error: unknown) => {
+    if (!signal?.aborted || error !== signal.reason) throw error;
+    return undefined;
+  });
 
 /** The corpus as tokens, in the comparison's folder. */
 async function corpusOf(settings: PretrainSettings, hooks: CompareHooks<object>): Promise<TokenFile> {
