@@ -1,12 +1,12 @@
 // The encoder of a model folder, for the commands that retrieve.
-import { loadModel } from '../hub/index.js';
+import { isStatic, loadModel, loadStatic } from '../hub/index.js';
 import { countText, noCounts, type DataCounts } from '../data/index.js';
 import { representations } from '../nn/index.js';
 import type { BertForMaskedLM, Representation, RepresentationName, Similarity } from '../nn/index.js';
-import { BertEncoder, DupmaeEncoder } from '../retrieval/index.js';
+import { BertEncoder, DupmaeEncoder, ModelEncoder } from '../retrieval/index.js';
 import type { Encoder, EncoderOptions, Role, TextTokenizer } from '../retrieval/index.js';
 import { say } from './common.js';
-import type { Flags } from './flags.js';
+import { UsageError, type Flags } from './flags.js';
 
 /** What texts are made of. */
 export const representFlag = {
@@ -52,18 +52,33 @@ export async function loadEncoder(
   given: { readonly maxLength?: number; readonly represent?: string } = {},
 ): Promise<FolderEncoder> {
   const asked = given.represent as RepresentationName | undefined;
-  const { model, tokenizer, notes, description, fingerprint, similarity, represent, representation, ...folder } =
-    await loadModel(dir, { represent: asked });
+  const { encoder, tokenizer, notes, description, fingerprint, similarity, represent, prompts } = (await isStatic(dir))
+    ? await staticEncoder(dir, given)
+    : await bertEncoder(dir, given.maxLength, asked);
   notes.forEach(say);
   if (description) say(description);
-  const options = { ...folder, maxLength: given.maxLength ?? folder.maxLength };
-  const encoder = newEncoder(model, tokenizer, representation, options);
   const measure: FolderEncoder['measure'] = (texts, role = 'document') => {
     const counts = noCounts();
-    const prompt = folder.prompts[role] ?? '';
+    const prompt = prompts[role];
     const limits = { unk: tokenizer.unk, room: encoder.maxLength - 2 };
     for (const text of texts) countText(counts, text, tokenizer.encode(prompt + text), limits);
     return counts;
   };
   return { encoder, similarity, fingerprint, represent, measure };
+}
+
+async function bertEncoder(dir: string, maxLength: number | undefined, represent: RepresentationName | undefined) {
+  const { model, ...loaded } = await loadModel(dir, { represent });
+  const options = { ...loaded, maxLength: maxLength ?? loaded.maxLength };
+  return { ...loaded, encoder: newEncoder(model, loaded.tokenizer, loaded.representation, options) };
+}
+
+async function staticEncoder(dir: string, given: { readonly maxLength?: number; readonly represent?: string }) {
+  if (given.represent !== undefined)
+    throw new UsageError(
+      `--represent is ${given.represent}, but ${dir} is a static encoder, without hidden states. Leave it out.`,
+    );
+  const { model, ...loaded } = await loadStatic(dir);
+  const options = { ...loaded, maxLength: given.maxLength ?? loaded.maxLength };
+  return { ...loaded, represent: 'static', encoder: new ModelEncoder(model, loaded.tokenizer, options) };
 }

@@ -13,7 +13,7 @@ export const POOLS: Readonly<Record<PoolingMode, string>> = {
   lasttoken: 'the state of the last token',
 };
 
-const COMPARED = {
+export const COMPARED = {
   cosine: 'cosine',
   dot: 'dot product',
   euclidean: 'Euclidean distance',
@@ -22,14 +22,15 @@ const COMPARED = {
 
 /** The sentence; undefined where vectors are the state of [CLS], at most scaled to length 1, and the cosine compares them. */
 export function description(
-  { pooling, includePrompt, steps }: VectorRecipe,
+  { pooling, includePrompt, steps, wordWeights }: VectorRecipe,
   does: readonly string[],
   { prompts, similarity }: Pick<VectorSettings, 'prompts' | 'similarity'>,
 ): string | undefined {
   const hasPrompt = isPrompted(prompts);
   const isScaled = does.length === steps.length && does.every((each) => each === UNIT);
   if (pooling.join() === 'cls' && isScaled && !hasPrompt && ['cosine', 'dot'].includes(similarity)) return undefined;
-  const taken = [poolsOf({ pooling }), ...does].join(', then ');
+  const weighed = wordWeights ? `${poolsOf({ pooling })}, each weighted by its word` : poolsOf({ pooling });
+  const taken = [weighed, ...does].join(', then ');
   const asked = askedWith(prompts);
   const parts = [
     `The model pools: ${taken}`,

@@ -1,8 +1,7 @@
 // Model folders on disk: written so that they appear whole, read with nothing in them trusted. After Hugging Face's layout.
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { Random } from '../core/index.js';
-import { isFile, loadTokenizer, readJsonObject, writeDirAtomic, writeError, writeFileAtomic } from '../data/index.js';
+import { join } from 'node:path';
+import { Random, tensor } from '../core/index.js';
+import { isFile, loadTokenizer, readJsonObject } from '../data/index.js';
 import { toTokenizerJson, WordPiece } from '../data/index.js';
 import {
   allTensors,
@@ -17,10 +16,12 @@ import {
 import type { BertConfig, Representation, RepresentationName, SafetensorsFile, VectorStep } from '../nn/index.js';
 import { description, dupmaeDescription, POOLS, poolsOf } from './description.js';
 import { Fingerprint } from './fingerprint.js';
+import { Undrawn } from './undrawn.js';
 import { fileNames, headOf, modelFiles, representationOf, type ModelFilesOptions } from './model-files.js';
 import { readModules, type Modules } from './modules.js';
 import { readRepresentation } from './representation.js';
 import { withSafetensors } from './safetensors.js';
+import { saveFiles } from './save-files.js';
 import { encoderSettings, vectorSettings, type VectorSettings } from './sentence-settings.js';
 import { pooledAs, readVectors, type VectorRecipe } from './vectors.js';
 import { checkSize, hasHead, loadEncoder, weightFiles } from './weight-files.js';
@@ -40,36 +41,7 @@ export async function saveModel(
   tokenizer: WordPiece,
   options: ModelFilesOptions,
 ): Promise<void> {
-  const files = await modelFiles(model, tokenizer, options);
-  try {
-    await mkdir(dirname(dir), { recursive: true });
-    if (await isNewOrEmpty(dir)) return await writeDirAtomic(dir, (folder) => writeFiles(folder, files, writeFile));
-    await writeFiles(dir, files, writeFileAtomic);
-  } catch (error) {
-    throw writeError(dir, error);
-  }
-}
-
-/** Writes every file below `folder`, with the folders on the way, in the order given. */
-export async function writeFiles<T>(
-  folder: string,
-  files: ReadonlyMap<string, T>,
-  write: (path: string, data: T) => Promise<void>,
-): Promise<void> {
-  for (const [path, content] of files) {
-    const full = join(folder, path);
-    await mkdir(path.endsWith('/') ? full : dirname(full), { recursive: true });
-    if (!path.endsWith('/')) await write(full, content);
-  }
-}
-
-async function isNewOrEmpty(dir: string): Promise<boolean> {
-  try {
-    return (await readdir(dir)).length === 0;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
-    throw error;
-  }
+  await saveFiles(dir, await modelFiles(model, tokenizer, options));
 }
 
 export interface LoadedModel extends VectorSettings, Pick<VectorRecipe, 'pooling' | 'includePrompt'> {
@@ -115,7 +87,7 @@ export async function loadModel(
       `${dir}: the tokenizer has ${tokenizer.size} tokens, but vocab_size in ${fileNames.config} is ${config.vocab_size}. Copy the tokenizer of this very model.`,
     );
   const fingerprint = new Fingerprint();
-  const found = await readVectors(modules, config.hidden_size, fingerprint.add);
+  const found = await readVectors(modules, config, fingerprint.add);
   const recipe = represent === undefined || isDupmae ? found : pooledAs(represent, found, dir);
   const representation = readRepresentation(modules.encoder, json, config, isDupmae ? fingerprint.add : undefined);
   const settings = await vectorSettings(dir);
@@ -142,6 +114,9 @@ export async function loadModel(
     if (recipe !== found && modules.others && pooling.join() !== found.pooling.join())
       notes.push(`${modules.file}: says ${poolsOf(found)}; ${poolsOf(recipe)} is taken instead, as asked for.`);
     if (representation) Object.assign(model, { cls_projection: representation });
+    const { wordWeights } = recipe;
+    if (wordWeights)
+      Object.assign(model, { word_weights: tensor(wordWeights, [config.vocab_size, 1], { requiresGrad: true }) });
     const does = steps.map((each) => each.does);
     const inputs = [numbersOf(config), toTokenizerJson(tokenizer), maxLength];
     const loaded = { ...settings, model, tokenizer, config, maxLength, pooling, includePrompt, notes };
@@ -197,13 +172,6 @@ const unsaid = (pooling: VectorRecipe['pooling']): string =>
   pooling.join() === 'cls'
     ? 'the state of [CLS] is taken, as RetroMAE trains it (sentence-transformers would take the mean of all tokens)'
     : `${POOLS[pooling[0]]} is taken, as its 1_Pooling says`;
-
-/** Draws nothing, for weights that a file replaces at once: drawing those of a BERT-base takes longer than reading them. */
-class Undrawn extends Random {
-  override normal(): number {
-    return 0;
-  }
-}
 
 /**
  * Begins a training with the encoder and the MLM head of a folder, and with what is trained beside them, if one of the same
@@ -289,6 +257,8 @@ export async function tokenizerOf(dir: string): Promise<WordPiece> {
 /** The encoder's part of a folder: where it lies, its dimensions, its weights. */
 async function openFolder(dir: string) {
   const modules = await readModules(dir);
+  if (modules.kind === 'StaticEmbedding')
+    throw new Error(`${dir}: is a static encoder, a table of words; expected a BERT. Give the folder of one.`);
   const adapter = join(modules.encoder, 'adapter_config.json');
   if (await isFile(adapter))
     throw new Error(

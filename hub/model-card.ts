@@ -26,32 +26,23 @@ interface Described {
   config: BertConfig;
   maxLength: number;
   similarity: TrainedSimilarity;
+  pooling: 'cls' | 'mean';
+  /** Whether the mean is weighted by word. */
+  weighted: boolean;
   representation?: Representation;
 }
 
-/** The card. JSON is YAML too, so that values with colons or quotes stay what they are. */
-export function modelCard({ config, maxLength, similarity, representation }: Described, card: ModelCard): string {
+/** The card of a BERT. */
+export function modelCard(described: Described, card: ModelCard): string {
+  const { config, maxLength, similarity, pooling, weighted, representation } = described;
   const { name = 'BERT encoder' } = card;
   const normalize = similarity === 'cosine';
-  const header = {
-    pipeline_tag: 'sentence-similarity',
-    library_name: 'sentence-transformers',
-    tags: ['sentence-transformers', 'feature-extraction', 'transformers.js', 'retromae'],
-    language: card.language,
-    license: card.license,
-    base_model: card.baseModel,
-    datasets: card.datasets,
-    'model-index': card.results && modelIndex(name, card.results),
-  };
-  const yaml = Object.entries(header)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
   const paragraphs = [
-    ['---', ...yaml, '---'].join('\n'),
+    frontMatter(name, ['transformers.js'], card),
     `# ${name}`,
     `A BERT encoder (${config.num_hidden_layers} layers, hidden size ${config.hidden_size}, ` +
       `${config.vocab_size} tokens, up to ${maxLength} a text)` +
-      `${card.method ? `, pre-trained with ${card.method}` : ''}. A text's vector is the last hidden state of [CLS]; ` +
+      `${card.method ? `, pre-trained with ${card.method}` : ''}. A text's vector is ${pooled({ pooling, weighted })}; ` +
       `vectors are compared by ${normalize ? 'cosine' : 'dot product'}.`,
     ...(representation
       ? [
@@ -63,10 +54,34 @@ export function modelCard({ config, maxLength, similarity, representation }: Des
     '## Use',
     'In Python, with sentence-transformers:',
     fenced('python', PYTHON),
-    'In JavaScript, with transformers.js, once the model is exported to `onnx/model.onnx`:',
-    fenced('js', javaScript(normalize)),
+    ...(weighted ? [] : ['In JavaScript, with transformers.js, once the model is exported to `onnx/model.onnx`:']),
+    // transformers.js knows no weights of words.
+    ...(weighted ? [] : [fenced('js', javaScript(pooling, normalize))]),
   ];
   return paragraphs.join('\n\n') + '\n';
+}
+
+const pooled = ({ pooling, weighted }: Pick<Described, 'pooling' | 'weighted'>): string =>
+  pooling === 'cls'
+    ? 'the last hidden state of [CLS]'
+    : `the mean of the last hidden states${weighted ? ', each weighted by its word' : ''}`;
+
+/** YAML between two lines of dashes. JSON is YAML too, so that values with colons or quotes stay what they are. */
+export function frontMatter(name: string, tags: readonly string[], card: ModelCard): string {
+  const header = {
+    pipeline_tag: 'sentence-similarity',
+    library_name: 'sentence-transformers',
+    tags: ['sentence-transformers', 'feature-extraction', ...tags, 'retromae'],
+    language: card.language,
+    license: card.license,
+    base_model: card.baseModel,
+    datasets: card.datasets,
+    'model-index': card.results && modelIndex(name, card.results),
+  };
+  const yaml = Object.entries(header)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
+  return ['---', ...yaml, '---'].join('\n');
 }
 
 const modelIndex = (name: string, results: NonNullable<ModelCard['results']>) => [
@@ -80,14 +95,17 @@ const modelIndex = (name: string, results: NonNullable<ModelCard['results']>) =>
   },
 ];
 
-const fenced = (language: string, code: string): string => `\`\`\`${language}\n${code}\n\`\`\``;
+export const fenced = (language: string, code: string): string => `\`\`\`${language}\n${code}\n\`\`\``;
 
-const PYTHON = `from sentence_transformers import SentenceTransformer
+export const PYTHON = `from sentence_transformers import SentenceTransformer
 model = SentenceTransformer(".")  # this folder
 vectors = model.encode(["a query", "a passage"])`;
 
-const javaScript = (normalize: boolean): string => `import { env, pipeline } from '@huggingface/transformers';
+const javaScript = (
+  pooling: string,
+  normalize: boolean,
+): string => `import { env, pipeline } from '@huggingface/transformers';
 env.localModelPath = '..'; // the folder that holds the model's folder
 env.allowRemoteModels = false;
 const extract = await pipeline('feature-extraction', 'model', { dtype: 'fp32' }); // the folder's name
-const vectors = await extract(['a query', 'a passage'], { pooling: 'cls', normalize: ${normalize} });`;
+const vectors = await extract(['a query', 'a passage'], { pooling: '${pooling}', normalize: ${normalize} });`;

@@ -10,6 +10,8 @@ export interface ModelFilesOptions {
   maxLength: number;
   /** How its vectors are to be compared. Default cosine. */
   similarity?: TrainedSimilarity;
+  /** What of the hidden states a vector is; a mean is weighted by word where the model has `word_weights`. Default cls. */
+  pooling?: TrainedPooling;
   card?: ModelCard;
 }
 
@@ -26,6 +28,9 @@ export const fileNames = {
   sentenceTransformers: 'config_sentence_transformers.json',
   tokenizerConfig: 'tokenizer_config.json',
 } as const;
+
+/** How a model that was trained here makes one vector of a text's hidden states. */
+export type TrainedPooling = 'cls' | 'mean';
 
 export const asJson = (value: unknown): string => JSON.stringify(value, null, 2) + '\n';
 
@@ -72,9 +77,11 @@ export async function safetensorsOf(tensors: ReadonlyMap<string, Tensor>): Promi
 export async function modelFiles(
   model: BertForMaskedLM,
   tokenizer: WordPiece,
-  { maxLength, similarity = 'cosine', card = {} }: ModelFilesOptions,
+  { maxLength, similarity = 'cosine', pooling = 'cls', card = {} }: ModelFilesOptions,
 ): Promise<Files> {
   const { config } = model;
+  const weights = pooling === 'mean' ? model.word_weights : undefined;
+  const steps = modulesOf({ similarity, pooling, weighted: weights !== undefined });
   const own = representationOf(model);
   // A table may have more rows than there are tokens: it is filled up to a round number.
   if (tokenizer.size > config.vocab_size)
@@ -88,39 +95,59 @@ export async function modelFiles(
   const files: Files = new Map<string, string | readonly Uint8Array[]>([
     [fileNames.config, asJson({ ...configToHuggingFace(config), ...(own && { dupmae: settingsOf(own) }) })],
     ...tokenizerFiles(tokenizer, maxLength),
-    [fileNames.modules, asJson(modules(similarity))],
-    [`${POOLING}/config.json`, asJson(clsPooling(config.hidden_size))],
+    [fileNames.modules, asJson(steps.map(moduleEntry))],
+    [`${pathOf(steps, 'Pooling')}/config.json`, asJson(poolingConfig(config.hidden_size, pooling))],
     // The tokenizer's own files say how it folds case.
     [fileNames.sentence, asJson({ max_seq_length: maxLength, do_lower_case: false })],
     [fileNames.sentenceTransformers, asJson(sentenceTransformers(similarity))],
-    ['README.md', modelCard({ config, maxLength, similarity, representation: own }, card)],
+    [
+      'README.md',
+      modelCard({ config, maxLength, similarity, pooling, weighted: weights !== undefined, representation: own }, card),
+    ],
   ]);
   if (own) files.set(fileNames.dupmae, await safetensorsOf(parameters({ cls_projection: own })));
-  if (similarity === 'cosine') files.set(`${NORMALIZE}/`, '');
+  if (similarity === 'cosine') files.set(`${pathOf(steps, 'Normalize')}/`, '');
+  if (weights) {
+    const folder = pathOf(steps, WORD_WEIGHTS);
+    files.set(`${folder}/config.json`, asJson(wordWeights(tokenizer, await weights.read())));
+    files.set(`${folder}/${fileNames.weights}`, await safetensorsOf(new Map([[WEIGHTS_NAME, weights]])));
+  }
   files.set(fileNames.weights, await safetensorsOf(parameters(encoderOf(model))));
   return files;
 }
 
 const settingsOf = ({ k, activation }: Representation) => ({ k, activation });
 
-const POOLING = '1_Pooling';
-const NORMALIZE = '2_Normalize';
+export const WORD_WEIGHTS = 'WordWeights';
+/** The table of word weights by sentence-transformers' name. */
+export const WEIGHTS_NAME = 'emb_layer.weight';
 
-/** The spelling of sentence-transformers 2 to 5, which 6 reads too. Without this file it would take the mean. */
-function modules(similarity: TrainedSimilarity): unknown[] {
-  const steps = [
-    ['Transformer', ''],
-    ['Pooling', POOLING],
-    ['Normalize', NORMALIZE],
-  ];
-  const used = similarity === 'cosine' ? steps : steps.slice(0, 2);
-  return used.map(([type, path], idx) => ({ idx, name: `${idx}`, path, type: `sentence_transformers.models.${type}` }));
-}
+/** The modules of the folder in order; without them sentence-transformers would take the mean. */
+const modulesOf = (how: { similarity: TrainedSimilarity; pooling: TrainedPooling; weighted: boolean }): string[] => [
+  'Transformer',
+  ...(how.weighted ? [WORD_WEIGHTS] : []),
+  'Pooling',
+  ...(how.similarity === 'cosine' ? ['Normalize'] : []),
+];
 
-const clsPooling = (hidden: number) => ({
+/** The encoder lies at the top. */
+const pathOf = (modules: readonly string[], type: string): string => {
+  const place = modules.indexOf(type);
+  return place === 0 ? '' : `${place}_${type}`;
+};
+
+/** An entry of modules.json, in the spelling of sentence-transformers 2 to 5, which 6 reads too. */
+export const moduleEntry = (type: string, idx: number, all: readonly string[]) => ({
+  idx,
+  name: `${idx}`,
+  path: pathOf(all, type),
+  type: `sentence_transformers.models.${type}`,
+});
+
+const poolingConfig = (hidden: number, pooling: TrainedPooling) => ({
   word_embedding_dimension: hidden,
-  pooling_mode_cls_token: true,
-  pooling_mode_mean_tokens: false,
+  pooling_mode_cls_token: pooling === 'cls',
+  pooling_mode_mean_tokens: pooling === 'mean',
   pooling_mode_max_tokens: false,
   pooling_mode_mean_sqrt_len_tokens: false,
   pooling_mode_weightedmean_tokens: false,
@@ -128,7 +155,14 @@ const clsPooling = (hidden: number) => ({
   include_prompt: true,
 });
 
-const sentenceTransformers = (similarity: TrainedSimilarity) => ({
+/** The weights once more by word, as sentence-transformers asks for them; rows beyond the vocabulary are nobody's. */
+const wordWeights = ({ vocab }: WordPiece, weights: ArrayLike<number>) => ({
+  vocab,
+  word_weights: Object.fromEntries(vocab.map((word, id) => [word, Math.fround(weights[id])])),
+  unknown_word_weight: 1,
+});
+
+export const sentenceTransformers = (similarity: TrainedSimilarity) => ({
   model_type: 'SentenceTransformer',
   // Readers warn where this is above their own version.
   __version__: { sentence_transformers: '3.0.0' },

@@ -9,4 +9,5 @@ export {
   representationOf,
   streamSafetensors,
 } from './model-files.js';
-export type { Files, ModelFilesOptions } from './model-files.js';
+export type { Files, ModelFilesOptions, TrainedPooling } from './model-files.js';
+export { staticFiles, type StaticFilesOptions } from './static-files.js';

@@ -2,10 +2,10 @@
 import { basename, join } from 'node:path';
 import { isFile, type JsonFields } from '../data/index.js';
 import { activations, dense, layerNorm, poolingModes, unitLength } from '../nn/index.js';
-import type { PoolingMode, SafetensorsFile, VectorStep } from '../nn/index.js';
+import type { BertConfig, PoolingMode, SafetensorsFile, VectorStep } from '../nn/index.js';
 import { UNIT } from './description.js';
-import { fieldsIfThere, fieldsOf } from './fields.js';
-import { fileNames } from './model-files.js';
+import { fieldsIfThere, fieldsOf, within } from './fields.js';
+import { fileNames, WORD_WEIGHTS } from './model-files.js';
 import type { Module, Modules } from './modules.js';
 import { withSafetensors } from './safetensors.js';
 import { weightFiles, type Weights } from './weight-files.js';
@@ -15,39 +15,76 @@ export interface VectorRecipe {
   readonly pooling: readonly PoolingMode[];
   /** Whether the tokens of a prompt are pooled too. */
   readonly includePrompt: boolean;
+  /** What a mean weighs words by, a number an id; undefined: all alike. */
+  readonly wordWeights?: Float32Array;
   /** What is done with the pooled vector, in order, and how a person would say it. */
   readonly steps: readonly { readonly does: string; readonly step: VectorStep }[];
 }
 
 /**
  * Reads the modules after the encoder.
- * @param hidden numbers in a hidden state
+ * @param config of the encoder
  * @param weights what is told of every tensor read
  * @throws naming the file: a module that is not built here, or that does not fit the one before it
  */
-export async function readVectors(modules: Modules, hidden: number, weights: Weights): Promise<VectorRecipe> {
+export async function readVectors(
+  modules: Modules,
+  { hidden_size: hidden, vocab_size: words }: Pick<BertConfig, 'hidden_size' | 'vocab_size'>,
+  weights: Weights,
+): Promise<VectorRecipe> {
   const { others, file, encoder } = modules;
-  const pooling = others?.[0] ?? { kind: 'Pooling', folder: join(encoder, '1_Pooling') };
-  if (pooling.kind !== 'Pooling' || (others && others.length === 0))
+  const weighing = others?.[0]?.kind === WORD_WEIGHTS ? others[0] : undefined;
+  const [first, ...more] = (weighing ? others?.slice(1) : others) ?? [];
+  const pooling = first ?? { kind: 'Pooling', folder: join(encoder, '1_Pooling') };
+  if (pooling.kind !== 'Pooling' || (others && !first))
     throw new Error(
-      `${file}: after the Transformer comes ${others?.[0]?.kind ?? 'nothing'}; only a Pooling is built here.`,
+      `${file}: after the ${weighing?.kind ?? 'Transformer'} comes ${first?.kind ?? 'nothing'}; only a Pooling is built here.`,
     );
   const { modes, includePrompt } = await readPooling(pooling.folder, hidden, others !== undefined);
+  const wordWeights = weighing && (await readWordWeights(weighing, words, weights));
+  const odd = wordWeights && modes.find((mode) => mode !== 'mean');
+  if (odd) throw new Error(`${file}: words are weighted, and then pooled by ${odd}; only by mean is built here.`);
+  const { steps } = await readSteps(modules, more, hidden * modes.length, weights);
+  return { pooling: modes, includePrompt, steps, ...(wordWeights && { wordWeights }) };
+}
+
+/**
+ * Reads modules that are done to vectors of so many numbers.
+ * @throws naming the file: one that is not built here, or that does not fit the one before it
+ */
+export async function readSteps({ file, kind }: Modules, modules: readonly Module[], width: number, weights: Weights) {
   const steps: { does: string; step: VectorStep }[] = [];
-  let width = hidden * modes.length;
-  for (const module of others?.slice(1) ?? []) {
+  let reached = width;
+  for (const module of modules) {
     const read = readers[module.kind];
     if (!Object.hasOwn(readers, module.kind))
       throw new Error(
-        `${file}: the module ${module.kind} is not built here; after the Pooling may come ${Object.keys(readers).join(', ')}.`,
+        `${file}: the module ${module.kind} is not built here; after the ${kind === 'Transformer' ? 'Pooling' : kind} may come ${Object.keys(readers).join(', ')}.`,
       );
-    const next = await read(module, width, weights);
+    const next = await read(module, reached, weights);
     if (next) {
       steps.push(next);
-      width = next.width;
+      reached = next.width;
     }
   }
-  return { pooling: modes, includePrompt, steps };
+  return { steps, width: reached };
+}
+
+/** What sentence-transformers' WordWeights has for each id: its table, or what config.json says of words. */
+async function readWordWeights({ folder }: Module, words: number, weights: Weights): Promise<Float32Array> {
+  const fields = await fieldsOf(join(folder, fileNames.config));
+  const vocabulary = fields.get('vocab');
+  const given = within(fields, 'word_weights');
+  if (!Array.isArray(vocabulary) || vocabulary.length > words || !vocabulary.every((word) => typeof word === 'string'))
+    throw fields.refuse('vocab', `a list of at most ${words} words, as the model has`);
+  const usual = fields.number('unknown_word_weight', -Infinity) ?? 1;
+  // As there, a word that has no weight has that of its lower case.
+  const each = vocabulary.map(
+    (word) => given.number(word, -Infinity) ?? given.number(word.toLowerCase(), -Infinity) ?? usual,
+  );
+  const table = Float32Array.from({ length: words }, (_, id) => each[id] ?? usual);
+  weights(basename(folder), table);
+  return table;
 }
 
 /**

@@ -248,6 +248,8 @@ export class BertHead {
 export class BertForMaskedLM {
   readonly bert: BertModel;
   readonly cls: BertHead;
+  /** What pooling by the mean weighs each word by, [V, 1] by id, where not all alike. */
+  readonly word_weights?: Tensor;
 
   constructor(
     readonly config: BertConfig,
@@ -271,7 +273,10 @@ export class BertForMaskedLM {
   ): Tensor {
     const single = singleRows(sequences, pooling, skip);
     if (!single)
-      return scope(() => poolStates(this.bert.forward(ids, sequences, { random }), sequences, pooling, skip));
+      return scope(() => {
+        const weights = this.word_weights?.gather(ids);
+        return poolStates(this.bert.forward(ids, sequences, { random }), sequences, pooling, { skip, weights });
+      });
     const each = Sequences.ofLengths(Array.from(single, () => 1));
     return this.bert.forward(ids, sequences, { needed: { rows: new Ids(single), sequences: each }, random });
   }

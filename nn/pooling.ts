@@ -17,6 +17,8 @@ interface Pooled {
   readonly sequences: Sequences;
   /** The place of each row in its text, 1 for the first, whether that is pooled or not. */
   readonly places: Float64Array;
+  /** [N] what a mean weighs each row by; 1 if not given. */
+  readonly weights?: Tensor;
 }
 
 type Pool = (pooled: Pooled) => Tensor;
@@ -29,7 +31,7 @@ const ofEach = (sequences: Sequences, row: typeof firstRow): Int32Array =>
 const pools: Readonly<Record<PoolingMode, Pool>> = {
   cls: ({ x, sequences }) => x.gather(ofEach(sequences, firstRow)),
   lasttoken: ({ x, sequences }) => x.gather(ofEach(sequences, lastRow)),
-  mean: ({ x, sequences }) => x.pool(sequences),
+  mean: ({ x, sequences, weights }) => x.pool(sequences, weights),
   // sum / sqrt(n) = mean * sqrt(n)
   mean_sqrt_len_tokens: ({ x, sequences }) => {
     const roots = Float64Array.from({ length: sequences.count }, (_, b) =>
@@ -63,11 +65,18 @@ function keptRows(sequences: Sequences, skip: number): { rows: Int32Array; kept:
 
 /**
  * Hidden states x [N, H] of packed sequences -> [B, H], or [B, kH] of k poolings.
- * @param skip rows at the beginning of each sequence (a prompt) that are left out, but never all of them
+ * @param options.skip rows at the beginning of each sequence (a prompt) that are left out, but never all of them
+ * @param options.weights [N, 1] what the mean weighs each row by, where not all alike: sentence-transformers' WordWeights
  */
-export function poolStates(x: Tensor, sequences: Sequences, pooling: Pooling, skip = 0): Tensor {
+export function poolStates(
+  x: Tensor,
+  sequences: Sequences,
+  pooling: Pooling,
+  { skip = 0, weights }: { skip?: number; weights?: Tensor } = {},
+): Tensor {
   const { rows, kept, places } = keptRows(sequences, skip);
-  const pooled = { x: skip > 0 ? x.gather(rows) : x, sequences: kept, places };
+  const some = (all: Tensor) => (skip > 0 ? all.gather(rows) : all);
+  const pooled = { x: some(x), sequences: kept, places, weights: weights && some(weights).reshape([kept.rows]) };
   const [first, ...others] = modesOf(pooling).map((mode) => pools[mode](pooled));
   return others.reduce((all, each) => all.concat(each, 1), first);
 }

@@ -1,7 +1,14 @@
 // Texts to vectors: a pooling of hidden states, one scope a batch.
 import { Ids, noGrad, scope, Sequences, type Random } from '../core/index.js';
 import type { PackedSequences } from '../data/pure.js';
-import { modesOf, poolingModes, unitLength, type BertForMaskedLM, type Pooling, type VectorStep } from '../nn/index.js';
+import {
+  pooledBert,
+  unitLength,
+  type BertForMaskedLM,
+  type Pooling,
+  type TextModel,
+  type VectorStep,
+} from '../nn/index.js';
 import type { DupmaeIndex } from './dupmae-index.js';
 import { FlatIndex, type FlatIndexOptions } from './search.js';
 import { eachBatch, idsOf, type BatchingOptions, type Role, type TextTokenizer } from './text-batches.js';
@@ -21,11 +28,9 @@ export interface Encoder {
 /** How documents are encoded, and what the index remembers. */
 export interface IndexingOptions extends Omit<BatchingOptions, 'role'>, FlatIndexOptions {}
 
-export interface EncoderOptions {
-  /** Longest sequence in tokens, [CLS] and [SEP] included. Default, and at most: the model's positions. */
+export interface ModelEncoderOptions {
+  /** Longest sequence in tokens, [CLS] and [SEP] included. Default, and at most: the model's. */
   maxLength?: number;
-  /** Which of the last hidden states the vector is made of, and how. Default 'cls': that of [CLS]. */
-  pooling?: Pooling;
   /** What is done with the pooled vector, in order. Default: `unitLength`, so that inner products are cosines. */
   steps?: readonly VectorStep[];
   /** Put before each text. Default: nothing. */
@@ -36,37 +41,35 @@ export interface EncoderOptions {
   random?: Random;
 }
 
+export interface EncoderOptions extends ModelEncoderOptions {
+  /** Which of the last hidden states the vector is made of, and how. Default 'cls': that of [CLS]. */
+  pooling?: Pooling;
+}
+
 export interface EncodeOptions extends EncoderOptions, BatchingOptions {}
 
-/** A BERT as an encoder. */
-export class BertEncoder implements Encoder {
+/** A model of texts as an encoder. */
+export class ModelEncoder implements Encoder {
   readonly dim: number;
   readonly maxLength: number;
-  private readonly options: Required<Pick<EncoderOptions, 'pooling' | 'steps' | 'prompts' | 'includePrompt'>>;
+  private readonly options: Required<Pick<ModelEncoderOptions, 'steps' | 'prompts' | 'includePrompt'>>;
   private readonly random: Random | undefined;
 
-  /** @throws if a pooling is none of `poolingModes` */
   constructor(
-    private readonly model: BertForMaskedLM,
+    private readonly model: TextModel,
     private readonly tokenizer: TextTokenizer,
     {
       maxLength = Infinity,
-      pooling = 'cls',
       steps = [unitLength],
       prompts = {},
       includePrompt = true,
       random,
-    }: EncoderOptions = {},
+    }: ModelEncoderOptions = {},
   ) {
-    const modes = modesOf(pooling);
-    const wrong = modes.find((mode) => !poolingModes.includes(mode));
-    if (modes.length === 0 || wrong !== undefined)
-      throw new Error(`encoder: pooling is ${JSON.stringify(pooling)}; it must be one of ${poolingModes.join(', ')}.`);
-    const { hidden_size, max_position_embeddings } = model.config;
-    this.options = { pooling, steps, prompts, includePrompt };
+    this.options = { steps, prompts, includePrompt };
     this.random = random;
-    this.dim = this.finish(new Float64Array(hidden_size * modes.length)).length;
-    this.maxLength = Math.min(maxLength, max_position_embeddings);
+    this.dim = this.finish(new Float64Array(model.dim)).length;
+    this.maxLength = Math.min(maxLength, model.maxLength);
   }
 
   /** @throws if maxLength leaves no room for text, or the tokenizer's ids are not the model's */
@@ -99,9 +102,17 @@ export class BertEncoder implements Encoder {
   private compute({ offsets, ids }: PackedSequences, skip: number): Promise<Float32Array | Float64Array> {
     const sequences = new Sequences(offsets);
     // The reading is enqueued inside the scope and awaited outside.
-    const choices = { pooling: this.options.pooling, skip, random: this.random };
-    const [reading] = noGrad(() => scope(() => [this.model.encode(new Ids(ids), sequences, choices).read()]));
+    const { model, random } = this;
+    const [reading] = noGrad(() => scope(() => [model.encode(new Ids(ids), sequences, { skip, random }).read()]));
     return reading;
+  }
+}
+
+/** A BERT as an encoder. */
+export class BertEncoder extends ModelEncoder {
+  /** @throws if a pooling is none of `poolingModes` */
+  constructor(model: BertForMaskedLM, tokenizer: TextTokenizer, { pooling, ...options }: EncoderOptions = {}) {
+    super(pooledBert(model, pooling), tokenizer, options);
   }
 }
 

@@ -4,9 +4,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { setBackend } from '../../core/index.js';
-import { loadModel } from '../../hub/index.js';
+import { isStatic, loadModel, loadStatic } from '../../hub/index.js';
 import { openBackend } from '../../kernels/index.js';
-import { BertEncoder, FlatIndex } from '../../retrieval/index.js';
+import { BertEncoder, FlatIndex, ModelEncoder } from '../../retrieval/index.js';
 
 /** Our own small ones, those beside the repository, and any that RETROMAE_SENTENCE_FOLDERS names. */
 const places = [
@@ -33,10 +33,19 @@ function farthest(found: ArrayLike<number>, wanted: readonly number[]): number {
   return wanted.reduce((most, value, i) => Math.max(most, Math.abs(value - found[i]) / scale), 0);
 }
 
+async function bertEncoder(dir: string) {
+  const folder = await loadModel(dir);
+  return { ...folder, encoder: new BertEncoder(folder.model, folder.tokenizer, folder) };
+}
+
+async function staticEncoder(dir: string) {
+  const folder = await loadStatic(dir);
+  return { ...folder, encoder: new ModelEncoder(folder.model, folder.tokenizer, folder) };
+}
+
 /** Differences of documents, of the query, and of the scores. */
 async function differences(dir: string, expected: Expected) {
-  const { similarity, ...folder } = await loadModel(dir);
-  const encoder = new BertEncoder(folder.model, folder.tokenizer, folder);
+  const { similarity, encoder } = (await isStatic(dir)) ? await staticEncoder(dir) : await bertEncoder(dir);
   const documents = await encoder.encode(expected.texts, { role: 'document' });
   const query = await encoder.encode([expected.query], { role: 'query' });
   const ids = expected.texts.map((_, i) => String(i));
