@@ -14,28 +14,16 @@ import {
   writeDirAtomic,
   writeError,
 } from '../data/index.js';
-import type { FileData, WordPiece } from '../data/index.js';
-import {
-  asJson,
-  encoderOf,
-  HEAD_FILE,
-  headOf,
-  modelFiles,
-  fileNames,
-  streamSafetensors,
-  withSafetensors,
-  writeFiles,
-} from '../hub/index.js';
-import type { ModelFilesOptions } from '../hub/index.js';
+import type { FileData } from '../data/index.js';
+import { asJson, HEAD_FILE, fileNames, streamSafetensors, withSafetensors, writeFiles } from '../hub/index.js';
 import { allTensors, assign, loadWeights, type Optimizer, type SafetensorsFile } from '../nn/index.js';
-import type { PretrainModel } from '../retromae/index.js';
+import type { Kept } from './kept.js';
 
-export interface CheckpointState extends ModelFilesOptions {
+export interface CheckpointState {
   /** Steps done. */
   step: number;
-  model: PretrainModel;
+  kept: Kept;
   optimizer: Optimizer;
-  tokenizer: WordPiece;
 }
 
 export interface FoundCheckpoint {
@@ -86,10 +74,10 @@ export class Checkpoints {
    * @returns its path
    * @throws WriteError naming the path; all former checkpoints are still there
    */
-  async save({ step, model, optimizer, tokenizer, ...options }: CheckpointState): Promise<string> {
+  async save({ step, kept, optimizer }: CheckpointState): Promise<string> {
     const path = join(this.dir, `step-${String(step).padStart(8, '0')}`);
-    const files = new Map<string, FileData>(await modelFiles(model, tokenizer, options));
-    files.set(HEAD_FILE, streamSafetensors(allTensors(headOf(model))));
+    const files = new Map<string, FileData>(await kept.files());
+    files.set(HEAD_FILE, streamSafetensors(allTensors(kept.head)));
     files.set(OPTIMIZER, streamSafetensors(optimizer.state.tensors));
     const state: StateFile = { version: VERSION, step, optimizer: { step: optimizer.state.step }, run: {}, files: {} };
     try {
@@ -121,15 +109,15 @@ export class Checkpoints {
    * Puts everything back, bit for bit: weights, the optimizer's tensors and its step.
    * @throws naming the file, if one is missing or damaged, or is of another model; the model may then be half filled
    */
-  async load(path: string, model: PretrainModel, optimizer: Optimizer): Promise<{ step: number }> {
+  async load(path: string, { weights, head }: Omit<Kept, 'files'>, optimizer: Optimizer): Promise<{ step: number }> {
     const { step, optimizer: saved } = await readState(path);
     const paths = [fileNames.weights, HEAD_FILE, OPTIMIZER].map((name) => join(path, name));
-    withSafetensors(paths, ([weights, decoder, kept]) => {
-      checkNames(optimizer.state.tensors, kept);
-      checkNames(allTensors(headOf(model)), decoder);
-      loadWeights(encoderOf(model), weights);
-      loadWeights(headOf(model), decoder);
-      for (const [name, tensor] of optimizer.state.tensors) assign(tensor, kept.float32(name).data);
+    withSafetensors(paths, ([encoder, others, state]) => {
+      checkNames(optimizer.state.tensors, state);
+      checkNames(allTensors(head), others);
+      loadWeights(weights, encoder);
+      loadWeights(head, others);
+      for (const [name, tensor] of optimizer.state.tensors) assign(tensor, state.float32(name).data);
     });
     optimizer.state.step = saved.step;
     return { step };

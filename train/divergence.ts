@@ -1,6 +1,6 @@
 // The end of a run that has diverged.
 import type { FoundCheckpoint } from './checkpoint.js';
-import type { PretrainSettings } from './settings.js';
+import type { LoopSettings } from './run.js';
 
 /**
  * Ends a run whose numbers are no longer finite.
@@ -9,7 +9,7 @@ import type { PretrainSettings } from './settings.js';
  */
 export function refuseDivergence(
   { loss, gradientNorm }: Record<string, number>,
-  { accumulate, seed, keep }: PretrainSettings,
+  { accumulate, seed, keep }: LoopSettings,
   step: number,
   saved: readonly FoundCheckpoint[],
 ): void {

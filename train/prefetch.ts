@@ -1,10 +1,17 @@
 // Batches made ahead in worker threads, so that the training loop finds them ready: the bits of those it would make.
 import { Worker } from 'node:worker_threads';
-import type { BatchRecipe } from './batch-recipe.js';
 import type { Batch } from '../retromae/index.js';
 
 /** What a worker sends: what became of the batch that it was asked for. */
-export type Answer = { index: number; batch: Batch } | { index: number; error: Error };
+export type Answer<B extends Batch = Batch> = { index: number; batch: B } | { index: number; error: Error };
+
+/** What makes the same batches in another thread. */
+export interface BatchWorker {
+  /** Name of the worker's program in the build, without its ending. */
+  readonly program: string;
+  /** What it is told: all that its batches are a function of, as plain data. */
+  readonly recipe: object;
+}
 
 /** Which batches there will be. */
 export interface PrefetchRange {
@@ -22,15 +29,15 @@ export interface PrefetchRange {
 const AHEAD = 4;
 
 /** Seen from the folder of this module in the build, dist/chunks or dist/node. */
-const WORKER = new URL('../node/batch-worker.js', import.meta.url);
+const programOf = (name: string): URL => new URL(`../node/${name}.js`, import.meta.url);
 
 /**
  * Deals out batches in order. A worker makes only what it was asked for, and it is asked for one more whenever one is
  * taken, so the queue is bounded, and there is nothing to stop when the run does.
  */
-export class Prefetch {
+export class Prefetch<B extends Batch = Batch> {
   private readonly workers: readonly Worker[];
-  private readonly arrived = new Map<number, Answer>();
+  private readonly arrived = new Map<number, Answer<B>>();
   private readonly end: number;
   private readonly together: number;
   /** Number of the next batch that is taken, and of the next that a worker is asked for. */
@@ -42,11 +49,11 @@ export class Prefetch {
   /**
    * Starts the workers, which begin with the first batches. To be closed: they keep the process alive.
    * @param batches makes the batches if there are no workers
-   * @param recipe what `batches` was made of
+   * @param worker what makes the same ones
    */
   constructor(
-    private readonly batches: { at(index: number): Batch },
-    private readonly recipe: BatchRecipe,
+    private readonly batches: { at(index: number): B },
+    private readonly worker: BatchWorker,
     { first, end, together = 1, workers }: PrefetchRange,
   ) {
     this.next = this.asked = first;
@@ -70,7 +77,7 @@ export class Prefetch {
    * The next batch. To be awaited before it is called again.
    * @throws what making it threw, here or in a worker, after all batches before it were dealt out; or why a worker died
    */
-  async take(): Promise<Batch> {
+  async take(): Promise<B> {
     const index = this.next;
     if (index >= this.end)
       throw new Error(`prefetch: batch ${index} was taken, expected those up to ${this.end - 1}. Give a later end.`);
@@ -95,8 +102,8 @@ export class Prefetch {
 
   private start(): Worker {
     // Flags of this process, a profiler's for instance, are not meant for its workers.
-    const worker = new Worker(WORKER, { workerData: this.recipe, execArgv: [] });
-    worker.on('message', (answer: Answer) => this.receive(answer));
+    const worker = new Worker(programOf(this.worker.program), { workerData: this.worker.recipe, execArgv: [] });
+    worker.on('message', (answer: Answer<B>) => this.receive(answer));
     worker.on('error', (error) => this.lose(error));
     worker.on('exit', (code) =>
       this.lose(new Error(`prefetch: a worker that makes batches ended with code ${code}. Try --workers 0.`)),
@@ -104,7 +111,7 @@ export class Prefetch {
     return worker;
   }
 
-  private receive(answer: Answer): void {
+  private receive(answer: Answer<B>): void {
     this.arrived.set(answer.index, answer);
     this.wake?.();
   }

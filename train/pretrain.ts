@@ -1,12 +1,16 @@
 // Pre-training as a job: data, model, loop, checkpoints, log. What `retromae pretrain` does, as a function.
 import { join } from 'node:path';
 import { removePartials } from '../data/index.js';
+import type { Batch, PretrainModel } from '../retromae/index.js';
 import { Checkpoints } from './checkpoint.js';
 import { goingOn, legsTo, resumedSettings } from './going-on.js';
 import { corpusDocuments, givenVocabulary, newModel, newSettings } from './prepare.js';
-import { Run, type PretrainHooks, type PretrainResult, type Start } from './run.js';
+import { TrainingRun } from './run.js';
 import { claimFolder, readPlan, writePlan, type Leg, type Plan } from './run-folder.js';
 import type { PretrainSettings } from './settings.js';
+import { prepareTask, type PretrainHooks, type PretrainResult, type Start } from './task.js';
+
+type PretrainRun = TrainingRun<PretrainModel, Batch>;
 
 /**
  * Starts a run in an empty folder.
@@ -18,13 +22,13 @@ export async function pretrain(given: Partial<PretrainSettings>, hooks: Pretrain
   const { out } = settings;
   const start = await checkedStart(settings, hooks);
   const leave = await claimFolder(out);
-  let run: Run | undefined;
+  let run: PretrainRun | undefined;
   let steps: number;
   try {
     const plan: Plan = { settings, commands: hooks.command ? [hooks.command] : [] };
     // Written first, so that a run that is killed while it reads the corpus can be resumed as well.
     await writePlan(out, plan);
-    run = await Run.prepare(settings, hooks, start);
+    run = new TrainingRun(settings, await prepareTask(settings, hooks, start), hooks);
     steps = await run.length();
     await writePlan(out, { ...plan, steps });
     hooks.signal?.throwIfAborted();
@@ -55,7 +59,11 @@ export async function resume(
   const wanted = given.steps ?? plan.steps;
   const known = wanted && legsTo(wanted, plan, done);
   await removePartials(out);
-  const run = await Run.prepare(settings, hooks, { checkpoint: latest?.path });
+  const run: PretrainRun = new TrainingRun(
+    settings,
+    await prepareTask(settings, hooks, { checkpoint: latest?.path }),
+    hooks,
+  );
   let legs: readonly Leg[];
   try {
     legs = known || [{ from: 0, steps: await run.length() }];

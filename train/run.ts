@@ -1,15 +1,20 @@
-// A run that is prepared: corpus, model and checkpoints, its length, and the loop that trains it.
+// The loop of a training run: batches, steps, records, checkpoints, probes, an end. Whatever is trained.
 import { setImmediate } from 'node:timers/promises';
 import type { DataCounts, WordPiece } from '../data/index.js';
-import { AdamW, parameterCount, step as trainStep, type MicroBatch, type StepOptions } from '../nn/index.js';
-import { batchesOf, type BatchRecipe } from './batch-recipe.js';
+import { saveFiles } from '../hub/index.js';
+import {
+  AdamW,
+  step as trainStep,
+  type MicroBatch,
+  type ParameterGroup,
+  type Schedule,
+  type StepOptions,
+} from '../nn/index.js';
+import type { Batch, Objective } from '../retromae/index.js';
 import { Checkpoints, type FoundCheckpoint } from './checkpoint.js';
-import { saveModel } from '../hub/index.js';
-import type { Batch, Batches, PretrainModel } from '../retromae/index.js';
 import { refuseDivergence } from './divergence.js';
-import { newModel, openTokens, recipeOf, scheduleOf, tokenise, vocabulary } from './prepare.js';
-import { Prefetch } from './prefetch.js';
-import { refuseUnknown } from './report/data-summary.js';
+import type { Kept } from './kept.js';
+import type { Prefetch } from './prefetch.js';
 import { formatCount, formatQuantity } from './report/format.js';
 import { RunLog } from './report/log.js';
 import { PlannedTime } from './report/pace.js';
@@ -18,14 +23,20 @@ import { EventWriter } from './report/tensorboard.js';
 import type { Leg } from './run-folder.js';
 import type { PretrainSettings } from './settings.js';
 import { stepTime } from './step-time.js';
-import type { TokenFile } from './token-file.js';
 
 /** A step is timed for this share of the time that the run may take, and no longer than this. */
 const MEASURED_SHARE = 0.04;
 const MEASURED_SECONDS = 20;
 
-/** What a caller can watch and do. */
-export interface PretrainHooks {
+/** What the loop is told. */
+export type LoopSettings = Pick<
+  PretrainSettings,
+  | ('out' | 'seed' | 'steps' | 'minutes' | 'epochs' | 'accumulate' | 'lr' | 'schedule' | 'warmup')
+  | ('weightDecay' | 'clip' | 'evalEvery' | 'saveEvery' | 'saveMinutes' | 'keep')
+>;
+
+/** What a caller can watch and do. @typeParam M the model that is trained */
+export interface RunHooks<M> {
   /** A line for people: what was found, decided, saved. */
   message?(text: string): void;
   /** What the corpus is, before the first step; what this throws ends the run. Not called for a run of 0.1 that goes on. */
@@ -39,15 +50,15 @@ export interface PretrainHooks {
    * Retrieval quality right now; called every `evalEvery` steps and at both ends. What it throws after an abort is
    * ignored: the probe is made when the run is resumed.
    */
-  probe?(model: PretrainModel, tokenizer: WordPiece, step: number): Promise<Omit<ProbeRecord, 'step'>>;
+  probe?(model: M, tokenizer: WordPiece, step: number): Promise<Omit<ProbeRecord, 'step'>>;
   /** Aborting it saves a checkpoint and ends the run after the current step; before the first, it throws. */
   signal?: AbortSignal;
   /** The command line, kept in run.json. */
   command?: string;
 }
 
-export interface PretrainResult {
-  model: PretrainModel;
+export interface RunResult<M> {
+  model: M;
   tokenizer: WordPiece;
   /** Steps done, and steps that were planned. */
   step: number;
@@ -57,12 +68,28 @@ export interface PretrainResult {
   data?: DataCounts;
 }
 
-/** What a run can begin with instead of making it. */
-export interface Start {
-  tokenizer?: WordPiece;
-  model?: PretrainModel;
-  /** A folder whose weights will replace all of the model's. */
-  checkpoint?: string;
+/** What is trained, on what. */
+export interface Task<M extends object, B extends Batch> {
+  readonly model: M;
+  readonly tokenizer: WordPiece;
+  readonly kept: Kept;
+  /** What records, charts and TensorBoard say of the losses. */
+  readonly objective: Pick<Objective, 'scalars'>;
+  /** Exceptions from the run's learning rate and decay. */
+  readonly groups?: readonly ParameterGroup[];
+  readonly batches: {
+    readonly perEpoch: number;
+    at(index: number): B;
+  };
+  readonly data?: DataCounts;
+  /** Micro-batch number `index` of the run, ready to be computed. */
+  microBatch(batch: B, index: number): Promise<MicroBatch>;
+  /** The batches from .. to - 1, made ahead, of which a step takes so many at once. */
+  prefetch(from: number, to: number, together: number): Prefetch<B>;
+  /** The learning rate of each step. */
+  schedule(legs: readonly Leg[]): Promise<Schedule>;
+  /** Lets go of the corpus. */
+  close(): void;
 }
 
 interface Closing {
@@ -70,57 +97,36 @@ interface Closing {
 }
 
 /** A prepared run: everything but how far it is. */
-export class Run {
-  private readonly recipe: BatchRecipe;
-  private readonly batches: Batches;
-  private readonly tokenizer: WordPiece;
+export class TrainingRun<M extends object, B extends Batch> {
   private readonly checkpoints: Checkpoints;
   private made: AdamW | undefined;
 
-  private constructor(
-    private readonly settings: PretrainSettings,
-    private readonly examples: TokenFile,
-    private readonly model: PretrainModel,
-    private readonly hooks: PretrainHooks,
+  constructor(
+    private readonly settings: LoopSettings,
+    private readonly task: Task<M, B>,
+    private readonly hooks: RunHooks<M>,
   ) {
     const { out, keep } = settings;
-    this.tokenizer = examples.tokenizer;
-    this.recipe = recipeOf(settings);
-    this.batches = batchesOf(examples, this.recipe);
     this.checkpoints = new Checkpoints(out, { keep, onWarning: hooks.message });
-  }
-
-  static async prepare(settings: PretrainSettings, hooks: PretrainHooks, start: Start): Promise<Run> {
-    let examples = await openTokens(settings);
-    try {
-      const tokenizer = examples?.tokenizer ?? start.tokenizer ?? (await vocabulary(settings, hooks));
-      const model = start.model ?? (await newModel(settings, tokenizer, hooks, start.checkpoint));
-      examples ??= await tokenise(settings, tokenizer, hooks);
-      const run = new Run(settings, examples, model, hooks);
-      const { counts } = examples;
-      if (counts) {
-        hooks.data?.(counts);
-        refuseUnknown(settings.corpus, counts, settings.maxUnknown);
-      }
-      hooks.message?.(
-        `${formatCount(examples.length)} blocks are ${formatCount(run.batches.perEpoch)} batches an epoch; ` +
-          `${formatQuantity(parameterCount(model))} parameters.`,
-      );
-      return run;
-    } catch (error) {
-      examples?.close();
-      throw error;
-    }
   }
 
   /** How many steps there will be: given, or as many as fit into the time, or passes over the corpus. */
   async length(): Promise<number> {
     const { steps, minutes, epochs, accumulate } = this.settings;
+    const { batches, model } = this.task;
     if (steps) return steps;
-    if (!minutes) return Math.max(1, Math.ceil((epochs * this.batches.perEpoch) / accumulate));
+    if (!minutes) return Math.max(1, Math.ceil((epochs * batches.perEpoch) / accumulate));
     const started = performance.now();
     const seconds = Math.min(MEASURED_SECONDS, MEASURED_SHARE * 60 * minutes);
-    const each = await stepTime(this.model, (step) => this.losses(step, this.microBatches(step)), { seconds });
+    const each = await stepTime(
+      model,
+      (step) =>
+        this.microBatches(
+          step,
+          Array.from({ length: accumulate }, (_, i) => batches.at(step * accumulate + i)),
+        ),
+      { seconds },
+    );
     const left = minutes * 60_000 - (performance.now() - started);
     const planned = Math.max(1, Math.floor(left / each));
     this.hooks.message?.(
@@ -131,13 +137,13 @@ export class Run {
 
   /** Lets go of the corpus, where there will be no training, which does it. */
   close(): void {
-    this.examples.close();
+    this.task.close();
   }
 
   /** Puts the state of a checkpoint back. */
   async load({ path, step }: FoundCheckpoint, legs: readonly Leg[]): Promise<void> {
     const { steps } = legs.at(-1)!;
-    await this.checkpoints.load(path, this.model, await this.optimizer(legs));
+    await this.checkpoints.load(path, this.task.kept, await this.optimizer(legs));
     this.hooks.message?.(
       step < steps
         ? `Going on from ${path}: ${formatCount(step)} of ${formatCount(steps)} steps are done.`
@@ -148,43 +154,29 @@ export class Run {
   /** The optimizer, made once: its schedule needs the number of steps. */
   private async optimizer(legs: readonly Leg[]): Promise<AdamW> {
     const { weightDecay, clip } = this.settings;
-    return (this.made ??= new AdamW(this.model, {
-      lr: await scheduleOf(this.settings, legs),
+    const { model, groups } = this.task;
+    return (this.made ??= new AdamW(model, {
+      lr: await this.task.schedule(legs),
       weightDecay,
       decay: 'matrices',
+      groups,
       clip,
     }));
   }
 
-  private microBatches(step: number): Batch[] {
+  private microBatches(step: number, batches: readonly B[]): Promise<MicroBatch[]> {
     const { accumulate } = this.settings;
-    return Array.from({ length: accumulate }, (_, i) => this.batches.at(step * accumulate + i));
-  }
-
-  /** The batches of the steps `from` to `steps`, made ahead. */
-  private prefetch(from: number, steps: number): Prefetch {
-    const { accumulate, workers } = this.settings;
-    const range = { first: from * accumulate, end: steps * accumulate, together: accumulate, workers };
-    return new Prefetch(this.batches, this.recipe, range);
-  }
-
-  /** The micro-batches of a step, ready to be computed. */
-  private async losses(step: number, batches: readonly Batch[]): Promise<MicroBatch[]> {
-    const { accumulate, cacheChunk } = this.settings;
-    const random = (i: number) => this.batches.dropout(step * accumulate + i);
-    const prepared = await Promise.all(batches.map((batch) => this.model.prepared(batch)));
-    return prepared.map((batch, i) =>
-      cacheChunk > 0 ? this.model.inChunks(batch, cacheChunk, random(i)) : () => this.model.losses(batch, random(i)),
-    );
+    return Promise.all(batches.map((batch, i) => this.task.microBatch(batch, step * accumulate + i)));
   }
 
   /** Trains from a checkpoint that was loaded, or from the first step. */
-  async train(legs: readonly Leg[], checkpoint?: FoundCheckpoint): Promise<PretrainResult> {
+  async train(legs: readonly Leg[], checkpoint?: FoundCheckpoint): Promise<RunResult<M>> {
     const from = checkpoint?.step ?? 0;
     const { steps } = legs.at(-1)!;
-    const { settings, hooks, model, tokenizer, checkpoints } = this;
-    const { out, seq, accumulate, minutes, evalEvery, saveEvery, saveMinutes } = settings;
-    const opened: Closing[] = [this.examples];
+    const { settings, hooks, task, checkpoints } = this;
+    const { model, tokenizer, kept } = task;
+    const { out, accumulate, minutes, evalEvery, saveEvery, saveMinutes } = settings;
+    const opened: Closing[] = [task];
     const opens = <T extends Closing>(one: T): T => {
       opened.unshift(one);
       return one;
@@ -192,9 +184,8 @@ export class Run {
     try {
       const optimizer = await this.optimizer(legs);
       const log = opens(await RunLog.open(out, { resumeAt: from }));
-      const { scalars, title, paper } = model.objective;
+      const { scalars } = task.objective;
       const events = opens(await EventWriter.open(out, { resumeAt: from, scalars }));
-      const folder = { maxLength: seq, card: { method: paper ? `[${title}](${paper})` : title } };
       const probed = new Set((await RunLog.read(out)).probes.map((record) => record.step));
       const saved: FoundCheckpoint[] = checkpoint ? [checkpoint] : [];
       hooks.planned?.(steps);
@@ -205,7 +196,7 @@ export class Run {
       const save = async () => {
         savedAt = performance.now();
         if (saved.at(-1)?.step === step) return;
-        const path = await checkpoints.save({ step, model, optimizer, tokenizer, ...folder });
+        const path = await checkpoints.save({ step, kept, optimizer });
         saved.push({ path, step });
       };
       const saveIsDue = () =>
@@ -222,16 +213,16 @@ export class Run {
           if (!hooks.signal?.aborted) throw error;
         }
       };
-      const prefetch = opens(this.prefetch(from, steps));
+      const prefetch = opens(task.prefetch(from * accumulate, steps * accumulate, accumulate));
       await probe();
       await prefetch.filled();
       while (step < steps && !hooks.signal?.aborted) {
         const lr = optimizer.lr;
         const before = performance.now();
-        const batches: Batch[] = [];
+        const batches: B[] = [];
         while (batches.length < accumulate) batches.push(await prefetch.take());
         const dataSeconds = (performance.now() - before) / 1000;
-        const numbers = await trainStep(optimizer, await this.losses(step, batches), { reduce: hooks.reduce });
+        const numbers = await trainStep(optimizer, await this.microBatches(step, batches), { reduce: hooks.reduce });
         refuseDivergence(numbers, settings, step, saved);
         step++;
         const now = performance.now();
@@ -249,8 +240,8 @@ export class Run {
         if (step < steps && saveIsDue()) await save();
       }
       await save();
-      if (step === steps) await saveModel(out, model, tokenizer, folder);
-      return { model, tokenizer, step, steps, interrupted: step < steps, data: this.examples.counts };
+      if (step === steps) await saveFiles(out, await kept.files());
+      return { model, tokenizer, step, steps, interrupted: step < steps, data: task.data };
     } finally {
       for (const one of opened) await one.close();
     }

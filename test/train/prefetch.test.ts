@@ -78,7 +78,7 @@ for (const sample of samples)
         for (const first of [0, 17]) {
           opened.own.made = 0;
           const [end, together] = [first + 40, 2];
-          const prefetch = new Prefetch(opened.own, opened.recipe, { first, end, together, workers });
+          const prefetch = new Prefetch(opened.own, worker(opened.recipe), { first, end, together, workers });
           for (let index = first; index < end; index++)
             t.strictSame(await prefetch.take(), opened.inline.at(index), `${workers} workers, batch ${index}`);
           t.equal(opened.own.made, workers === 0 ? 40 : 0, 'made by the workers if there are any');
@@ -87,9 +87,11 @@ for (const sample of samples)
     },
   );
 
+const worker = (recipe: BatchRecipe) => ({ program: 'batch-worker', recipe });
+
 void t.test('no more than asked for is made ahead, and none is waited for at the end', async (t) => {
   using opened = await open(t);
-  const prefetch = new Prefetch(opened.own, opened.recipe, { first: 0, end: 100, workers: 1 });
+  const prefetch = new Prefetch(opened.own, worker(opened.recipe), { first: 0, end: 100, workers: 1 });
   for (let i = 0; i < 10; i++) {
     await prefetch.take();
     await sleep(10);
@@ -109,7 +111,7 @@ void t.test('filled before the first step: its batches are there, and so are tho
     [2, 8, 3],
     [2, 6, 1],
   ]) {
-    const prefetch = new Prefetch(opened.own, opened.recipe, { first: 5, end, together: 2, workers });
+    const prefetch = new Prefetch(opened.own, worker(opened.recipe), { first: 5, end, together: 2, workers });
     await prefetch.filled();
     t.equal(prefetch.held, held, `${workers} workers, batches 5 to ${end - 1}`);
     t.equal(alive, Math.min(workers, end - 5), 'no more workers than batches');
@@ -119,7 +121,7 @@ void t.test('filled before the first step: its batches are there, and so are tho
 
 void t.test("a worker's error comes with its own message, after the batches before it", async (t) => {
   using opened = await open(t);
-  const prefetch = new Prefetch(opened.own, opened.recipe, { first: 0, end: 100, workers: 1 });
+  const prefetch = new Prefetch(opened.own, worker(opened.recipe), { first: 0, end: 100, workers: 1 });
   await prefetch.filled();
   await prefetch.take();
   while (prefetch.held < 3) await sleep(1);
@@ -135,7 +137,7 @@ void t.test("a worker's error comes with its own message, after the batches befo
 void t.test('a worker that cannot begin says why, and none stays behind', async (t) => {
   using opened = await open(t);
   const recipe = { ...opened.recipe, tokens: join(opened.recipe.tokens, 'nowhere') };
-  const prefetch = new Prefetch(opened.own, recipe, { first: 0, end: 100, workers: 2 });
+  const prefetch = new Prefetch(opened.own, worker(recipe), { first: 0, end: 100, workers: 2 });
   await prefetch.filled();
   await t.rejects(prefetch.take(), /nowhere\/about\.json: is not there/);
   await prefetch.close();
@@ -144,7 +146,7 @@ void t.test('a worker that cannot begin says why, and none stays behind', async 
 
 void t.test('closing ends the workers, and whoever waits for them', async (t) => {
   using opened = await open(t);
-  const prefetch = new Prefetch(opened.own, opened.recipe, { first: 0, end: 1e6, workers: 2 });
+  const prefetch = new Prefetch(opened.own, worker(opened.recipe), { first: 0, end: 1e6, workers: 2 });
   await prefetch.filled();
   t.equal(alive, 2);
   const endless = (async () => {
@@ -159,7 +161,7 @@ void t.test('closing ends the workers, and whoever waits for them', async (t) =>
 
 void t.test('where the batches end', async (t) => {
   using opened = await open(t);
-  const prefetch = new Prefetch(opened.own, opened.recipe, { first: 9, end: 9, workers: 2 });
+  const prefetch = new Prefetch(opened.own, worker(opened.recipe), { first: 9, end: 9, workers: 2 });
   await t.rejects(prefetch.take(), /prefetch: batch 9 was taken, expected those up to 8/);
   await prefetch.close();
 });

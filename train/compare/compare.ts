@@ -12,7 +12,7 @@ import { newModel, newSettings, openTokens, recipeOf, tokenise, vocabulary } fro
 import { resume } from '../pretrain.js';
 import { RunLog } from '../report/log.js';
 import type { ProbeRecord, StepRecord } from '../report/records.js';
-import type { PretrainHooks } from '../run.js';
+import type { PretrainHooks } from '../task.js';
 import { claimFolder, readPlan, withAbsolutePaths, writePlan } from '../run-folder.js';
 import { pretrainSettings, type PretrainSettings } from '../settings.js';
 import type { TokenFile } from '../token-file.js';
