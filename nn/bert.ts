@@ -52,15 +52,31 @@ export class BertEmbeddings {
     this.LayerNorm = new LayerNorm(hidden_size, layer_norm_eps);
   }
 
-  /** ids [N] -> [N, H]. The row of [PAD] gets no gradient from here. */
-  forward(ids: Ids, { positions }: Sequences, random?: Random): Tensor {
-    return this.place(this.word_embeddings.weight, ids.padded(this.config.pad_token_id), positions, random);
+  /**
+   * ids [N] -> [N, H]. The row of [PAD] gets no gradient from here.
+   * @param types [N] token types, where not all are 0
+   */
+  forward(ids: Ids, { positions }: Sequences, random?: Random, types?: ArrayLike<number>): Tensor {
+    const words = this.word_embeddings.weight;
+    const padded = ids.padded(this.config.pad_token_id);
+    if (!types) return this.place(words, padded, positions, random);
+    // A table of positions for each type, one below the other: row P t + p is position p + type t - type 0.
+    const { weight: table } = this.position_embeddings;
+    const { weight } = this.token_type_embeddings;
+    const [length] = table.shape;
+    const first = weight.slice(0, 0, 1);
+    const [, ...others] = Array.from({ length: weight.shape[0] }, (_, type) => type);
+    const all = others.reduce(
+      (above, type) => above.concat(table.add(weight.slice(0, type, type + 1).sub(first))),
+      table,
+    );
+    const places = new Ids(Int32Array.from(positions.values, (p, row) => length * types[row] + p));
+    return this.place(words, padded, places, random, all);
   }
 
   /** The same with the rows of any table [V, H] in the place of words: those chosen by ids, at these positions. */
-  place(words: Tensor, ids: Ids, places: Ids, random?: Random): Tensor {
+  place(words: Tensor, ids: Ids, places: Ids, random?: Random, positions = this.position_embeddings.weight): Tensor {
     const { weight: gain, bias, eps } = this.LayerNorm;
-    const { weight: positions } = this.position_embeddings;
     const { weight: types } = this.token_type_embeddings;
     const drop = new Dropout(this.config.hidden_dropout_prob, random).draw();
     return ops.embedNorm.apply({ words, positions, types, gain, bias }, { ids, places, eps, ...drop });
@@ -158,12 +174,13 @@ export class BertModel {
   /**
    * Hidden states of the last layer for packed ids [N]: [N, H], or [R, H] if only `needed` rows are asked for. Of layer `to`
    * where that is given: 0 are the embeddings, 1 the output of the first layer, and so on.
+   * @param options.types [N] token types, where not all are 0
    * @throws if a sequence is longer than the position table
    */
   forward(
     ids: Ids,
     sequences: Sequences,
-    { to, needed, random }: { to?: number; needed?: Needed; random?: Random } = {},
+    { to, needed, random, types }: { to?: number; needed?: Needed; random?: Random; types?: ArrayLike<number> } = {},
   ): Tensor {
     const { max_position_embeddings: limit } = this.config;
     if (sequences.longest > limit)
@@ -171,7 +188,7 @@ export class BertModel {
         `BERT: a sequence of ${sequences.longest} tokens is longer than the model's ${limit} positions. Cut it.`,
       );
     return scope(() => {
-      const x = this.embeddings.forward(ids, sequences, random);
+      const x = this.embeddings.forward(ids, sequences, random, types);
       return this.through(x, sequences, { to, needed, random });
     });
   }

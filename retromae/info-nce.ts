@@ -38,32 +38,60 @@ const OUT = -1e9;
 /** Makes any difference of scores, but 0, more than 1. */
 const SHARP = 1e12;
 
+/** What is no candidate: whether a column is none for a row; never asked of its target. */
+export type IsOut = (row: number, column: number) => boolean;
+
+export interface InfoNceOptions {
+  isOut?: IsOut;
+  /** Columns whose score is more than this above that of the target are no candidates: false negatives, presumably. */
+  margin?: number;
+}
+
+/** 1 where x is below 0, else 0. */
+const isBelow = (x: Tensor): Tensor => {
+  const zeros = x.mul(0);
+  return x.mul(-SHARP).maximum(zeros).neg().maximum(zeros.sub(1)).neg();
+};
+
 /**
  * Mean over rows of -log softmax(scores[i])[target_i], and the share of rows whose target has the greatest score.
  * @param scores [R, C]
  * @param targets column of each row
- * @param isOut whether a column is no candidate for a row; never asked of its target
  */
 export function infoNce(
   scores: Tensor,
   targets: ArrayLike<number>,
-  isOut: (row: number, column: number) => boolean = () => false,
+  { isOut, margin = Infinity }: InfoNceOptions = {},
 ): Compared {
   const [rows, columns] = scores.shape;
-  const cells = (f: (row: number, column: number) => number) =>
-    tensor(
-      Float64Array.from({ length: rows * columns }, (_, i) => f(Math.floor(i / columns), i % columns)),
-      [rows, columns],
-      { backend: scores.backend },
-    );
+  const constant = (fill: (cells: Float64Array) => void) => {
+    const cells = new Float64Array(rows * columns);
+    fill(cells);
+    return tensor(cells, [rows, columns], { backend: scores.backend });
+  };
+  const target = constant((cells) => {
+    for (let row = 0; row < rows; row++) cells[row * columns + targets[row]] = 1;
+  });
   return scope(() => {
-    const open = scores.add(cells((row, column) => (column !== targets[row] && isOut(row, column) ? OUT : 0)));
-    const top = open.detach().max(-1, true);
-    const shifted = open.sub(top);
-    const own = shifted.mul(cells((row, column) => Number(column === targets[row]))).sum(-1); // [R]
+    let open = scores;
+    if (isOut)
+      open = open.add(
+        constant((cells) => {
+          for (let row = 0; row < rows; row++)
+            for (let column = 0; column < columns; column++)
+              if (column !== targets[row] && isOut(row, column)) cells[row * columns + column] = OUT;
+        }),
+      );
+    if (margin < Infinity) {
+      const now = open.detach();
+      const limit = now.mul(target).sum(-1, true).add(margin);
+      open = open.add(isBelow(limit.sub(now)).mul(OUT));
+    }
+    const shifted = open.sub(open.detach().max(-1, true));
+    const own = shifted.mul(target).sum(-1); // [R]
     const loss = shifted.exp().sum(-1).log().sub(own).mean();
-    const zeros = own.detach().mul(0);
-    return { loss, accuracy: own.detach().mul(SHARP).add(1).maximum(zeros).mean() };
+    // It is 0 where the target has the greatest score, else less.
+    return { loss, accuracy: isBelow(own.detach()).neg().add(1).mean() };
   });
 }
 
@@ -81,7 +109,7 @@ export function comparePairs(vectors: Tensor, documents: ArrayLike<number>, how:
     const z = how.similarity === 'cosine' ? vectors.normalize() : vectors;
     if (how.among === 'all') {
       const partners = Array.from(documents, (_, text) => text ^ 1);
-      return infoNce(scored(z, z), partners, (i, j) => i === j || documents[i] === documents[j]);
+      return infoNce(scored(z, z), partners, { isOut: (i, j) => i === j || documents[i] === documents[j] });
     }
     const every = (side: number) => Array.from({ length: pairs }, (_, i) => 2 * i + side);
     const [first, second] = [every(0), every(1)];
@@ -92,9 +120,9 @@ export function comparePairs(vectors: Tensor, documents: ArrayLike<number>, how:
       second.map((text) => documents[text]),
     );
     const diagonal = first.map((_, i) => i);
-    const there = infoNce(scores, diagonal, same);
+    const there = infoNce(scores, diagonal, { isOut: same });
     if (!how.symmetric) return there;
-    const back = infoNce(scores.transpose(), diagonal, same);
+    const back = infoNce(scores.transpose(), diagonal, { isOut: same });
     return {
       loss: there.loss.add(back.loss).mul(0.5),
       accuracy: there.accuracy.add(back.accuracy).mul(0.5),

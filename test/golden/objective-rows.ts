@@ -1,14 +1,19 @@
 // How the folders of shared/golden/objectives are read: a row a folder, from its inputs to batches and its names to ours.
-import { Ids, Random, Sequences } from '../../core/index.js';
-import { BertForMaskedLM, Representation, type BertConfig, type Losses } from '../../nn/index.js';
+import { Ids, Random, Sequences, type Tensor } from '../../core/index.js';
+import { BertForMaskedLM, CrossEncoder, Representation, type BertConfig, type Losses } from '../../nn/index.js';
 import {
   fromPadded,
   infoNce,
+  klDistillation,
+  marginMse,
   objectiveNamed,
+  ownScores,
   PretrainModel,
+  rankPassages,
   type Batch,
   type DecoderBatch,
   type ObjectiveName,
+  type Ranking,
 } from '../../retromae/index.js';
 
 /** Named nested lists of integers: inputs.json. */
@@ -216,4 +221,99 @@ export const rows: Readonly<Record<string, Row>> = {
     },
     losses: { contrastive: 'contrast' },
   },
+  dpr: {
+    build: (config, inputs, name, { variants }) => {
+      const how = (variants as Record<string, RankingSettings>)[name];
+      const [keys, known] = [inputs.passage_keys as number[], matrix(inputs, 'known_positives')];
+      return ranked(config, inputs, how.pooling ?? 'cls', (q, p) => {
+        const isOut = how.ignore_false_negatives ? (i: number, j: number) => known[i].includes(keys[j]) : undefined;
+        const { loss } = rankPassages(q, p, how, isOut);
+        return { loss, contrast: loss };
+      });
+    },
+    losses: { contrastive: 'contrast' },
+  },
+  matryoshka: {
+    build: (config, inputs, name, { variants, dims, weights }) => {
+      const how = (variants as Record<string, RankingSettings>)[name];
+      const widths = (dims as number[]).map((dim, i) => ({ dim, weight: (weights as number[])[i] }));
+      return ranked(config, inputs, 'cls', (q, p) => {
+        const each = widths.map(({ dim }) => [
+          `contrast${dim}`,
+          rankPassages(q, p, { ...how, dims: [{ dim, weight: 1 }] }).loss,
+        ]);
+        return { loss: rankPassages(q, p, { ...how, dims: widths }).loss, ...Object.fromEntries(each) };
+      });
+    },
+    losses: Object.fromEntries([8, 15, 16, 30, 32, 24, 12, 7].map((dim) => [`contrastive_${dim}`, `contrast${dim}`])),
+  },
+  symmetric: {
+    build: (config, inputs, name, { temperature, group }) =>
+      ranked(config, inputs, 'cls', (q, p) => {
+        const size = group as number;
+        const positives = Array.from({ length: q.shape[0] }, (_, i) => size * i);
+        const passages = name === 'positives' ? p.gather(positives) : p;
+        const how = { similarity: 'cosine', temperature: temperature as number } as const;
+        const { loss: contrast } = rankPassages(q, passages, how);
+        return { loss: rankPassages(q, passages, { ...how, symmetric: true }).loss, contrast };
+      }),
+    losses: { query_to_passage: 'contrast' },
+  },
+  kd: {
+    build: (config, inputs, name, { variants }) => {
+      const { temperature = 1, contrastive_weight: weight = 0 } = (variants as Record<string, Record<string, number>>)[
+        name
+      ];
+      const teacher = inputs.teacher_scores as number[][];
+      return ranked(config, inputs, 'cls', (q, p) => {
+        const scores = ownScores(q, p, 'dot');
+        if (name === 'margin_mse') return { loss: marginMse(scores, teacher) } as Losses;
+        if (name === 'kl_batch_mean') {
+          const loss = klDistillation(scores, teacher, { temperature });
+          return { loss, kl: loss };
+        }
+        const kl = klDistillation(scores, teacher, { mean: 'elements' });
+        const { loss: contrast } = rankPassages(q, p, { similarity: 'dot', temperature: 1 });
+        return { loss: kl.add(contrast.mul(weight)), kl, contrast };
+      });
+    },
+    losses: { kl: 'kl', contrastive: 'contrast' },
+  },
+  crossencoder: {
+    build: (config, inputs, _, { group }) => {
+      const model = new CrossEncoder(config, new Random(0));
+      const mask = matrix(inputs, 'attention_mask');
+      const pairs = {
+        ...plain(matrix(inputs, 'input_ids'), mask),
+        types: packed(matrix(inputs, 'token_type_ids'), mask),
+      };
+      const count = mask.length / (group as number);
+      const first = Array.from({ length: count }, () => 0);
+      return {
+        model,
+        losses: () => ({ loss: infoNce(model.scores(pairs).reshape([count, group as number]), first).loss }),
+      };
+    },
+    losses: {},
+  },
 };
+
+interface RankingSettings extends Ranking {
+  readonly pooling?: 'cls' | 'mean';
+  readonly ignore_false_negatives?: boolean;
+}
+
+/** A bi-encoder, and a loss of its vectors of queries and passages. */
+function ranked(
+  config: BertConfig,
+  inputs: Inputs,
+  pooling: 'cls' | 'mean',
+  losses: (queries: Tensor, passages: Tensor) => Losses,
+): Trained {
+  const model = new BertForMaskedLM(config, new Random(0));
+  const vectors = (side: string) => {
+    const { ids, offsets } = plain(matrix(inputs, `${side}_input_ids`), matrix(inputs, `${side}_attention_mask`));
+    return model.encode(new Ids(ids), new Sequences(offsets), { pooling });
+  };
+  return { model, losses: () => losses(vectors('query'), vectors('passage')) };
+}
