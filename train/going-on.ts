@@ -1,33 +1,41 @@
 // What a run that goes on can be told: what it was told before, what changes no bit, and another number of steps.
 import { flagOf } from '../data/index.js';
-import { scheduleOf } from './prepare.js';
+import { scheduleOf, type RateSettings } from './schedule.js';
 import { formatCount } from './report/format.js';
-import { withAbsolutePaths, type Leg, type Plan } from './run-folder.js';
-import { pretrainSettings, settingsThat, type PretrainSettings } from './settings.js';
+import type { LoopSettings } from './run.js';
+import { pretraining, withAbsolutePaths, type Leg, type Plan, type RunKind } from './run-folder.js';
+import type { PretrainSettings } from './settings.js';
+
+/** What the settings of every run have. */
+type RunSettings = LoopSettings & { readonly backend: unknown; readonly threads?: number };
 
 /** How long to train is said by the first of these that is given. */
 const lengths = ['steps', 'minutes', 'epochs'] as const;
-const lengthOf = (settings: Partial<PretrainSettings>) => lengths.find((name) => settings[name] !== undefined);
+const lengthOf = (settings: Partial<LoopSettings>) => lengths.find((name) => settings[name] !== undefined);
 
 /**
  * The settings that a run goes on with: its own, those of `given` that change no bit, and as many steps as are asked for.
  * @throws naming the first flag that says something else than the run began with, and both values
  */
-export function resumedSettings({ settings: former, steps }: Plan, given: Partial<PretrainSettings>): PretrainSettings {
+export function resumedOf<S extends RunSettings>(
+  kind: RunKind<S>,
+  { settings: former, steps }: Plan<S>,
+  given: Partial<S>,
+): S {
   const own = new Set<string>([...lengths, 'out']);
   const others = Object.entries(given).filter(([name, value]) => value !== undefined && !own.has(name));
   const settings = withAbsolutePaths(
-    pretrainSettings({
+    kind,
+    kind.complete({
       ...former,
       // Threads are those of a backend: another one begins with all that there are.
       ...(given.backend && { threads: undefined }),
       ...Object.fromEntries(others),
     }),
   );
-  const anew = settingsThat((row) => row.anew);
   for (const [name] of others) {
     const [now, before] = [settings, former].map((all) => comparable(all, name));
-    if (now !== before && !anew.includes(name))
+    if (now !== before && !kind.rows[name]?.anew)
       throw differs(
         name,
         now,
@@ -50,17 +58,27 @@ export function resumedSettings({ settings: former, steps }: Plan, given: Partia
   return { ...settings, out: former.out, ...(isOther && { steps: given.steps, minutes: undefined }) };
 }
 
-const differs = (name: string, value: unknown, { out }: PretrainSettings, began: string, remedy: string): Error =>
+/** The same for pre-training. */
+export const resumedSettings = (plan: Plan, given: Partial<PretrainSettings>): PretrainSettings =>
+  resumedOf(pretraining, plan, given);
+
+const differs = (
+  name: string,
+  value: unknown,
+  { out }: Pick<LoopSettings, 'out'>,
+  began: string,
+  remedy: string,
+): Error =>
   new Error(
     `${flagOf(name)} is ${JSON.stringify(value)}, but the run in ${out} began ${began}. ${remedy}, or begin another run in a new folder.`,
   );
 
 /** The value of a setting, the same for what means the same. */
-function comparable(settings: PretrainSettings, name: string): unknown {
-  const { lr, ffn, hidden } = settings;
+function comparable(settings: object, name: string): unknown {
+  const { lr, ffn, hidden = 0, [name]: value } = settings as Partial<PretrainSettings> & Record<string, unknown>;
   if (name === 'lr') return Number.isNaN(Number(lr)) ? lr : Number(lr);
   if (name === 'ffn') return ffn || 4 * hidden;
-  return settings[name as keyof PretrainSettings];
+  return value;
 }
 
 /**
@@ -71,7 +89,7 @@ function comparable(settings: PretrainSettings, name: string): unknown {
  */
 export function legsTo(
   steps: number,
-  { steps: former = steps, legs = [{ from: 0, steps: former }] }: Plan,
+  { steps: former = steps, legs = [{ from: 0, steps: former }] }: Pick<Plan, 'steps' | 'legs'>,
   done: number,
 ): readonly Leg[] {
   if (steps === former) return legs;
@@ -83,7 +101,7 @@ export function legsTo(
 }
 
 /** What another number of steps means for the learning rate. */
-export async function goingOn(settings: PretrainSettings, legs: readonly Leg[], former: number): Promise<string> {
+export async function goingOn(settings: RateSettings, legs: readonly Leg[], former: number): Promise<string> {
   const { from, steps } = legs.at(-1)!;
   const rate = (await scheduleOf(settings, legs))(from).toPrecision(2);
   const next = from < steps ? `: from step ${formatCount(from + 1)} on, where it is ${rate}` : '';

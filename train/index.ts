@@ -13,7 +13,8 @@ export { TrainingRun, type LoopSettings, type RunHooks, type RunResult, type Tas
 export type { PretrainHooks, PretrainResult } from './task.js';
 export * from './report/index.js';
 export { resumedSettings } from './going-on.js';
-export { readPlan } from './run-folder.js';
+export { resumeJob, startJob, type JobSettings, type TrainingJob } from './job.js';
+export { claimFolder, readPlan, readPlanOf, type Plan, type RunKind } from './run-folder.js';
 export { ownSettings, pretrainDefaults, pretrainSettings, settingRows, settingsThat } from './settings.js';
 export type { PretrainSettings, Setting } from './settings.js';
 export { stepCosts, type StepCost } from './step-cost.js';

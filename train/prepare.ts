@@ -19,20 +19,12 @@ import {
   trainWordPiece,
 } from '../data/index.js';
 import type { Corpus, DataCounts, Document, NormalizerOptions, WordPiece } from '../data/index.js';
-import {
-  bertConfig,
-  constant,
-  cosineDecay,
-  expressionSchedule,
-  linearDecay,
-  type BertConfig,
-  type Schedule,
-} from '../nn/index.js';
+import { bertConfig, type BertConfig } from '../nn/index.js';
 import type { BatchRecipe } from './batch-recipe.js';
 import { configOf, initialise, tokenizerOf } from '../hub/index.js';
 import { objectiveNamed, PretrainModel } from '../retromae/index.js';
 import { formatCount } from './report/format.js';
-import type { Leg } from './run-folder.js';
+import { schedule } from './schedule.js';
 import { BUILT_IN, objectiveOptions, pretrainSettings, type PretrainSettings } from './settings.js';
 import { TokenFile } from './token-file.js';
 import { writeTokens, type TokenisedDocument } from './token-writer.js';
@@ -41,8 +33,6 @@ import { writeTokens, type TokenisedDocument } from './token-writer.js';
 const WEIGHTS = 0;
 /** Milliseconds of work between two looks at what else has happened: a signal, for instance. */
 const PATIENCE = 50;
-/** Steps at which a learning rate is tried out before the first. */
-const TRIED = 10_000;
 
 export interface Observer {
   message?(text: string): void;
@@ -266,33 +256,4 @@ function allocate(config: BertConfig, make: () => PretrainModel): PretrainModel 
       { cause: error },
     );
   }
-}
-
-/** The learning rate of each step of a run with these legs. @throws as `schedule` */
-export async function scheduleOf(settings: PretrainSettings, legs: readonly Leg[]): Promise<Schedule> {
-  const rates = await Promise.all(
-    legs.map(async ({ from, steps }) => ({ from, rate: await schedule(settings, steps) })),
-  );
-  return (step) => (rates.findLast(({ from }) => from <= step) ?? rates[0]).rate(step);
-}
-
-/**
- * The learning rate of each step: a peak with a schedule, or an expression.
- * @throws if the expression cannot be read, or is no rate at one of the steps
- */
-export async function schedule({ lr, schedule: form, warmup }: PretrainSettings, steps: number): Promise<Schedule> {
-  const peak = Number(lr);
-  if (!Number.isFinite(peak)) {
-    try {
-      const rate = await expressionSchedule(lr, steps);
-      for (let step = 0; step < steps; step += Math.ceil(steps / TRIED)) rate(step);
-      rate(steps - 1);
-      return rate;
-    } catch (error) {
-      throw new Error(`${flagOf('lr')}: ${(error as Error).message}`, { cause: error });
-    }
-  }
-  const rising = Math.min(steps, warmup < 1 ? Math.round(warmup * steps) : warmup);
-  if (form === 'constant') return constant(peak, rising);
-  return form === 'cosine' ? cosineDecay(peak, steps, rising) : linearDecay(peak, steps, rising);
 }

@@ -2,7 +2,7 @@
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ensureEmptyDir, isThere, readJsonObject, writeFileAtomic } from '../data/index.js';
-import { BUILT_IN, ownSettings, pretrainSettings, settingsThat, type PretrainSettings } from './settings.js';
+import { ownSettings, pretrainSettings, settingRows, type PretrainSettings, type Setting } from './settings.js';
 
 /** A stretch of a run: from this step on, its learning rate is that of a run of so many steps. */
 export interface Leg {
@@ -10,9 +10,9 @@ export interface Leg {
   readonly steps: number;
 }
 
-/** What is decided once at the start of a run and must be the same after a resume. */
-export interface Plan {
-  settings: PretrainSettings;
+/** What is decided once at the start of a run and must be the same after a resume. @typeParam S settings */
+export interface Plan<S = PretrainSettings> {
+  settings: S;
   /** How many steps there will be; not known before the corpus is tokenised. */
   steps?: number;
   /** Where the run was told to go on for another number of steps than before: its legs, the last to `steps`. */
@@ -21,50 +21,76 @@ export interface Plan {
   commands: readonly string[];
 }
 
-const FORMAT = 'retromae-run-1';
+/** A kind of run: what its settings are, and how its plan is told from that of another kind. */
+export interface RunKind<S> {
+  readonly format: string;
+  readonly rows: Readonly<Record<string, Setting>>;
+  /** Completes settings that were read or given, and checks them. @throws naming the flag */
+  complete(given: Partial<S>): S;
+  /** Of settings that an older version wrote down, those that still are some. */
+  own?(given: Partial<S>): Partial<S>;
+}
+
 const planFile = (out: string): string => join(out, 'run.json');
 
-/** Writes the plan of a run, its paths absolute, so that it can be resumed from any folder. */
-export const writePlan = (out: string, { settings, ...plan }: Plan): Promise<void> =>
-  writeFileAtomic(
-    planFile(out),
-    `${JSON.stringify({ format: FORMAT, settings: withAbsolutePaths(settings), ...plan }, null, 2)}\n`,
-  );
-
 /** What was relative to the folder that the command was given in is found from any other. */
-export function withAbsolutePaths(settings: PretrainSettings): PretrainSettings {
-  const given = settingsThat(({ path }) => path).flatMap((name) => {
-    const value = settings[name as keyof PretrainSettings];
-    return typeof value !== 'string' || (name === 'corpus' && value === BUILT_IN) ? [] : [[name, resolve(value)]];
-  });
-  return { ...settings, ...(Object.fromEntries(given) as Partial<PretrainSettings>) };
+export function withAbsolutePaths<S extends object>({ rows }: Pick<RunKind<S>, 'rows'>, settings: S): S {
+  const given = Object.entries(settings).flatMap(([name, value]: [string, unknown]) =>
+    rows[name]?.path && typeof value === 'string' && !rows[name].isNoPath?.(value) ? [[name, resolve(value)]] : [],
+  );
+  return { ...settings, ...(Object.fromEntries(given) as Partial<S>) };
 }
 
 const isLeg = (value: unknown): value is Leg =>
   [(value as Partial<Leg> | null)?.from, (value as Partial<Leg> | null)?.steps].every(Number.isSafeInteger);
 
-/** The plan of a run's folder. @throws if there is none, or it is not whole */
-export async function readPlan(out: string): Promise<Plan> {
+/** Writes the plan of a run, its paths absolute, so that it can be resumed from any folder. */
+export const writePlanOf = <S extends object>(
+  kind: RunKind<S>,
+  out: string,
+  { settings, ...plan }: Plan<S>,
+): Promise<void> =>
+  writeFileAtomic(
+    planFile(out),
+    `${JSON.stringify({ format: kind.format, settings: withAbsolutePaths(kind, settings), ...plan }, null, 2)}\n`,
+  );
+
+/** The plan of a run's folder. @throws if there is none, it is of another kind, or not whole */
+export async function readPlanOf<S extends object>(
+  { format: wanted, complete, own = (given) => given }: RunKind<S>,
+  out: string,
+): Promise<Plan<S>> {
   const file = planFile(out);
   if (!(await isThere(file)))
     throw new Error(`${file}: is not there, so there is no run to resume in ${out}. Start one without --resume.`);
   const { format, settings, steps, legs, commands } = await readJsonObject(file);
   const isWhole =
-    format === FORMAT &&
+    format === wanted &&
     typeof settings === 'object' &&
     (steps === undefined || (Number.isSafeInteger(steps) && Number(steps) > 0)) &&
     (legs === undefined || (Array.isArray(legs) && legs.every(isLeg) && legs.at(-1)?.steps === steps)) &&
     Array.isArray(commands) &&
     commands.every((command) => typeof command === 'string');
   if (!isWhole)
-    throw new Error(`${file}: is not the plan of a run, expected ${FORMAT}. Start another in a new folder.`);
+    throw new Error(`${file}: is not the plan of a run, expected ${wanted}. Start another in a new folder.`);
   return {
-    settings: pretrainSettings(ownSettings({ ...settings, out })),
+    settings: complete(own({ ...(settings as Partial<S>), out })),
     steps: steps as number | undefined,
     ...(legs !== undefined && { legs: legs as Leg[] }),
     commands,
   };
 }
+
+/** Pre-training. */
+export const pretraining: RunKind<PretrainSettings> = {
+  format: 'retromae-run-1',
+  rows: settingRows,
+  complete: pretrainSettings,
+  own: ownSettings,
+};
+
+export const writePlan = (out: string, plan: Plan): Promise<void> => writePlanOf(pretraining, out, plan);
+export const readPlan = (out: string): Promise<Plan> => readPlanOf(pretraining, out);
 
 /**
  * Makes sure that a run can begin in a folder: new or empty, and one can write there.

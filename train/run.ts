@@ -2,14 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { DataCounts, WordPiece } from '../data/index.js';
 import { saveFiles } from '../hub/index.js';
-import {
-  AdamW,
-  step as trainStep,
-  type MicroBatch,
-  type ParameterGroup,
-  type Schedule,
-  type StepOptions,
-} from '../nn/index.js';
+import { AdamW, step as trainStep, type MicroBatch, type ParameterGroup, type StepOptions } from '../nn/index.js';
 import type { Batch, Objective } from '../retromae/index.js';
 import { Checkpoints, type FoundCheckpoint } from './checkpoint.js';
 import { refuseDivergence } from './divergence.js';
@@ -21,6 +14,7 @@ import { PlannedTime } from './report/pace.js';
 import { stepRecord, type ProbeRecord, type StepRecord } from './report/records.js';
 import { EventWriter } from './report/tensorboard.js';
 import type { Leg } from './run-folder.js';
+import { scheduleOf } from './schedule.js';
 import type { PretrainSettings } from './settings.js';
 import { stepTime } from './step-time.js';
 
@@ -86,8 +80,6 @@ export interface Task<M extends object, B extends Batch> {
   microBatch(batch: B, index: number): Promise<MicroBatch>;
   /** The batches from .. to - 1, made ahead, of which a step takes so many at once. */
   prefetch(from: number, to: number, together: number): Prefetch<B>;
-  /** The learning rate of each step. */
-  schedule(legs: readonly Leg[]): Promise<Schedule>;
   /** Lets go of the corpus. */
   close(): void;
 }
@@ -156,7 +148,7 @@ export class TrainingRun<M extends object, B extends Batch> {
     const { weightDecay, clip } = this.settings;
     const { model, groups } = this.task;
     return (this.made ??= new AdamW(model, {
-      lr: await this.task.schedule(legs),
+      lr: await scheduleOf(this.settings, legs),
       weightDecay,
       decay: 'matrices',
       groups,

@@ -16,6 +16,8 @@ import type { Objective, ObjectiveName, ObjectiveOptions, Option, OptionRule, Op
 export interface Setting<T = unknown> extends Option<T> {
   /** It is a path, kept absolute in run.json, so that the run can be resumed from any folder. */
   readonly path?: boolean;
+  /** Whether a value of it is no path nevertheless. */
+  isNoPath?(value: string): boolean;
   /** It may be given anew with --resume, since it changes no bit, or (the backend) has bits of its own. */
   readonly anew?: boolean;
 }
@@ -61,7 +63,7 @@ const table = {
     BUILT_IN,
     text,
     'sotu (built in), a file (.jsonl, .csv, .tsv, .parquet, .txt …), a BEIR folder, or a directory of these',
-    path,
+    { ...path, isNoPath: (value: string) => value === BUILT_IN },
   ),
   field: option(undefined, optional(text), 'field of the lines that holds the text (default: the usual names)', {
     value: 'NAME',

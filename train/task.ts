@@ -4,7 +4,7 @@ import { parameterCount, type MicroBatch } from '../nn/index.js';
 import type { Batch, PretrainModel } from '../retromae/index.js';
 import { batchesOf } from './batch-recipe.js';
 import { keptBert } from './kept.js';
-import { newModel, openTokens, recipeOf, scheduleOf, tokenise, vocabulary } from './prepare.js';
+import { newModel, openTokens, recipeOf, tokenise, vocabulary } from './prepare.js';
 import { Prefetch } from './prefetch.js';
 import { refuseUnknown } from './report/data-summary.js';
 import { formatCount, formatQuantity } from './report/format.js';
@@ -61,7 +61,6 @@ function taskOf(settings: PretrainSettings, examples: TokenFile, model: Pretrain
   return {
     ...{ model, tokenizer, batches, objective: model.objective, data: examples.counts },
     kept: keptBert(model, tokenizer, { maxLength: seq, card: { method: paper ? `[${title}](${paper})` : title } }),
-    schedule: (legs) => scheduleOf(settings, legs),
     microBatch: async (batch, index): Promise<MicroBatch> => {
       const random = batches.dropout(index);
       const prepared = await model.prepared(batch);

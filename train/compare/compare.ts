@@ -13,7 +13,7 @@ import { resume } from '../pretrain.js';
 import { RunLog } from '../report/log.js';
 import type { ProbeRecord, StepRecord } from '../report/records.js';
 import type { PretrainHooks } from '../task.js';
-import { claimFolder, readPlan, withAbsolutePaths, writePlan } from '../run-folder.js';
+import { claimFolder, pretraining, readPlan, withAbsolutePaths, writePlan } from '../run-folder.js';
 import { pretrainSettings, type PretrainSettings } from '../settings.js';
 import type { TokenFile } from '../token-file.js';
 import { parseEntries, type Entry } from './entries.js';
@@ -83,7 +83,7 @@ export async function beginComparison(out: string, plan: ComparePlan): Promise<(
 export const writeComparison = (out: string, plan: ComparePlan): Promise<void> =>
   writeFileAtomic(
     planFile(out),
-    `${JSON.stringify({ format: FORMAT, ...plan, settings: withAbsolutePaths(plan.settings) }, null, 2)}\n`,
+    `${JSON.stringify({ format: FORMAT, ...plan, settings: withAbsolutePaths(pretraining, plan.settings) }, null, 2)}\n`,
   );
 
 /** @throws if there is none in the folder, or it is not whole */
