@@ -21,7 +21,10 @@ export {
   type Evaluation,
   type Scores,
 } from './metrics.js';
+export { NegativeMiner, picks } from './negatives.js';
+export type { Margin, MinedNegatives, NegativeOptions, Pick, QueryToMine } from './negatives.js';
 export { compareHits, compareIds } from './ranking.js';
+export { bm25Ranking, encoderRankings, type Ranking } from './rankings.js';
 export { FlatIndex, type FlatIndexOptions, type Index } from './search.js';
 export type { Hit, Run } from './types.js';
 export { DupmaeEncoder } from './dupmae-encoder.js';
