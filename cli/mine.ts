@@ -220,7 +220,7 @@ function report(counts: MineCounts, where: { from: string; out: string }, json =
     [counts.aboveMargin, 'candidates score too high by --margin and are left out'],
     [counts.equal, 'candidates have the text of a positive or of the query and are left out'],
     [counts.filledLines, `lines had too few candidates and were filled with ${counts.filled} random documents`],
-    [counts.shortLines, 'lines have fewer negatives than asked for: the corpus has no more'],
+    [counts.shortLines, 'lines have fewer negatives than asked for: the corpus has no more that are allowed'],
     [counts.withoutNegative, 'queries have no negative in the corpus and are left out'],
   ] as const;
   for (const [count, what] of left) if (count > 0) say(`${count} ${what}.`);

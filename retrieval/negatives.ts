@@ -15,6 +15,9 @@ export type Margin = { readonly below: number } | { readonly share: number };
 export const picks = ['random', 'top'] as const;
 export type Pick = (typeof picks)[number];
 
+/** So many random documents are looked at for each that is wanted, where the margin lets few pass. */
+const LOOKED_AT = 128;
+
 export interface NegativeOptions {
   /** Negatives of a query that are drawn from its rankings. Default 15. */
   readonly negatives?: number;
@@ -47,7 +50,7 @@ export interface MinedNegatives {
   readonly negatives: readonly Hit[];
   /** How many are any documents because the rankings had too few. */
   readonly filled: number;
-  /** How many are missing because the corpus has no more. */
+  /** How many are missing because the corpus has no more, or hardly any that the margin lets pass. */
   readonly missing: number;
   /** How many candidates the margin left out. */
   readonly aboveMargin: number;
@@ -179,7 +182,7 @@ export class NegativeMiner {
     return new Set([...answers, ...ranked]);
   }
 
-  /** Up to `wanted` documents that are not `excluded`, as many as `fitting` lets pass. */
+  /** Up to `wanted` documents that are not `excluded` and that `fitting` lets pass. */
   private anyOf(
     wanted: number,
     excluded: ReadonlySet<number>,
@@ -187,19 +190,20 @@ export class NegativeMiner {
     fitting: (ids: readonly string[]) => Hit[],
   ): Hit[] {
     const found: Hit[] = [];
-    let tried: string[] = [];
-    if (wanted === 0) return found;
+    // Of documents of one text the first alone, so that none comes twice.
+    const isOpen = (doc: number): boolean => this.originals[doc] === doc && !excluded.has(doc);
+    // Scored together, and ever more of them where few pass: BM25 looks through its index for one score.
+    let [batch, looked]: [string[], number] = [[], 0];
     for (const doc of inRandomOrder(this.ids.length, random)) {
-      // Of documents of one text the first alone, so that none comes twice.
-      if (this.originals[doc] !== doc || excluded.has(doc)) continue;
-      tried.push(this.ids[doc]);
-      // Scored together: BM25 looks at a whole index for one score.
-      if (found.length + tried.length < wanted) continue;
-      found.push(...fitting(tried));
-      tried = [];
-      if (found.length === wanted) return found;
+      if (found.length === wanted || looked >= LOOKED_AT * wanted) break;
+      if (!isOpen(doc)) continue;
+      batch.push(this.ids[doc]);
+      if (batch.length < Math.max(wanted, looked)) continue;
+      looked += batch.length;
+      found.push(...fitting(batch).slice(0, wanted - found.length));
+      batch = [];
     }
-    return [...found, ...fitting(tried)];
+    return [...found, ...fitting(batch).slice(0, wanted - found.length)];
   }
 }
 

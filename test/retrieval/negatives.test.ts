@@ -121,6 +121,35 @@ void t.test('too few: filled with documents that are not ranked, nor above the m
   t.ok(judged.negatives.length === 4 && judged.negatives.every(({ score }) => score === 0));
 });
 
+void t.test('of a large corpus where hardly a document is allowed, not all are looked at', async (t) => {
+  const many = Array.from({ length: 3000 }, (_, i) => ({ id: `d${i}`, text: `text ${i}` }));
+  const asked: number[] = [];
+  const strict = (good: (id: string) => boolean): Ranking => ({
+    hits: [],
+    scores: (ids) => {
+      asked.push(ids.length);
+      return ids.map((id) => (good(id) ? 0 : 1));
+    },
+  });
+  const miner = new NegativeMiner(many, { negatives: 4, margin: { below: 0.5 } });
+  const none = miner.mine(
+    query(
+      ['d1'],
+      strict(() => false),
+    ),
+  );
+  t.same([none.negatives, none.filled, none.missing], [[], 0, 4]);
+  t.same(asked, [1, 4, 4, 8, 16, 32, 64, 128, 256], 'the positive, and 512 for the 4 that are wanted');
+  const tenth = miner.mine(
+    query(
+      ['d1'],
+      strict((id) => id.endsWith('0')),
+    ),
+  );
+  t.ok(tenth.negatives.length === 4 && tenth.negatives.every(({ id }) => id.endsWith('0')));
+  t.same([tenth.filled, tenth.missing], [4, 0]);
+});
+
 void t.test('what is drawn depends on seed and id alone, and every candidate is drawn', async (t) => {
   const ranked = ranking('d2', 'd3', 'd4', 'd5', 'd6', 'd9', 'd10', 'd11');
   const options = { negatives: 3, random: 2 };
