@@ -1,4 +1,4 @@
-// What of `retromae/retrieval` needs no files: BM25, encoding, exact search, metrics and their confidence intervals.
+// What of `retromae/retrieval` needs no files: BM25, encoding, exact search, metrics with their intervals, hard negatives.
 export { englishAnalyzer, type Analyzer } from './analyzer.js';
 export { Bm25, type Bm25Options } from './bm25.js';
 export {

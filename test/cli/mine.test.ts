@@ -12,6 +12,7 @@ import {
   ONE_THREAD,
   paragraphs,
   refused,
+  start,
   succeed,
   TINY,
   writeBeir,
@@ -216,6 +217,24 @@ void t.test('bad input', async (t) => {
   ];
   for (const [args, said] of typed) await refused(t, args, said, 2);
   t.notOk(existsSync(out), 'nothing is written');
+});
+
+void t.test('Ctrl-C leaves nothing behind', async (t) => {
+  const pairs = join(dir, 'many.jsonl');
+  // Hundreds of groups of queries, so that the signal comes long before the last.
+  const asked = texts.flatMap((text, i) => (i < 20 ? [{ query: text.slice(0, 60), pos: [text] }] : []));
+  writeFileSync(pairs, jsonLines(Array.from({ length: 5000 }, () => asked).flat()));
+  const before = readdirSync(dir);
+  const corpus = join(beir, 'corpus.jsonl');
+  const run = start(['mine', '--pairs', pairs, '--corpus', corpus, '--from', 'bm25', '--out', out]);
+  let said = '';
+  run.child.stderr!.on('data', (text: string) => {
+    if (!said.includes('queries 256/') && (said += text).includes('queries 256/')) run.child.kill('SIGINT');
+  });
+  const { code, stderr } = await run;
+  t.equal(code, 130, stderr);
+  t.match(stderr, 'Stopping; nothing is written.');
+  t.same(readdirSync(dir), before);
 });
 
 void t.test('a corpus of positives alone has no negatives, and what was there stays', async (t) => {
