@@ -6,7 +6,7 @@ import type { BertForMaskedLM, Representation, RepresentationName, Similarity } 
 import { BertEncoder, DupmaeEncoder } from '../retrieval/index.js';
 import type { Encoder, EncoderOptions, Role, TextTokenizer } from '../retrieval/index.js';
 import { say } from './common.js';
-import type { Flags } from './flags.js';
+import { UsageError, type Flags } from './flags.js';
 
 /** What texts are made of. */
 export const representFlag = {
@@ -16,6 +16,14 @@ export const representFlag = {
     help: 'what texts are made of: a pooling, or the dense numbers and words of DupMAE (default: what the model folder says)',
   },
 } as const satisfies Flags;
+
+/** @throws UsageError for a similarity that the representation has not */
+export function refuseSimilarity({ represent, similarity = 'dot' }: { represent?: string; similarity?: string }): void {
+  if (represent === 'dupmae' && similarity !== 'dot')
+    throw new UsageError(
+      `--similarity is ${similarity}, but --represent dupmae is compared by dot product alone. Leave it out.`,
+    );
+}
 
 /** The encoder of a model: of DupMAE's representation, where that is given. */
 export const newEncoder = (

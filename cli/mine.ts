@@ -1,13 +1,13 @@
 // `retromae mine`: hard negatives for training, from BM25 (DPR), from a model (ANCE), or both.
 import { writeFileAtomic } from '../data/index.js';
 import { similarities } from '../nn/index.js';
-import { Bm25, bm25Ranking, encoderRankings, indexTexts, picks } from '../retrieval/index.js';
+import { Bm25, bm25Ranking, encoderRankings, indexTexts, negativePicks } from '../retrieval/index.js';
 import type { Hit, Margin, MinedNegatives, NegativeMiner, Ranking } from '../retrieval/index.js';
 import { rules } from '../retromae/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, checkWritable, corpusFlags, required, say, withBackend } from './common.js';
 import { sayData, unknownFlag } from './data-summary.js';
-import { loadEncoder, representFlag } from './encoder.js';
+import { loadEncoder, refuseSimilarity, representFlag } from './encoder.js';
 import { helpText, parseFlags, UsageError, type Values } from './flags.js';
 import { readTask, type Asked, type MiningTask } from './mine-task.js';
 import { withSignals, type Stopped } from './signals.js';
@@ -26,7 +26,7 @@ const flags = {
   model: { type: 'string', value: 'DIR', help: 'model folder, for --from model and both' },
   negatives: { type: 'number', rule: rules.integer(1), preset: 15, help: 'negatives of a query' },
   range: { type: 'string', value: 'FROM-TO', preset: '1-200', help: 'ranks that they are taken from' },
-  pick: { type: 'string', choices: picks, preset: 'random', help: 'which of these: any, or the best' },
+  pick: { type: 'string', choices: negativePicks, preset: 'random', help: 'which of these: any, or the best' },
   margin: {
     type: 'string',
     value: 'M|P%',
@@ -63,7 +63,7 @@ export async function mineCommand(args: string[]): Promise<void> {
   const out = required(given.out, 'out', 'the file to write');
   refuseOthers(from, given);
   const { negatives, random, seed } = given;
-  const pick = picks.find((name) => name === given.pick);
+  const pick = negativePicks.find((name) => name === given.pick);
   const options = { negatives, random, seed, pick, ...rangeOf(given.range), margin: marginOf(given.margin) };
   await checkWritable(out);
   const task = await readTask(given, options);
@@ -83,10 +83,15 @@ export async function mineCommand(args: string[]): Promise<void> {
   await withBackend(given, async () => mine([await modelRanker(given, task), ...bm25]));
 }
 
+const MODEL_FLAGS = ['model', 'represent', 'similarity', 'max-length', 'max-unknown', 'backend', 'threads'] as const;
+
 /** @throws UsageError for a model that is not asked for, or one that is missing, and for flags of a model without one */
 function refuseOthers(from: string, given: Given): void {
-  if (from !== 'bm25') return void required(given.model, 'model', `a model folder, for --from ${from}`);
-  for (const name of ['model', 'represent', 'similarity', 'max-length'] as const)
+  if (from !== 'bm25') {
+    required(given.model, 'model', `a model folder, for --from ${from}`);
+    return refuseSimilarity(given);
+  }
+  for (const name of MODEL_FLAGS)
     if (given[name] !== undefined)
       throw new UsageError(
         `--${name} is for a model, but --from bm25 takes none. Give --from model or both, or leave it out.`,

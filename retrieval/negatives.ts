@@ -12,8 +12,8 @@ import type { Hit } from './types.js';
 export type Margin = { readonly below: number } | { readonly share: number };
 
 /** Which of the candidates are taken: the best, or any, each as likely as the others. */
-export const picks = ['random', 'top'] as const;
-export type Pick = (typeof picks)[number];
+export const negativePicks = ['random', 'top'] as const;
+export type NegativePick = (typeof negativePicks)[number];
 
 /** So many random documents are looked at for each that is wanted, where the margin lets few pass. */
 const LOOKED_AT = 128;
@@ -29,7 +29,7 @@ export interface NegativeOptions {
   /** Default: none, all are taken for negatives. */
   readonly margin?: Margin;
   /** Default 'random'. */
-  readonly pick?: Pick;
+  readonly pick?: NegativePick;
   /** What is drawn depends on it and on the query's id alone. Default 0. */
   readonly seed?: number;
 }
@@ -258,7 +258,8 @@ function checkOptions(
       refuse(`${name} = ${value}`, `it must be a whole number of at least ${least}`);
   if (!Number.isInteger(from) || !Number.isInteger(to) || from < 1 || to < from)
     refuse(`ranks ${from} to ${to}`, 'they must be whole numbers, the first at least 1 and the last not below it');
-  if (!picks.includes(pick)) refuse(`pick is ${JSON.stringify(pick)}`, `it must be one of ${picks.join(', ')}`);
+  if (!negativePicks.includes(pick))
+    refuse(`pick is ${JSON.stringify(pick)}`, `it must be one of ${negativePicks.join(', ')}`);
   if (!margin) return;
   if ('below' in margin && !(margin.below >= 0 && margin.below < Infinity))
     refuse(`margin below = ${margin.below}`, 'it must be 0 or more');

@@ -21,8 +21,8 @@ export {
   type Evaluation,
   type Scores,
 } from './metrics.js';
-export { NegativeMiner, picks } from './negatives.js';
-export type { Margin, MinedNegatives, NegativeOptions, Pick, QueryToMine } from './negatives.js';
+export { NegativeMiner, negativePicks } from './negatives.js';
+export type { Margin, MinedNegatives, NegativeOptions, NegativePick, QueryToMine } from './negatives.js';
 export { compareHits, compareIds } from './ranking.js';
 export { bm25Ranking, encoderRankings, type Ranking } from './rankings.js';
 export { FlatIndex, type FlatIndexOptions, type Index } from './search.js';

@@ -205,6 +205,11 @@ void t.test('bad input', async (t) => {
     [[...MINE, '--from', 'both'], /--model is missing: a model folder, for --from both/],
     [[...MINE, '--from', 'model'], /--model is missing: a model folder, for --from model/],
     [[...bm25, '--model', model], /--model is for a model, but --from bm25 takes none/],
+    [[...bm25, '--threads', '1'], /--threads is for a model/],
+    [
+      [...MINE, '--from', 'model', '--model', model, '--represent', 'dupmae', '--similarity', 'cosine'],
+      /--similarity is cosine, but --represent dupmae is compared by dot product alone/,
+    ],
     [[...bm25, '--range', '9-3'], /--range is "9-3"; it must be two ranks, the first at least 1/],
     [[...bm25, '--range', '0-3'], /--range is "0-3"; it must be two ranks/],
     [[...bm25, '--range', '10'], /--range is "10"; it must be two ranks/],
