@@ -1,7 +1,10 @@
-// What several commands share: opening a backend and the flags for that, a word to the user, shell quoting.
+// What several commands share: opening a backend and the flags for that, a look at what is to be written, a word to the user.
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { setBackend } from '../core/index.js';
 import { backendNames, openBackend, type Backend, type BackendName } from '../kernels/index.js';
-import { SPLITS, type CorpusOptions, type Split } from '../data/index.js';
+import { SPLITS, writeError, type CorpusOptions, type Split } from '../data/index.js';
 import { rules } from '../retromae/index.js';
 import { UsageError, type Flags, type Values } from './flags.js';
 
@@ -57,6 +60,17 @@ export async function withBackend<T>(
   } finally {
     setBackend(former);
     await backend.close();
+  }
+}
+
+/** Finds out before hours are spent on what goes there. @throws WriteError */
+export async function checkWritable(file: string): Promise<void> {
+  try {
+    if ((await stat(file).catch(() => undefined))?.isDirectory())
+      throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
+    await access(dirname(resolve(file)), constants.W_OK);
+  } catch (error) {
+    throw writeError(file, error);
   }
 }
 

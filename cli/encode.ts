@@ -1,11 +1,8 @@
 // `retromae encode`: a corpus to a vector index on disk.
-import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { documentText, documents, writeError } from '../data/index.js';
+import { documentText, documents } from '../data/index.js';
 import { DupmaeIndex, indexTexts, saveIndex, type FlatIndex } from '../retrieval/index.js';
 import { Ticker } from '../train/index.js';
-import { backendFlags, corpusFlags, corpusOptions, required, say, withBackend } from './common.js';
+import { backendFlags, checkWritable, corpusFlags, corpusOptions, required, say, withBackend } from './common.js';
 import { sayData, unknownFlag } from './data-summary.js';
 import { loadEncoder, representFlag } from './encoder.js';
 import { helpText, parseFlags } from './flags.js';
@@ -28,17 +25,6 @@ Usage: retromae encode --model DIR --corpus PATH --out FILE [flags]
 
 A corpus is .jsonl, .ndjson, .json (an array), .csv or .tsv with a header, .parquet or .txt, gzipped or not. A text is
 encoded with its title before it. Ids are those in _id, id, docid, pid or the like; a text without is FILE:LINE.`;
-
-/** Finds out before hours are spent on what goes there. @throws WriteError */
-async function checkWritable(file: string): Promise<void> {
-  try {
-    if ((await stat(file).catch(() => undefined))?.isDirectory())
-      throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
-    await access(dirname(resolve(file)), constants.W_OK);
-  } catch (error) {
-    throw writeError(file, error);
-  }
-}
 
 export async function encodeCommand(args: string[]): Promise<void> {
   const given = parseFlags(args, flags);

@@ -17,6 +17,14 @@ export const representFlag = {
   },
 } as const satisfies Flags;
 
+/** @throws UsageError for a similarity that the representation has not */
+export function refuseSimilarity({ represent, similarity = 'dot' }: { represent?: string; similarity?: string }): void {
+  if (represent === 'dupmae' && similarity !== 'dot')
+    throw new UsageError(
+      `--similarity is ${similarity}, but --represent dupmae is compared by dot product alone. Leave it out.`,
+    );
+}
+
 /** The encoder of a model: of DupMAE's representation, where that is given. */
 export const newEncoder = (
   model: BertForMaskedLM,

@@ -6,7 +6,7 @@ import { rules } from '../retromae/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, required, say, withBackend } from './common.js';
 import { sayData, unknownFlag } from './data-summary.js';
-import { loadEncoder, representFlag } from './encoder.js';
+import { loadEncoder, refuseSimilarity, representFlag } from './encoder.js';
 import { helpText, parseFlags, UsageError, type Values } from './flags.js';
 
 const flags = {
@@ -42,10 +42,7 @@ export async function evalCommand(args: string[]): Promise<void> {
   const given = parseFlags(args, flags);
   if (given.help) return void process.stdout.write(helpText(usage, flags));
   const dir = required(given.model, 'model', 'a model folder');
-  if (given.represent === 'dupmae' && (given.similarity ?? 'dot') !== 'dot')
-    throw new UsageError(
-      `--similarity is ${given.similarity}, but --represent dupmae is compared by dot product alone. Leave it out.`,
-    );
+  refuseSimilarity(given);
   const set = await setOf(given);
   set.warnings.forEach(say);
   const dropSelf = given['drop-self'] ?? false;

@@ -1,6 +1,6 @@
 // BM25 over an inverted index. After Robertson and Walker, in Lucene's form (BM25Similarity), with Anserini's k1 and b.
 import { englishAnalyzer, type Analyzer } from './analyzer.js';
-import { checkDepth, tiePlaces, TopK } from './ranking.js';
+import { checkDepth, DocumentNumbers, tiePlaces, TopK } from './ranking.js';
 import type { Hit } from './types.js';
 
 export interface Bm25Options {
@@ -23,6 +23,7 @@ export interface Bm25Options {
 export class Bm25 {
   private readonly ids: readonly string[];
   private readonly places: Int32Array;
+  private readonly numbers: DocumentNumbers;
   private readonly analyzer: Analyzer;
   private readonly terms = new Map<string, number>();
   /** The postings of term t lie at offsets[t] .. offsets[t + 1]: documents ascending, and what the term adds to each. */
@@ -41,6 +42,7 @@ export class Bm25 {
     if (!(b >= 0 && b <= 1)) throw new Error(`bm25: b = ${b}, expected 0 .. 1; 0.4 is usual.`);
     this.ids = docs.map(({ id }) => id);
     this.places = tiePlaces(this.ids);
+    this.numbers = new DocumentNumbers(this.ids);
     this.analyzer = analyzer;
     this.sums = new Float64Array(docs.length);
 
@@ -66,6 +68,23 @@ export class Bm25 {
    */
   search(query: string, k: number): Hit[] {
     checkDepth(k);
+    const best = new TopK(k, this.places);
+    for (const doc of this.addUp(query)) best.push(doc, this.take(doc));
+    return best.drain(this.ids);
+  }
+
+  /**
+   * The scores of some documents, as `search` gives them; 0 for one that shares no term with the query.
+   * @throws if there is no such document
+   */
+  scores(query: string, ids: readonly string[]): number[] {
+    const docs = ids.map((id) => this.numbers.of(id));
+    const touched = new Map(this.addUp(query).map((doc) => [doc, this.take(doc)]));
+    return docs.map((doc) => touched.get(doc) ?? 0);
+  }
+
+  /** Leaves what the terms of a query add to each document in `sums`. Returns the documents, which are to be taken. */
+  private addUp(query: string): number[] {
     const { sums, offsets, postings, impacts } = this;
     const touched: number[] = [];
     for (const term of this.analyzer(query)) {
@@ -77,12 +96,14 @@ export class Bm25 {
         sums[doc] += impacts[i];
       }
     }
-    const best = new TopK(k, this.places);
-    for (const doc of touched) {
-      best.push(doc, Math.fround(sums[doc]));
-      sums[doc] = 0;
-    }
-    return best.drain(this.ids);
+    return touched;
+  }
+
+  /** The score of a document out of `sums`, which has 0 in its place then. */
+  private take(doc: number): number {
+    const score = Math.fround(this.sums[doc]);
+    this.sums[doc] = 0;
+    return score;
   }
 
   /** Pairs of term number and count, numbering terms as they appear. */

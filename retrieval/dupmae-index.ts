@@ -1,5 +1,5 @@
 // Exact search over DupMAE's representation (Xiao et al., 2023, arXiv 2305.02564): dense numbers and weighted words.
-import { checkDepth, tiePlaces, TopK } from './ranking.js';
+import { checkDepth, DocumentNumbers, tiePlaces, TopK } from './ranking.js';
 import { checkFinite, checkQueries, type Index } from './search.js';
 import type { Hit } from './types.js';
 
@@ -33,6 +33,7 @@ export class DupmaeIndex implements Index {
   readonly represent = 'dupmae';
   readonly similarity = 'dot';
   private readonly places: Int32Array;
+  private readonly numbers: DocumentNumbers;
 
   /**
    * @param ids one a document, distinct
@@ -68,6 +69,7 @@ export class DupmaeIndex implements Index {
         `index: of document "${ids[Math.floor(wrong / k)]}", a word is ${words[wrong]}; expected rising ids below ${vocabulary}.`,
       );
     this.places = tiePlaces(ids);
+    this.numbers = new DocumentNumbers(ids);
   }
 
   get size(): number {
@@ -101,6 +103,11 @@ export class DupmaeIndex implements Index {
           heap.push(doc, Math.fround(this.score(query, doc)));
       });
     return heaps.map((heap) => heap.drain(ids));
+  }
+
+  scores(query: Float32Array, ids: readonly string[]): number[] {
+    checkQueries(query, this.dim);
+    return ids.map((id) => Math.fround(this.score(query, this.numbers.of(id))));
   }
 
   private score(query: Float32Array, doc: number): number {

@@ -1,3 +1,3 @@
-// The package `retromae/retrieval`: BM25, encoding, exact search, metrics; indexes on disk.
+// The package `retromae/retrieval`: BM25, encoding, exact search, metrics, hard negatives; indexes on disk.
 export * from './pure.js';
 export { loadIndex, saveIndex } from './index-file.js';

@@ -1,4 +1,4 @@
-// What of `retromae/retrieval` needs no files: BM25, encoding, exact search, metrics and their confidence intervals.
+// What of `retromae/retrieval` needs no files: BM25, encoding, exact search, metrics with their intervals, hard negatives.
 export { englishAnalyzer, type Analyzer } from './analyzer.js';
 export { Bm25, type Bm25Options } from './bm25.js';
 export {
@@ -21,7 +21,10 @@ export {
   type Evaluation,
   type Scores,
 } from './metrics.js';
+export { NegativeMiner, negativePicks } from './negatives.js';
+export type { Margin, MinedNegatives, NegativeOptions, NegativePick, QueryToMine } from './negatives.js';
 export { compareHits, compareIds } from './ranking.js';
+export { bm25Ranking, encoderRankings, type Ranking } from './rankings.js';
 export { FlatIndex, type FlatIndexOptions, type Index } from './search.js';
 export type { Hit, Run } from './types.js';
 export { DupmaeEncoder } from './dupmae-encoder.js';

@@ -40,6 +40,31 @@ export function tiePlaces(ids: readonly string[]): Int32Array {
   return places;
 }
 
+/** Numbers of documents by their ids. The map is made at the first question: searching alone needs none. */
+export class DocumentNumbers {
+  private numbers: ReadonlyMap<string, number> | undefined;
+
+  constructor(private readonly ids: readonly string[]) {}
+
+  has(id: string): boolean {
+    return this.all().has(id);
+  }
+
+  /** @throws if no document has this id */
+  of(id: string): number {
+    const doc = this.all().get(id);
+    if (doc === undefined)
+      throw new Error(
+        `retrieval: no document has the id ${JSON.stringify(id)}, expected one of the ${this.ids.length} that there are; ask for one of these.`,
+      );
+    return doc;
+  }
+
+  private all(): ReadonlyMap<string, number> {
+    return (this.numbers ??= new Map(this.ids.map((id, doc) => [id, doc])));
+  }
+}
+
 /** The number of hits asked for. @throws if it is not a whole number of at least 1 */
 export function checkDepth(k: number): void {
   if (!Number.isInteger(k) || k < 1) {

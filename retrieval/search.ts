@@ -1,6 +1,6 @@
 // Exact search over embeddings in memory, by any of sentence-transformers' similarities. After FAISS's IndexFlatIP.
 import { similarities, unitLength, type Similarity } from '../nn/index.js';
-import { checkDepth, tiePlaces, TopK } from './ranking.js';
+import { checkDepth, DocumentNumbers, tiePlaces, TopK } from './ranking.js';
 import type { Hit } from './types.js';
 
 /** Queries scored together: each value of a document is loaded once for all of them. */
@@ -16,6 +16,8 @@ export interface Index {
   readonly dim: number;
   /** The k nearest documents for each query, best first; `queries` is [number of queries, dim], row-major. */
   search(queries: Float32Array, k: number): Hit[][];
+  /** The scores of some documents for one query [dim], as `search` gives them. @throws if there is no such document */
+  scores(query: Float32Array, ids: readonly string[]): number[];
 }
 
 export interface FlatIndexOptions {
@@ -33,6 +35,7 @@ export class FlatIndex implements Index {
   readonly model: string | undefined;
   readonly represent: string | undefined;
   private readonly places: Int32Array;
+  private readonly numbers: DocumentNumbers;
   /** 1 / |vector| of each document, where the cosine is wanted. */
   private readonly inverses: Float64Array | undefined;
 
@@ -61,6 +64,7 @@ export class FlatIndex implements Index {
     }
     checkFinite(ids, vectors, dim);
     this.places = tiePlaces(ids);
+    this.numbers = new DocumentNumbers(ids);
     this.similarity = similarity;
     this.model = model;
     this.represent = represent;
@@ -107,6 +111,20 @@ export class FlatIndex implements Index {
       }
     }
     return heaps.slice(0, count).map((heap) => heap.drain(this.ids));
+  }
+
+  scores(query: Float32Array, ids: readonly string[]): number[] {
+    const { dim, vectors, similarity } = this;
+    const distinct = [...new Set(ids)];
+    const rows = new Float32Array(distinct.length * dim);
+    distinct.forEach((id, i) => {
+      const doc = this.numbers.of(id);
+      rows.set(vectors.subarray(doc * dim, (doc + 1) * dim), i * dim);
+    });
+    // A search among these alone sums in the same order, and so gives the same bits.
+    const [hits = []] = new FlatIndex(distinct, rows, dim, { similarity }).search(query, Math.max(1, distinct.length));
+    const found = new Map(hits.map(({ id, score }) => [id, score]));
+    return ids.map((id) => found.get(id)!);
   }
 
   /** Products of documents begin .. end and a tile of queries. Four sums and no array of them, so that they are registers. */

@@ -79,6 +79,11 @@ export const sets: Files[] = [
   set(rows([['qid', 'docid', 'label', 'by'], ...judged.map((row) => [...row, 'x'])], '\t')),
 ];
 
+/** Queries, each with the text of a document. */
+export const pairs = lines(
+  documents.slice(0, 3).map(({ title, text }, i) => ({ query_id: `q${i}`, query: title, pos: [`${title} ${text}`] })),
+);
+
 export interface Seeds {
   /** A model folder, as `pretrain` leaves it. */
   readonly model: Files;

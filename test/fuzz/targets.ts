@@ -9,7 +9,7 @@ import { loadIndex } from '../../retrieval/index.js';
 import { Checkpoints, readPlan, RunLog, TokenFile } from '../../train/index.js';
 import type { Files } from './edits.js';
 import { quietly, type Said } from './quietly.js';
-import { corpora, file, ONE_THREAD, sets, together, type Seeds } from './seeds.js';
+import { corpora, file, ONE_THREAD, pairs, sets, together, type Seeds } from './seeds.js';
 
 /** A valid beginning: files, which of them are edited, and the arguments of a command. */
 export interface Case {
@@ -39,7 +39,7 @@ const shares: Readonly<Record<string, number>> = {
   safetensors: 270,
   'config.json': 140,
   tokenizer: 190,
-  corpus: 150,
+  corpus: 145,
   judgements: 100,
   index: 40,
   'run folder': 30,
@@ -52,6 +52,7 @@ const shares: Readonly<Record<string, number>> = {
   eval: 5,
   encode: 5,
   search: 5,
+  mine: 5,
 };
 export const names = Object.keys(shares);
 export const shareOf = (name: string): number => shares[name];
@@ -293,6 +294,22 @@ function commands({ model, bare, dense, shards, run, index }: Seeds): Target[] {
       })),
       run: command,
       isCommand: true,
+    },
+    {
+      name: 'mine',
+      cases: [
+        ...sets.map((set) => ({ files: together({ set }), args: ['--data', `${HERE}/set`, '--split', 'test'] })),
+        {
+          files: new Map([...corpus, ...file('pairs.jsonl', pairs)]),
+          args: ['--pairs', `${HERE}/pairs.jsonl`, '--corpus', `${HERE}/corpus.jsonl`],
+        },
+      ].map(({ files, args }) => ({
+        files,
+        args: ['mine', ...args, '--from', 'bm25', '--negatives', '2', '--margin', '99%', '--out', OUT],
+      })),
+      run: command,
+      isCommand: true,
+      leftover: outOf,
     },
   ];
 }
