@@ -10,7 +10,7 @@ export { passageOf, type Example, type Examples, type Passage, type Siblings } f
 export { gradientCache, type CachedBatch } from './gradient-cache.js';
 export { klDistillation, marginMse, type KlOptions } from './distillation.js';
 export { comparePairs, infoNce, type Compared, type Comparison, type InfoNceOptions, type IsOut } from './info-nce.js';
-export { ownScores, rankPassages, type Ranking } from './ranking.js';
+export { ownScores, rankPassages, type PassageRanking } from './ranking.js';
 export { maskCount, roundHalfEven, WordMasker, type MaskingVocabulary } from './masking.js';
 export { contrastiveNames, PretrainModel, RetroMae, objectiveNamed, objectiveNames } from './model.js';
 export type { ObjectiveName, ObjectiveOptions, RetroMaeOptions } from './model.js';

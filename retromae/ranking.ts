@@ -7,7 +7,7 @@ import { scope, type Tensor } from '../core/index.js';
 import { infoNce, type Compared, type IsOut } from './info-nce.js';
 
 /** How queries and passages are compared. */
-export interface Ranking {
+export interface PassageRanking {
   readonly similarity: 'cosine' | 'dot';
   readonly temperature: number;
   /** Also from the positives to the queries, and the mean. */
@@ -26,7 +26,7 @@ export interface Ranking {
 export function rankPassages(
   queries: Tensor,
   passages: Tensor,
-  { dims = [{ dim: queries.shape[1], weight: 1 }], ...how }: Ranking,
+  { dims = [{ dim: queries.shape[1], weight: 1 }], ...how }: PassageRanking,
   isOut?: IsOut,
 ): Compared {
   return scope(() => {
@@ -40,7 +40,7 @@ export function rankPassages(
   });
 }
 
-function rankWhole(queries: Tensor, passages: Tensor, how: Omit<Ranking, 'dims'>, isOut?: IsOut): Compared {
+function rankWhole(queries: Tensor, passages: Tensor, how: Omit<PassageRanking, 'dims'>, isOut?: IsOut): Compared {
   const { similarity, temperature, symmetric, margin = Infinity } = how;
   const [count, group] = [queries.shape[0], passages.shape[0] / queries.shape[0]];
   const [q, p] = similarity === 'cosine' ? [queries.normalize(), passages.normalize()] : [queries, passages];
@@ -59,7 +59,7 @@ function rankWhole(queries: Tensor, passages: Tensor, how: Omit<Ranking, 'dims'>
 }
 
 /** Similarity of each query with its own G passages, [B, G], not divided by a temperature. */
-export function ownScores(queries: Tensor, passages: Tensor, similarity: Ranking['similarity']): Tensor {
+export function ownScores(queries: Tensor, passages: Tensor, similarity: PassageRanking['similarity']): Tensor {
   return scope(() => {
     const [count, group] = [queries.shape[0], passages.shape[0] / queries.shape[0]];
     const [q, p] = similarity === 'cosine' ? [queries.normalize(), passages.normalize()] : [queries, passages];

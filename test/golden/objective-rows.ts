@@ -13,7 +13,7 @@ import {
   type Batch,
   type DecoderBatch,
   type ObjectiveName,
-  type Ranking,
+  type PassageRanking,
 } from '../../retromae/index.js';
 
 /** Named nested lists of integers: inputs.json. */
@@ -298,7 +298,7 @@ export const rows: Readonly<Record<string, Row>> = {
   },
 };
 
-interface RankingSettings extends Ranking {
+interface RankingSettings extends PassageRanking {
   readonly pooling?: 'cls' | 'mean';
   readonly ignore_false_negatives?: boolean;
 }
