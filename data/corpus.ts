@@ -3,7 +3,7 @@ import { basename, relative } from 'node:path';
 import { documentText, type Document } from './document.js';
 import { documentOf, USUAL } from './fields.js';
 import { DistinctIds } from './ids.js';
-import { corpusFiles, type CorpusFile } from './layout.js';
+import { corpusFiles } from './layout.js';
 import { OptionError } from './option-error.js';
 import { readRecords, type Records } from './read/open.js';
 import { INVALID_UTF8, wordsOf, type Problem } from './read/row.js';
@@ -26,7 +26,7 @@ export interface CorpusOptions {
 export interface CorpusReport {
   files: number;
   documents: number;
-  /** UTF-16 units of all texts. */
+  /** UTF-16 units of all texts, their titles included. */
   characters: number;
   /** How many documents were left out, by reason: 'without text', 'malformed JSON', 'invalid UTF-8' and so on. */
   leftOut: ReadonlyMap<string, number>;
@@ -43,7 +43,7 @@ const WITHOUT_TEXT = 'without text';
  *   text is in `field`, the id in `_id`, `id`, `docid` or the like (else it is FILE:LINE), the title in `title`;
  * - a .txt file, see `split`; the lines of a document are joined by a blank;
  * - `-`, standard input, or a pipe: what it holds is told by how it begins;
- * - a BEIR folder: its corpus alone, each text being the `documentText` of title and text, and no title beside it;
+ * - a BEIR folder: its corpus alone;
  * - a directory of these, searched through in the order of names.
  *
  * Text is UTF-8, or UTF-16 with or without a byte order mark. A bad row (malformed JSON, no string in `field`, invalid
@@ -80,13 +80,14 @@ export class Corpus implements AsyncIterable<Document> {
     this.counts = noCounts();
     for await (const file of corpusFiles(this.path, this.options.onWarning)) {
       this.counts.files++;
-      for await (const document of readRecords(file.path, this.usual(), (records) => this.documentsOf(file, records))) {
-        if (document.text.trim() === '') {
+      for await (const document of readRecords(file, this.usual(), (records) => this.documentsOf(file, records))) {
+        const text = documentText(document);
+        if (text.trim() === '') {
           this.leaveOut(WITHOUT_TEXT);
           continue;
         }
         this.counts.documents++;
-        this.counts.characters += document.text.length;
+        this.counts.characters += text.length;
         yield document;
       }
     }
@@ -98,11 +99,11 @@ export class Corpus implements AsyncIterable<Document> {
     return field === undefined ? USUAL : new Set([...USUAL, field.toLowerCase()]);
   }
 
-  private documentsOf(file: CorpusFile, records: Records): AsyncIterable<Document> {
+  private documentsOf(file: string, records: Records): AsyncIterable<Document> {
     return records.format === 'text' ? this.texts(file, records) : this.records(file, records);
   }
 
-  private async *records({ path: file, isBeir }: CorpusFile, { rows }: Records): AsyncGenerator<Document> {
+  private async *records(file: string, { rows }: Records): AsyncGenerator<Document> {
     const { distinctIds, onWarning } = this.options;
     let hasIds = true;
     for await (const { line, at, content } of rows) {
@@ -120,15 +121,15 @@ export class Corpus implements AsyncIterable<Document> {
       }
       yield {
         id,
-        text: isBeir ? documentText({ title, text }) : text,
-        ...(title !== '' && !isBeir && { title }),
+        text,
+        ...(title !== '' && { title }),
         file,
         line,
       };
     }
   }
 
-  private async *texts({ path: file }: CorpusFile, { name, lines }: Records): AsyncGenerator<Document> {
+  private async *texts(file: string, { name, lines }: Records): AsyncGenerator<Document> {
     const { split = 'auto' } = this.options;
     const decided = await decide(split, lines);
     this.counts.taken.set(name, { unit: decided.unit, decided: split === 'auto' });

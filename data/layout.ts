@@ -1,15 +1,9 @@
 // Which files of a folder hold what: directories of texts, and the layouts of BEIR and of Hugging Face's copies of it.
 import type { Dirent, Stats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { isReadOnce, STANDARD_INPUT } from './read/source.js';
 import { hasEnding, KNOWN, namedFormat, stemOf } from './read/format.js';
-
-export interface CorpusFile {
-  readonly path: string;
-  /** Whether it is the corpus of a BEIR folder, whose titles belong to the texts. */
-  readonly isBeir: boolean;
-}
 
 /** The name that BEIR gives a corpus, which says enough. */
 const BEIR_CORPUS = /^corpus\.jsonl(\.gz)?$/i;
@@ -22,20 +16,20 @@ export async function* corpusFiles(
   path: string,
   onWarning?: (message: string) => void,
   above: readonly string[] = [],
-): AsyncGenerator<CorpusFile> {
-  if (path === STANDARD_INPUT) return yield { path, isBeir: false };
+): AsyncGenerator<string> {
+  if (path === STANDARD_INPUT) return yield path;
   if (!(await look(path)).isDirectory()) {
     if (!namedFormat(path) && hasEnding(path) && !(await isReadOnce(path)))
       throw new Error(
         `corpus: ${path} is none of ${KNOWN}, expected one of these or a folder of them. Rename or convert it.`,
       );
-    return yield { path, isBeir: BEIR_CORPUS.test(basename(path)) };
+    return yield path;
   }
   const folder = await realpath(path);
   if (above.includes(folder)) return onWarning?.(`${path}: passed over, a link to a folder that it is in`);
   const entries = await list(path);
   if (isBeir(entries)) {
-    for (const file of await filesOf(path, 'corpus')) yield { path: file, isBeir: true };
+    for (const file of await filesOf(path, 'corpus')) yield file;
     return;
   }
   for (const entry of entries) {

@@ -121,7 +121,7 @@ async function partOf(dir: string, stem: string): Promise<string[]> {
 
 async function pathsOf(path: string): Promise<string[]> {
   const paths: string[] = [];
-  for await (const file of corpusFiles(path)) paths.push(file.path);
+  for await (const file of corpusFiles(path)) paths.push(file);
   if (paths.length > 0) return paths;
   throw new Error(`${path}: holds no file of records; name another.`);
 }

@@ -10,6 +10,8 @@ export interface Passage {
   readonly continues?: ArrayLike<number>;
   /** Tokens of its document's title, where it does not begin with it; empty where there is none. */
   readonly title: ArrayLike<number>;
+  /** How many of its tokens, at the beginning, are that title; 0 if not given. */
+  readonly heading?: number;
   /** Number of its document; no two passages of one document are each other's negatives. Undefined: one of its own. */
   readonly documentId?: number;
   /** All blocks of its document, this among them. */

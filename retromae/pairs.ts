@@ -37,6 +37,7 @@ export function slice(passage: Passage, from: number, to: number): Passage {
   const cut = (values: ArrayLike<number>) => Array.from({ length: to - from }, (_, i) => values[from + i]);
   return {
     ...passage,
+    heading: 0,
     ids: cut(passage.ids),
     sentences: [0, ...begun.map((start) => start - from)],
     continues: passage.continues && cut(passage.continues),
@@ -50,6 +51,7 @@ function spliced(first: Passage, second: Passage): Passage {
   const none = ({ ids }: Passage) => Array.from(ids, () => 0);
   return {
     ...second,
+    heading: 0,
     ids: both(first.ids, second.ids),
     sentences: both(
       length > 0 ? first.sentences : [],

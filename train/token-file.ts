@@ -123,12 +123,14 @@ export class TokenFile implements Examples {
     const document = structure.documentOf[index];
     const [first, next] = structure.documents.subarray(document, document + 2);
     const lengths = readers.sentences!.read<Uint32Array>(structure.sentences[index], structure.sentences[index + 1]);
+    const [from, to] = structure.titles.subarray(document, document + 2);
     return {
       ids: this.ids(index),
       sentences: startsOf(lengths).subarray(0, -1),
       ...(readers.continues && { continues: readers.continues.read(starts[index], starts[index + 1]) }),
       // The first block of a document begins with its title.
-      title: index === first ? [] : readers.titles!.read(structure.titles[document], structure.titles[document + 1]),
+      title: index === first ? [] : readers.titles!.read(from, to),
+      heading: index === first ? Math.min(to - from, starts[index + 1] - starts[index]) : 0,
       documentId: document,
       siblings: { count: next - first, place: index - first, at: (place) => this.passage(first + place, structure) },
     };

@@ -267,10 +267,10 @@ void t.test('a folder with the layout of Hugging Face', async (t) => {
     queries: { 'queries-00000-of-00001.parquet': parquet('q') },
   });
   t.same(
-    (await read(dir)).found.map(({ id, text }) => [id, text]),
+    (await read(dir)).found.map(({ id, title, text }) => [id, title, text]),
     [
-      ['a', 'T x'],
-      ['b', 'T x'],
+      ['a', 'T', 'x'],
+      ['b', 'T', 'x'],
     ],
   );
 });
