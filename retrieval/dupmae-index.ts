@@ -1,5 +1,5 @@
 // Exact search over DupMAE's representation (Xiao et al., 2023, arXiv 2305.02564): dense numbers and weighted words.
-import { checkDepth, tiePlaces, TopK } from './ranking.js';
+import { checkDepth, NumbersById, tiePlaces, TopK } from './ranking.js';
 import { checkFinite, checkQueries, type Index } from './search.js';
 import type { Hit } from './types.js';
 
@@ -33,6 +33,7 @@ export class DupmaeIndex implements Index {
   readonly represent = 'dupmae';
   readonly similarity = 'dot';
   private readonly places: Int32Array;
+  private readonly numbers: NumbersById;
 
   /**
    * @param ids one a document, distinct
@@ -68,6 +69,7 @@ export class DupmaeIndex implements Index {
         `index: of document "${ids[Math.floor(wrong / k)]}", a word is ${words[wrong]}; expected rising ids below ${vocabulary}.`,
       );
     this.places = tiePlaces(ids);
+    this.numbers = new NumbersById(ids);
   }
 
   get size(): number {
@@ -98,12 +100,24 @@ export class DupmaeIndex implements Index {
       heaps.forEach((heap, q) => {
         const query = queries.subarray(q * dim, (q + 1) * dim);
         for (let doc = begin; doc < Math.min(begin + BLOCK, size); doc++)
-          heap.push(doc, Math.fround(this.score(query, doc)));
+          heap.push(doc, Math.fround(this.product(query, doc)));
       });
     return heaps.map((heap) => heap.drain(ids));
   }
 
-  private score(query: Float32Array, doc: number): number {
+  /** As `FlatIndex.score`. @throws as that */
+  score(queries: Float32Array, named: readonly (readonly string[])[]): Hit[][] {
+    const { dim, ids, places } = this;
+    const wanted = this.numbers.of(named, checkQueries(queries, dim));
+    return wanted.map((docs, q) => {
+      const query = queries.subarray(q * dim, (q + 1) * dim);
+      const heap = new TopK(docs.length, places);
+      for (const doc of docs) heap.push(doc, Math.fround(this.product(query, doc)));
+      return heap.drain(ids);
+    });
+  }
+
+  private product(query: Float32Array, doc: number): number {
     const { vectors, words, weights } = this.documents;
     const { dense, k } = this.shape;
     let sum = 0;

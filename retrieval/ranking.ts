@@ -40,6 +40,31 @@ export function tiePlaces(ids: readonly string[]): Int32Array {
   return places;
 }
 
+/** Documents' numbers by their ids, in a table that is made when it is first asked, since a search needs none. */
+export class NumbersById {
+  private table: ReadonlyMap<string, number> | undefined;
+
+  constructor(private readonly ids: readonly string[]) {}
+
+  /**
+   * The documents that are named for each of `count` queries, each once.
+   * @throws if there is not a list for each query, or an id is of no document
+   */
+  of(named: readonly (readonly string[])[], count: number): number[][] {
+    if (named.length !== count)
+      throw new Error(`retrieval: ${named.length} lists of documents for ${count} queries; pass one a query.`);
+    const table = (this.table ??= new Map(this.ids.map((id, doc) => [id, doc])));
+    return named.map((ids) =>
+      [...new Set(ids)].map((id) => {
+        const doc = table.get(id);
+        if (doc === undefined)
+          throw new Error(`retrieval: the index has no document "${id}"; make it of the corpus that is searched.`);
+        return doc;
+      }),
+    );
+  }
+}
+
 /** The number of hits asked for. @throws if it is not a whole number of at least 1 */
 export function checkDepth(k: number): void {
   if (!Number.isInteger(k) || k < 1) {

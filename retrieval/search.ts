@@ -1,6 +1,6 @@
 // Exact search over embeddings in memory, by any of sentence-transformers' similarities. After FAISS's IndexFlatIP.
 import { similarities, unitLength, type Similarity } from '../nn/index.js';
-import { checkDepth, tiePlaces, TopK } from './ranking.js';
+import { checkDepth, NumbersById, tiePlaces, TopK } from './ranking.js';
 import type { Hit } from './types.js';
 
 /** Queries scored together: each value of a document is loaded once for all of them. */
@@ -16,6 +16,11 @@ export interface Index {
   readonly dim: number;
   /** The k nearest documents for each query, best first; `queries` is [number of queries, dim], row-major. */
   search(queries: Float32Array, k: number): Hit[][];
+  /**
+   * For each query the documents that are named for it, best first, with the scores that `search` gives them, to the bit.
+   * @param named ids, a list a query
+   */
+  score(queries: Float32Array, named: readonly (readonly string[])[]): Hit[][];
 }
 
 export interface FlatIndexOptions {
@@ -33,6 +38,7 @@ export class FlatIndex implements Index {
   readonly model: string | undefined;
   readonly represent: string | undefined;
   private readonly places: Int32Array;
+  private readonly numbers: NumbersById;
   /** 1 / |vector| of each document, where the cosine is wanted. */
   private readonly inverses: Float64Array | undefined;
 
@@ -61,6 +67,7 @@ export class FlatIndex implements Index {
     }
     checkFinite(ids, vectors, dim);
     this.places = tiePlaces(ids);
+    this.numbers = new NumbersById(ids);
     this.similarity = similarity;
     this.model = model;
     this.represent = represent;
@@ -90,23 +97,50 @@ export class FlatIndex implements Index {
     const count = checkQueries(queries, dim);
     // The last tile is filled up with zeros, whose heaps are thrown away.
     const tiles = Math.ceil(count / TILE);
-    const padded = new Float64Array(tiles * TILE * dim);
-    padded.set(queries);
-    if (this.inverses)
-      for (let q = 0; q < count; q++) padded.set(unitLength(padded.slice(q * dim, (q + 1) * dim)), q * dim);
-    const distance = this.similarity === 'euclidean' || this.similarity === 'manhattan';
+    const padded = this.prepare(queries, tiles * TILE);
     const heaps = Array.from({ length: tiles * TILE }, (_, q) => new TopK(q < count ? k : 0, this.places));
     const block = Math.max(1, Math.floor(BLOCK_VALUES / dim));
     for (let begin = 0; begin < size; begin += block) {
       for (let tile = 0; tile < tiles; tile++) {
         const rows = padded.subarray(tile * TILE * dim, (tile + 1) * TILE * dim);
         const tops = heaps.slice(tile * TILE, (tile + 1) * TILE);
-        const end = Math.min(begin + block, size);
-        if (distance) this.scoreDistances(rows, begin, end, tops);
-        else this.scoreProducts(rows, begin, end, tops);
+        this.scoreTile(rows, begin, Math.min(begin + block, size), tops);
       }
     }
     return heaps.slice(0, count).map((heap) => heap.drain(this.ids));
+  }
+
+  /**
+   * As `search`, among the documents that are named for each query.
+   * @param queries [number of queries, dim], row-major
+   * @param named ids, a list a query
+   * @throws if there is not a list for each query, an id is of no document, or as `search`
+   */
+  score(queries: Float32Array, named: readonly (readonly string[])[]): Hit[][] {
+    const { dim, ids, places } = this;
+    const wanted = this.numbers.of(named, checkQueries(queries, dim));
+    return wanted.map((docs, q) => {
+      // A tile of one query, so that every score comes out of the sums of `search`.
+      const rows = this.prepare(queries.subarray(q * dim, (q + 1) * dim), TILE);
+      const tops = Array.from({ length: TILE }, (_, i) => new TopK(i === 0 ? docs.length : 0, places));
+      for (const doc of docs) this.scoreTile(rows, doc, doc + 1, tops);
+      return tops[0].drain(ids);
+    });
+  }
+
+  /** Queries as they are multiplied, filled up with zeros to `rows` of them. */
+  private prepare(queries: Float32Array, rows: number): Float64Array {
+    const { dim } = this;
+    const padded = new Float64Array(rows * dim);
+    padded.set(queries);
+    if (this.inverses)
+      for (let at = 0; at < queries.length; at += dim) padded.set(unitLength(padded.slice(at, at + dim)), at);
+    return padded;
+  }
+
+  private scoreTile(rows: Float64Array, begin: number, end: number, tops: TopK[]): void {
+    if (this.similarity === 'euclidean' || this.similarity === 'manhattan') this.scoreDistances(rows, begin, end, tops);
+    else this.scoreProducts(rows, begin, end, tops);
   }
 
   /** Products of documents begin .. end and a tile of queries. Four sums and no array of them, so that they are registers. */
