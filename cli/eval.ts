@@ -154,11 +154,16 @@ const overlapOf = async (folder: string, split: string, { qrels }: RetrievalSet)
 /** A model that was trained on a set has met the answers to some of its test queries. */
 async function sayTrainedOn(folder: string, set: RetrievalSet): Promise<void> {
   if (!(await hasSplit(folder, TRAIN))) return;
-  const { sharing } = await overlapOf(folder, TRAIN, set);
-  if (sharing.size > 0)
-    say(
-      `${sharing.size} of ${set.queries.length} queries share a relevant document with the split ${TRAIN}; a model trained on that has met them. --overlap ${TRAIN} reports them apart.`,
-    );
+  try {
+    const { size } = (await overlapOf(folder, TRAIN, set)).sharing;
+    if (size > 0)
+      say(
+        `${size} of ${set.queries.length} queries share a relevant document with the split ${TRAIN}; a model trained on that has met them. --overlap ${TRAIN} reports them apart.`,
+      );
+  } catch (error) {
+    // Nobody asked for this file: that it is damaged must not keep another split from being measured.
+    say(`Whether queries share documents with the split ${TRAIN} is not known: ${(error as Error).message}`);
+  }
 }
 
 /** A query that is a document finds itself first, which says nothing; where both are merely numbered all is well. */

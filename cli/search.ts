@@ -1,6 +1,15 @@
 // `retromae search`: the nearest texts of an index to a query, or the best of these and of BM25.
 import { documents, documentText, type CorpusOptions, type Document } from '../data/index.js';
-import { Bm25, fuse, loadIndex, searchBoth, type DupmaeIndex, type FlatIndex, type Sides } from '../retrieval/index.js';
+import {
+  Bm25,
+  fuse,
+  loadIndex,
+  searchBoth,
+  type DupmaeIndex,
+  type FlatIndex,
+  type Hit,
+  type Sides,
+} from '../retrieval/index.js';
 import { representations } from '../nn/index.js';
 import { rules } from '../retromae/index.js';
 import { dataWarnings } from '../train/index.js';
@@ -23,7 +32,7 @@ const flags = {
   help: { type: 'boolean', help: 'this text' },
 } as const;
 
-const usage = `Finds the texts nearest to a query, by exact search.
+const usage = `Finds the texts nearest to a query, by exact search; with --fuse, the best of these and of BM25 over the texts.
 
 Usage: retromae search --model DIR --index FILE --query TEXT [flags]`;
 
@@ -37,31 +46,30 @@ export async function searchCommand(args: string[]): Promise<void> {
   if (given.help) return void process.stdout.write(helpText(usage, flags));
   const dir = required(given.model, 'model', 'a model folder');
   const fusion = fusionOf(given);
-  const path = fusion ? required(given.corpus, 'corpus', 'the encoded texts, which BM25 searches') : given.corpus;
+  if (fusion) required(given.corpus, 'corpus', 'the encoded texts, which BM25 searches');
   const index = await loadIndex(required(given.index, 'index', 'an index file'));
   const query = required(given.query, 'query', 'what to look for');
+  const top = given.top ?? 10;
+  const all = fusion && given.corpus ? await encodedTexts(given.corpus, corpusOptions(given), index) : undefined;
   await withBackend(given, async () => {
     const own = await loadEncoder(dir, given);
     const { encoder, measure } = own;
     checkMaker(index, own);
     dataWarnings('--query', measure([query], 'query')).forEach(say);
-    const top = given.top ?? 10;
     const vectors = await encoder.encode([query], { role: 'query' });
-    const all =
-      fusion && path !== undefined ? await textsOf(path, { ...corpusOptions(given), distinctIds: true }) : undefined;
     const hits =
       fusion && all
         ? fuse(findBoth(index, all, { texts: [query], vectors }, top), fusion).slice(0, top)
         : index.search(vectors, top)[0];
-    const found = new Set(hits.map(({ id }) => id));
-    const texts = all ?? (path === undefined ? undefined : await textsOf(path, corpusOptions(given), found));
+    const texts =
+      all ?? (given.corpus === undefined ? undefined : await textsOf(given.corpus, corpusOptions(given), idsOf(hits)));
     if (given.json) {
       process.stdout.write(`${JSON.stringify(hits.map((hit) => ({ ...hit, ...texts?.get(hit.id) })))}\n`);
       return;
     }
     for (const { id, score } of hits) {
-      const shown = texts?.get(id);
-      const text = shown ? documentText(shown).replace(/\s+/g, ' ').slice(0, SHOWN) : '';
+      const found = texts?.get(id);
+      const text = found ? documentText(found).replace(/\s+/g, ' ').slice(0, SHOWN) : '';
       process.stdout.write(`${score.toFixed(4)}  ${id}${text && `  ${text}`}\n`);
     }
   });
@@ -88,29 +96,34 @@ function checkMaker({ dim, model, represent }: FlatIndex | DupmaeIndex, own: Fol
 
 type Texts = Map<string, Pick<Document, 'title' | 'text'>>;
 
-/** @throws UsageError if the texts are not those of the index: BM25 would rank other documents, by other frequencies */
+/** All texts of the corpus. @throws UsageError if they are not those of the index: BM25 would rank other documents */
+async function encodedTexts(path: string, options: CorpusOptions, index: FlatIndex | DupmaeIndex): Promise<Texts> {
+  const texts = await textsOf(path, { ...options, distinctIds: true });
+  const indexed = new Set(index.ids);
+  const facts = [
+    { ids: index.ids.filter((id) => !texts.has(id)), are: 'documents of the index are not in --corpus' },
+    { ids: [...texts.keys()].filter((id) => !indexed.has(id)), are: 'documents of --corpus are not in the index' },
+  ].flatMap(({ ids, are }) => (ids.length > 0 ? [`${ids.length} ${are} (the first is "${ids[0]}")`] : []));
+  if (facts.length > 0)
+    throw new UsageError(
+      `--corpus is not what --index was made of: ${facts.join(', ')}. Give the corpus that was encoded, or encode this one.`,
+    );
+  return texts;
+}
+
 function findBoth(
   index: FlatIndex | DupmaeIndex,
   texts: Texts,
   query: Parameters<typeof searchBoth>[2],
   top: number,
 ): Sides {
-  const ids = new Set(index.ids);
-  const strangers = [
-    { some: index.ids.filter((id) => !texts.has(id)), where: "of the index's documents are not in --corpus" },
-    { some: [...texts.keys()].filter((id) => !ids.has(id)), where: 'documents of --corpus are not in the index' },
-  ].filter(({ some }) => some.length > 0);
-  if (strangers.length > 0) {
-    const facts = strangers.map(({ some, where }) => `${some.length} ${where} (the first is "${some[0]}")`);
-    throw new UsageError(
-      `--corpus is not what --index was made of: ${facts.join(', ')}. Give the corpus that was encoded, or encode this one.`,
-    );
-  }
   const bm25 = new Bm25(Array.from(texts, ([id, document]) => ({ id, text: documentText(document) })));
   return searchBoth(bm25, index, query, Math.max(DEPTH, top))[0];
 }
 
-/** The texts of the documents that are wanted; without a wish, of all. */
+const idsOf = (hits: readonly Hit[]): Set<string> => new Set(hits.map(({ id }) => id));
+
+/** The texts of the documents that are wanted, or of all. */
 async function textsOf(path: string, options: CorpusOptions, wanted?: ReadonlySet<string>): Promise<Texts> {
   const found: Texts = new Map();
   for await (const { id, title, text } of documents(path, options))

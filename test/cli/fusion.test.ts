@@ -1,5 +1,5 @@
 // `retromae eval` and `search` with BM25 fused, the weight learnt on another split, and queries that splits share.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { documentText, loadBeir } from '../../data/index.js';
@@ -116,6 +116,17 @@ void t.test('eval --overlap: the queries that share a document apart', async (t)
   t.notOk('model' in (all.overlap as { others: object }).others, 'no figure of no queries');
 });
 
+void t.test('eval says of a damaged training split that it knows nothing of it', async (t) => {
+  const damaged = join(dir, 'damaged');
+  cpSync(beir, damaged, { recursive: true });
+  writeFileSync(join(damaged, 'qrels', 'train.tsv'), `${HEADER}t0\td1\tgood\n`);
+  const args = ['eval', ...ONE_THREAD, '--model', model, '--data', damaged];
+  const { stdout, stderr } = await succeed(...args);
+  t.match(stderr, /^Whether queries share documents with the split train is not known: .*train\.tsv:2: expected/m);
+  t.match(stdout, /^12 queries;/m);
+  await refused(t, [...args, '--overlap', 'train'], /train\.tsv:2: expected/, 1);
+});
+
 void t.test('search --fuse: the best of both, as their scores come to', async (t) => {
   const flags = ['--corpus', corpus, '--fuse', 'weighted', '--fuse-weight', '0.4'];
   const found = JSON.parse((await succeed(...search, ...flags, '--top', '7', '--json')).stdout) as Hit[];
@@ -173,7 +184,7 @@ void t.test('what is refused', async (t) => {
     [[...search, '--corpus', corpus, '--fuse-weight', '0.5'], /nothing to weigh/],
     [
       [...search, '--corpus', other, '--fuse', 'rrf'],
-      /--corpus is not what --index was made of: 2 of the index's documents are not in --corpus \(the first is "p4"\), 2 documents of --corpus are not in the index \(the first is "new"\)/,
+      /--corpus is not what --index was made of: 2 documents of the index are not in --corpus \(the first is "p4"\), 2 documents of --corpus are not in the index \(the first is "new"\)/,
     ],
   ];
   for (const [args, said] of cases) await refused(t, args, said, 2);
