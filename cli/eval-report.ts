@@ -3,6 +3,7 @@ import {
   compareRuns,
   metricInterval,
   partOf,
+  PLATEAU,
   type Evaluation,
   type FusionOptions,
   type Interval,
@@ -108,7 +109,7 @@ function learntLines({ learnt, learntOn }: Report): string[] {
   const best = Math.max(...learnt.curve.map(({ value }) => value));
   const [from, to] = learnt.plateau;
   return [
-    `The weight of BM25, ${learnt.weight}, was learnt on the ${learntOn.queries} queries of ${learntOn.split}: nDCG@10 is ${plain(best)} there, and within 0.001 of that from ${from} to ${to}.`,
+    `The weight of BM25, ${learnt.weight}, was learnt on the ${learntOn.queries} queries of ${learntOn.split}: nDCG@10 is ${plain(best)} there, and within ${PLATEAU} of that from ${from} to ${to}.`,
   ];
 }
 

@@ -5,8 +5,8 @@ import { evaluateRun, type Scores } from './metrics.js';
 
 /** The weights that are tried: 0, 1/20 .. 1. */
 const STEPS = 20;
-/** Differences of a mean that a sample of queries does not show. */
-const PLATEAU = 0.001;
+/** How far below the best a mean may be and count as equal: a sample of queries does not show less. */
+export const PLATEAU = 0.001;
 
 export interface LearnOptions {
   /** What is to be greatest. Default 'ndcg@10'. */

@@ -24,7 +24,7 @@ export {
   type Sides,
   type WeightedFusionOptions,
 } from './fusion.js';
-export { learnFusionWeight, type LearnOptions, type LearntWeight } from './fusion-weight.js';
+export { learnFusionWeight, PLATEAU, type LearnOptions, type LearntWeight } from './fusion-weight.js';
 export { heldOut, type HeldOutOptions } from './heldout.js';
 export {
   averagePrecision,
