@@ -1,23 +1,46 @@
-// `retromae eval`: a model on a BEIR folder, with confidence intervals, BM25 beside it.
-import { documentText, loadBeir, loadRetrievalSet, type RetrievalSet } from '../data/index.js';
+// `retromae eval`: a model on a BEIR folder, with confidence intervals, BM25 beside it or fused with it.
+import { documentText, hasSplit, loadBeir, loadQrels, loadRetrievalSet, type RetrievalSet } from '../data/index.js';
 import { similarities } from '../nn/index.js';
-import { compareRuns, evaluateBm25, evaluateEncoder, metricInterval, type Evaluation } from '../retrieval/index.js';
+import {
+  evaluateBm25,
+  evaluateEncoder,
+  evaluateFusion,
+  sharingQueries,
+  type EvaluateOptions,
+} from '../retrieval/index.js';
 import { rules } from '../retromae/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, required, say, withBackend } from './common.js';
 import { sayData, unknownFlag } from './data-summary.js';
 import { loadEncoder, refuseSimilarity, representFlag } from './encoder.js';
+import { jsonOf, tableOf, type Overlap, type Report } from './eval-report.js';
 import { helpText, parseFlags, UsageError, type Values } from './flags.js';
+import { fuseFlags, fusionOf, learningSplit } from './fusion.js';
+
+/** What BEIR reports, and what models are trained on. */
+const SPLIT = 'test';
+const TRAIN = 'train';
 
 const flags = {
   model: { type: 'string', value: 'DIR', help: 'model folder' },
   data: { type: 'string', value: 'BEIRDIR', help: 'corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv' },
-  split: { type: 'string', value: 'NAME', preset: 'test', help: 'which judgements of --data' },
+  split: { type: 'string', value: 'NAME', preset: SPLIT, help: 'which judgements of --data' },
   corpus: { type: 'string', value: 'PATH', help: 'instead of --data: documents, a file or a folder' },
   queries: { type: 'string', value: 'PATH', help: 'with --corpus: queries, a file' },
   qrels: { type: 'string', value: 'FILE', help: 'with --corpus: judgements, of BEIR, MS MARCO or TREC' },
   'drop-self': { type: 'boolean', help: 'leave out of its hits a document with the id of the query (ArguAna, Quora)' },
   baseline: { type: 'string', choices: ['bm25'], help: 'show it beside the model' },
+  ...fuseFlags,
+  'learn-fuse-on': {
+    type: 'string',
+    value: 'SPLIT',
+    help: 'with --fuse weighted: learn the weight on these judgements of --data, train or dev',
+  },
+  overlap: {
+    type: 'string',
+    value: 'SPLIT',
+    help: 'report apart the queries that share a relevant document with these judgements of --data',
+  },
   'max-length': { type: 'number', rule: rules.integer(3), help: 'cut texts to so many tokens (default: the model’s)' },
   ...representFlag,
   similarity: { type: 'string', choices: similarities, help: 'of vectors (default: what the model folder says)' },
@@ -34,17 +57,19 @@ Usage: retromae eval --model DIR --data BEIRDIR [flags]
 
 Files are .jsonl, .ndjson, .json, .csv or .tsv (with a header, or MS MARCO's columns) or .parquet, gzipped or not.`;
 
-const metrics = { 'ndcg@10': 'nDCG@10', 'mrr@10': 'MRR@10', 'recall@100': 'Recall@100', map: 'MAP' } as const;
-type Metric = keyof typeof metrics;
-const names = Object.keys(metrics) as Metric[];
-
 export async function evalCommand(args: string[]): Promise<void> {
   const given = parseFlags(args, flags);
   if (given.help) return void process.stdout.write(helpText(usage, flags));
   const dir = required(given.model, 'model', 'a model folder');
   refuseSimilarity(given);
+  const { data: folder, split = SPLIT, 'learn-fuse-on': learn } = given;
+  const fusion = fusionOf(given);
+  checkSplits(given, split);
   const set = await setOf(given);
   set.warnings.forEach(say);
+  const learnOn = learn === undefined ? undefined : await learningSplit(folder!, learn, set);
+  const overlap = given.overlap === undefined ? undefined : await overlapOf(folder!, given.overlap, set);
+  if (folder !== undefined && split !== TRAIN && given.overlap !== TRAIN) await sayTrainedOn(folder, set);
   const dropSelf = given['drop-self'] ?? false;
   if (!dropSelf) sayCoinciding(set);
   await withBackend(given, async () => {
@@ -67,16 +92,20 @@ export async function evalCommand(args: string[]): Promise<void> {
     sayData(`${set.name}, queries`, data.queries, given['max-unknown'], 'queries');
     const similarity = similarities.find((name) => name === given.similarity) ?? said;
     const ticker = new Ticker(process.stderr, { what: 'texts', total: set.corpus.length });
-    const own = await evaluateEncoder(encoder, set, {
-      similarity,
-      dropSelf,
-      onProgress: (done) => ticker.update(done),
-    });
+    const options: EvaluateOptions = { similarity, dropSelf, onProgress: (done) => ticker.update(done) };
+    const found = fusion
+      ? await evaluateFusion(encoder, set, { ...options, fusion, learnOn })
+      : { own: await evaluateEncoder(encoder, set, options) };
     ticker.done();
-    const bm25 = given.baseline ? evaluateBm25(set, { dropSelf }) : undefined;
-    if (given.json)
-      process.stdout.write(`${JSON.stringify({ ...own.mean, ...(bm25 && { bm25: bm25.mean }), data })}\n`);
-    else process.stdout.write(await table({ [dir]: own, ...(bm25 && { BM25: bm25 }) }));
+    const report: Report = {
+      name: dir,
+      ...(given.baseline && !fusion && { bm25: evaluateBm25(set, { dropSelf }) }),
+      ...found,
+      overlap,
+      learntOn: learnOn && { split: learn!, queries: learnOn.qrels.size },
+    };
+    if (given.json) process.stdout.write(`${JSON.stringify({ ...(await jsonOf(report)), data })}\n`);
+    else process.stdout.write(await tableOf(report));
   });
 }
 
@@ -98,6 +127,42 @@ function setOf({ data, split, corpus, queries, qrels }: Values<typeof flags>): P
   });
 }
 
+/** @throws UsageError for another split of no folder, of the one that is reported, or for a weight that nothing needs */
+function checkSplits({ data, fuse, overlap, ...given }: Values<typeof flags>, reported: string): void {
+  const learn = given['learn-fuse-on'];
+  for (const [name, split] of Object.entries({ 'learn-fuse-on': learn, overlap })) {
+    if (split === undefined) continue;
+    if (data === undefined) throw new UsageError(`--${name} names a split of a folder. Give --data, or leave it out.`);
+    if (split === reported)
+      throw new UsageError(`--${name} is ${split}, the split that is reported. Name another one, or another --split.`);
+  }
+  if (learn === undefined) return;
+  if (fuse !== 'weighted')
+    throw new UsageError('--learn-fuse-on learns a weight. Give --fuse weighted, or leave it out.');
+  if (given['fuse-weight'] !== undefined)
+    throw new UsageError('--learn-fuse-on learns what --fuse-weight says. Leave one of them out.');
+}
+
+const overlapOf = async (folder: string, split: string, { qrels }: RetrievalSet): Promise<Overlap> => ({
+  split,
+  sharing: sharingQueries(qrels, await loadQrels(folder, split)),
+});
+
+/** A model that was trained on a set has met the answers to some of its test queries. */
+async function sayTrainedOn(folder: string, set: RetrievalSet): Promise<void> {
+  if (!(await hasSplit(folder, TRAIN))) return;
+  try {
+    const { size } = (await overlapOf(folder, TRAIN, set)).sharing;
+    if (size > 0)
+      say(
+        `${size} of ${set.queries.length} queries share a relevant document with the split ${TRAIN}; a model trained on that has met them. --overlap ${TRAIN} reports them apart.`,
+      );
+  } catch (error) {
+    // Nobody asked for this file: that it is damaged must not keep another split from being measured.
+    say(`Whether queries share documents with the split ${TRAIN} is not known: ${(error as Error).message}`);
+  }
+}
+
 /** A query that is a document finds itself first, which says nothing; where both are merely numbered all is well. */
 function sayCoinciding({ corpus, queries }: RetrievalSet): void {
   const texts = new Map(corpus.map(({ id, text }) => [id, text]));
@@ -109,27 +174,3 @@ function sayCoinciding({ corpus, queries }: RetrievalSet): void {
     `${ids.length} of ${queries.length} query ids are ids of documents too (${kind}). If queries are documents, as in ArguAna and Quora, give --drop-self.`,
   );
 }
-
-/** Systems as rows, metrics as columns, and the paired difference of the first two. */
-async function table(systems: Record<string, Evaluation>): Promise<string> {
-  const width = Math.max(...Object.keys(systems).map((name) => name.length)) + 2;
-  const lines = [`${' '.repeat(width)}${names.map((name) => metrics[name].padEnd(24)).join('')}`];
-  for (const [name, evaluation] of Object.entries(systems)) {
-    const cells = await Promise.all(names.map((metric) => cell(evaluation, metric)));
-    lines.push(name.padEnd(width) + cells.join(''));
-  }
-  const [first, second] = Object.values(systems);
-  lines.push(`${first.mean.queries} queries; in brackets 95 % bootstrap intervals.`);
-  if (second) {
-    const { mean, low, high } = await compareRuns(first, second, 'ndcg@10');
-    lines.push(`nDCG@10 against BM25, paired: ${signed(mean)} [${signed(low)}, ${signed(high)}].`);
-  }
-  return `${lines.join('\n')}\n`;
-}
-
-async function cell(evaluation: Evaluation, metric: Metric): Promise<string> {
-  const { mean, low, high } = await metricInterval(evaluation, metric);
-  return `${mean.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`.padEnd(24);
-}
-
-const signed = (x: number): string => `${x >= 0 ? '+' : ''}${x.toFixed(3)}`;

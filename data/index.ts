@@ -4,7 +4,7 @@ export { Corpus, documents } from './corpus.js';
 export type { CorpusOptions, CorpusReport } from './corpus.js';
 export * from './files/index.js';
 export { JsonFields } from './json-fields.js';
-export { loadBeir, loadRetrievalSet, type SetPaths } from './load-set.js';
+export { hasSplit, loadBeir, loadOtherSplit, loadQrels, loadRetrievalSet, type SetPaths } from './load-set.js';
 export { trainingPairs, type TrainingPair } from './training-pairs.js';
 export { isReadOnce } from './read/source.js';
 export { SPLITS, type Split } from './read/texts.js';

@@ -9,7 +9,7 @@ import { corpusFiles, filesOf, list } from './layout.js';
 import { namedFormat, stemOf } from './read/format.js';
 import { readRecords } from './read/open.js';
 import { wordsOf, type Fields, type Problem } from './read/row.js';
-import type { Query, RetrievalSet } from './retrieval-set.js';
+import type { Qrels, Query, RetrievalSet } from './retrieval-set.js';
 
 const LAYOUT =
   'corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv (or these as .json, .csv, .tsv, .parquet, gzipped or not)';
@@ -38,6 +38,23 @@ export async function loadBeir(dir: string, { split = 'test' }: { split?: string
 }
 
 /**
+ * Another split of the folder that `set` was loaded from, over the same documents, which are not read again.
+ * @throws as `loadBeir`
+ */
+export async function loadOtherSplit(dir: string, split: string, { corpus }: RetrievalSet): Promise<RetrievalSet> {
+  const files = { corpus: await partOf(dir, 'corpus'), queries: await partOf(dir, 'queries') };
+  return joinParts(split, { ...files, qrels: await splitOf(dir, split) }, () => Promise.resolve(corpus));
+}
+
+/** The judgements of a split of a BEIR folder as they stand, its texts unread. @throws as `loadBeir` */
+export const loadQrels = async (dir: string, split: string): Promise<Qrels> =>
+  (await readJudgements(await splitOf(dir, split))).qrels;
+
+/** Whether a BEIR folder has judgements of this name. */
+export const hasSplit = async (dir: string, split: string): Promise<boolean> =>
+  (await judgementsIn(join(dir, 'qrels'))).some((file) => splitNamed(file) === split);
+
+/**
  * Loads a set from files that lie anywhere, as `loadBeir` does from a folder.
  * @throws as `loadBeir`
  */
@@ -52,9 +69,16 @@ interface SetFiles {
   readonly qrels: readonly string[];
 }
 
-async function loadParts(name: string, files: SetFiles): Promise<RetrievalSet> {
+const loadParts = (name: string, files: SetFiles): Promise<RetrievalSet> =>
+  joinParts(name, files, () => readTexts(files.corpus, 'document', documentOf));
+
+async function joinParts(
+  name: string,
+  files: SetFiles,
+  documents: () => Promise<readonly Document[]>,
+): Promise<RetrievalSet> {
   const judgements = await readJudgements(files.qrels);
-  const corpus = await readTexts(files.corpus, 'document', documentOf);
+  const corpus = await documents();
   const queries = await readTexts(files.queries, 'query', queryOf);
   return { name, ...joinJudged(corpus, queries, judgements, files) };
 }
@@ -129,8 +153,7 @@ async function pathsOf(path: string): Promise<string[]> {
 /** The files of a split: qrels/SPLIT.tsv or the like, or in parts, as Hugging Face's Parquet has them. */
 async function splitOf(dir: string, split: string): Promise<string[]> {
   const folder = join(dir, 'qrels');
-  const entries = (await isThere(folder)) ? await list(folder) : [];
-  const files = entries.filter((entry) => !entry.isDirectory() && isJudgements(entry.name)).map(({ name }) => name);
+  const files = await judgementsIn(folder);
   const found = files.filter((file) => splitNamed(file) === split);
   // One content in two formats is read once; parts of one are all read.
   const first = found.find((file) => file.startsWith(`${split}.`));
@@ -141,6 +164,11 @@ async function splitOf(dir: string, split: string): Promise<string[]> {
       ? `${folder}: no split "${split}" (${split}.tsv); there are ${splits.sort().join(', ')}: ask for one of these.`
       : `${folder}: no SPLIT.tsv in it; a BEIR folder holds ${LAYOUT}: give the folder that does.`,
   );
+}
+
+async function judgementsIn(folder: string): Promise<string[]> {
+  const entries = (await isThere(folder)) ? await list(folder) : [];
+  return entries.filter((entry) => !entry.isDirectory() && isJudgements(entry.name)).map(({ name }) => name);
 }
 
 const isJudgements = (name: string): boolean =>

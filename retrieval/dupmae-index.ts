@@ -100,17 +100,24 @@ export class DupmaeIndex implements Index {
       heaps.forEach((heap, q) => {
         const query = queries.subarray(q * dim, (q + 1) * dim);
         for (let doc = begin; doc < Math.min(begin + BLOCK, size); doc++)
-          heap.push(doc, Math.fround(this.score(query, doc)));
+          heap.push(doc, Math.fround(this.product(query, doc)));
       });
     return heaps.map((heap) => heap.drain(ids));
   }
 
-  scores(query: Float32Array, ids: readonly string[]): number[] {
-    checkQueries(query, this.dim);
-    return ids.map((id) => Math.fround(this.score(query, this.numbers.of(id))));
+  /** As `FlatIndex.score`. @throws as that */
+  score(queries: Float32Array, named: readonly (readonly string[])[]): Hit[][] {
+    const { dim, ids, places } = this;
+    const wanted = this.numbers.ofEach(named, checkQueries(queries, dim));
+    return wanted.map((docs, q) => {
+      const query = queries.subarray(q * dim, (q + 1) * dim);
+      const heap = new TopK(docs.length, places);
+      for (const doc of docs) heap.push(doc, Math.fround(this.product(query, doc)));
+      return heap.drain(ids);
+    });
   }
 
-  private score(query: Float32Array, doc: number): number {
+  private product(query: Float32Array, doc: number): number {
     const { vectors, words, weights } = this.documents;
     const { dense, k } = this.shape;
     let sum = 0;

@@ -22,7 +22,8 @@ export interface Evaluation {
   readonly mean: Scores & { readonly queries: number };
 }
 
-const isRelevant = (grade: number | undefined): boolean => grade !== undefined && grade >= 1;
+/** Whether a grade is of a document that answers: 1 and more. */
+export const isRelevant = (grade: number | undefined): boolean => grade !== undefined && grade >= 1;
 const countRelevant = (judged: Judgements): number => [...judged.values()].filter(isRelevant).length;
 
 /** Discounted cumulative gain with the grade itself as gain (linear, not 2^grade - 1): sum of grade / log2(rank + 1). */
@@ -112,6 +113,21 @@ export function evaluateRun(run: Run, qrels: Qrels, { dropSelf = false }: { drop
       map: averagePrecision(ranking, judged),
     });
   }
+  return evaluationOf(run, perQuery);
+}
+
+/**
+ * An evaluation of some of its queries alone.
+ * @throws if none of them is judged
+ */
+export function partOf({ run, perQuery }: Evaluation, queries: ReadonlySet<string>): Evaluation {
+  const part = new Map([...perQuery].filter(([query]) => queries.has(query)));
+  if (part.size === 0)
+    throw new Error(`evaluate: none of the ${queries.size} queries is judged, expected at least one; name others.`);
+  return evaluationOf(run, part);
+}
+
+function evaluationOf(run: Run, perQuery: ReadonlyMap<string, Scores>): Evaluation {
   const scores = [...perQuery.values()];
   const mean = (name: keyof Scores): number => scores.reduce((sum, each) => sum + each[name], 0) / scores.length;
   return {

@@ -1,4 +1,4 @@
-// What of `retromae/retrieval` needs no files: BM25, encoding, exact search, metrics with their intervals, hard negatives.
+// What of `retromae/retrieval` needs no files: BM25, encoding, exact search, fusion, metrics with their intervals, hard negatives.
 export { englishAnalyzer, type Analyzer } from './analyzer.js';
 export { Bm25, type Bm25Options } from './bm25.js';
 export {
@@ -9,11 +9,28 @@ export {
   type BootstrapOptions,
   type Interval,
 } from './bootstrap.js';
+export {
+  BM25_WEIGHT,
+  fuse,
+  fusionMethods,
+  reciprocalRankFusion,
+  scalings,
+  searchBoth,
+  weightedFusion,
+  type FusionMethod,
+  type FusionOptions,
+  type RankFusionOptions,
+  type Scaling,
+  type Sides,
+  type WeightedFusionOptions,
+} from './fusion.js';
+export { learnFusionWeight, PLATEAU, type LearnOptions, type LearntWeight } from './fusion-weight.js';
 export { heldOut, type HeldOutOptions } from './heldout.js';
 export {
   averagePrecision,
   evaluateRun,
   ndcg,
+  partOf,
   precision,
   rank,
   recall,
@@ -23,6 +40,7 @@ export {
 } from './metrics.js';
 export { NegativeMiner, negativePicks } from './negatives.js';
 export type { Margin, MinedNegatives, NegativeOptions, NegativePick, QueryToMine } from './negatives.js';
+export { sharingQueries } from './overlap.js';
 export { compareHits, compareIds } from './ranking.js';
 export { bm25Ranking, encoderRankings, type Ranking } from './rankings.js';
 export { FlatIndex, type FlatIndexOptions, type Index } from './search.js';
@@ -32,4 +50,5 @@ export { DupmaeIndex, type DupmaeDocuments, type DupmaeShape } from './dupmae-in
 export { BertEncoder, encodeTexts, indexTexts, ModelEncoder } from './encode.js';
 export type { EncodeOptions, Encoder, EncoderOptions, IndexingOptions, ModelEncoderOptions } from './encode.js';
 export type { BatchingOptions, Role, TextTokenizer } from './text-batches.js';
-export { evaluateBm25, evaluateEncoder, evaluateModel, type EvaluateOptions, type RankingOptions } from './evaluate.js';
+export { evaluateBm25, evaluateEncoder, evaluateFusion, evaluateModel } from './evaluate.js';
+export type { EvaluateFusionOptions, EvaluateOptions, FusedEvaluation, RankingOptions } from './evaluate.js';

@@ -60,6 +60,16 @@ export class DocumentNumbers {
     return doc;
   }
 
+  /**
+   * The documents that are named for each of `count` queries, each once.
+   * @throws if there is not a list for each query, or an id is of no document
+   */
+  ofEach(named: readonly (readonly string[])[], count: number): number[][] {
+    if (named.length !== count)
+      throw new Error(`retrieval: ${named.length} lists of documents for ${count} queries; pass one a query.`);
+    return named.map((ids) => [...new Set(ids)].map((id) => this.of(id)));
+  }
+
   private all(): ReadonlyMap<string, number> {
     return (this.numbers ??= new Map(this.ids.map((id, doc) => [id, doc])));
   }

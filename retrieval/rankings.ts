@@ -34,6 +34,10 @@ export async function encoderRankings(
   const vectors = await encoder.encode(queries, { ...batching, role: 'query' });
   return index.search(vectors, depth).map((hits, i) => ({
     hits,
-    scores: (ids) => index.scores(vectors.subarray(i * index.dim, (i + 1) * index.dim), ids),
+    scores: (ids) => {
+      const [found] = index.score(vectors.subarray(i * index.dim, (i + 1) * index.dim), [ids]);
+      const by = new Map(found.map(({ id, score }) => [id, score]));
+      return ids.map((id) => by.get(id)!);
+    },
   }));
 }

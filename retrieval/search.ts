@@ -16,8 +16,11 @@ export interface Index {
   readonly dim: number;
   /** The k nearest documents for each query, best first; `queries` is [number of queries, dim], row-major. */
   search(queries: Float32Array, k: number): Hit[][];
-  /** The scores of some documents for one query [dim], as `search` gives them. @throws if there is no such document */
-  scores(query: Float32Array, ids: readonly string[]): number[];
+  /**
+   * For each query the documents that are named for it, best first, with the scores that `search` gives them, to the bit.
+   * @param named ids, a list a query
+   */
+  score(queries: Float32Array, named: readonly (readonly string[])[]): Hit[][];
 }
 
 export interface FlatIndexOptions {
@@ -94,37 +97,50 @@ export class FlatIndex implements Index {
     const count = checkQueries(queries, dim);
     // The last tile is filled up with zeros, whose heaps are thrown away.
     const tiles = Math.ceil(count / TILE);
-    const padded = new Float64Array(tiles * TILE * dim);
-    padded.set(queries);
-    if (this.inverses)
-      for (let q = 0; q < count; q++) padded.set(unitLength(padded.slice(q * dim, (q + 1) * dim)), q * dim);
-    const distance = this.similarity === 'euclidean' || this.similarity === 'manhattan';
+    const padded = this.prepare(queries, tiles * TILE);
     const heaps = Array.from({ length: tiles * TILE }, (_, q) => new TopK(q < count ? k : 0, this.places));
     const block = Math.max(1, Math.floor(BLOCK_VALUES / dim));
     for (let begin = 0; begin < size; begin += block) {
       for (let tile = 0; tile < tiles; tile++) {
         const rows = padded.subarray(tile * TILE * dim, (tile + 1) * TILE * dim);
         const tops = heaps.slice(tile * TILE, (tile + 1) * TILE);
-        const end = Math.min(begin + block, size);
-        if (distance) this.scoreDistances(rows, begin, end, tops);
-        else this.scoreProducts(rows, begin, end, tops);
+        this.scoreTile(rows, begin, Math.min(begin + block, size), tops);
       }
     }
     return heaps.slice(0, count).map((heap) => heap.drain(this.ids));
   }
 
-  scores(query: Float32Array, ids: readonly string[]): number[] {
-    const { dim, vectors, similarity } = this;
-    const distinct = [...new Set(ids)];
-    const rows = new Float32Array(distinct.length * dim);
-    distinct.forEach((id, i) => {
-      const doc = this.numbers.of(id);
-      rows.set(vectors.subarray(doc * dim, (doc + 1) * dim), i * dim);
+  /**
+   * As `search`, among the documents that are named for each query.
+   * @param queries [number of queries, dim], row-major
+   * @param named ids, a list a query
+   * @throws if there is not a list for each query, an id is of no document, or as `search`
+   */
+  score(queries: Float32Array, named: readonly (readonly string[])[]): Hit[][] {
+    const { dim, ids, places } = this;
+    const wanted = this.numbers.ofEach(named, checkQueries(queries, dim));
+    return wanted.map((docs, q) => {
+      // A tile of one query, so that every score comes out of the sums of `search`.
+      const rows = this.prepare(queries.subarray(q * dim, (q + 1) * dim), TILE);
+      const tops = Array.from({ length: TILE }, (_, i) => new TopK(i === 0 ? docs.length : 0, places));
+      for (const doc of docs) this.scoreTile(rows, doc, doc + 1, tops);
+      return tops[0].drain(ids);
     });
-    // A search among these alone sums in the same order, and so gives the same bits.
-    const [hits = []] = new FlatIndex(distinct, rows, dim, { similarity }).search(query, Math.max(1, distinct.length));
-    const found = new Map(hits.map(({ id, score }) => [id, score]));
-    return ids.map((id) => found.get(id)!);
+  }
+
+  /** Queries as they are multiplied, filled up with zeros to `rows` of them. */
+  private prepare(queries: Float32Array, rows: number): Float64Array {
+    const { dim } = this;
+    const padded = new Float64Array(rows * dim);
+    padded.set(queries);
+    if (this.inverses)
+      for (let at = 0; at < queries.length; at += dim) padded.set(unitLength(padded.slice(at, at + dim)), at);
+    return padded;
+  }
+
+  private scoreTile(rows: Float64Array, begin: number, end: number, tops: TopK[]): void {
+    if (this.similarity === 'euclidean' || this.similarity === 'manhattan') this.scoreDistances(rows, begin, end, tops);
+    else this.scoreProducts(rows, begin, end, tops);
   }
 
   /** Products of documents begin .. end and a tile of queries. Four sums and no array of them, so that they are registers. */

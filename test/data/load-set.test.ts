@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { documentText, loadBeir } from '../../data/index.js';
+import { documentText, hasSplit, loadBeir, loadOtherSplit, loadQrels } from '../../data/index.js';
 
 const lines = (...all: unknown[]): string => all.map((line) => `${JSON.stringify(line)}\n`).join('');
 const HEADER = 'query-id\tcorpus-id\tscore\n';
@@ -31,6 +31,28 @@ function folder(t: Test, changes: Changes = {}) {
     );
   return join(t.testdir({ set: { ...of(''), qrels: of('qrels/') } }), 'set');
 }
+
+void t.test('another split has the same documents, which are not read again', async (t) => {
+  const dir = folder(t, { 'qrels/train.tsv': `${HEADER}q3\td2\t1\nq3\tnone\t1\nq9\td1\t1\n` });
+  const set = await loadBeir(dir);
+  const corpus = [...set.corpus, { id: 'none', text: 'of memory' }];
+  const other = await loadOtherSplit(dir, 'train', { ...set, corpus });
+  t.equal(other.corpus, corpus);
+  t.same(other.queries, [{ id: 'q3', text: 'not judged' }]);
+  t.same([...other.qrels.keys()], ['q3']);
+  t.match(
+    other.warnings,
+    [/train\.tsv: 1 judged queries are not in/],
+    'of the document that is in memory there is none',
+  );
+  t.same([...(await loadQrels(dir, 'train')).keys()], ['q3', 'q9'], 'as they stand');
+  t.same(
+    [await hasSplit(dir, 'train'), await hasSplit(dir, 'dev'), await hasSplit(join(dir, 'no'), 'dev')],
+    [true, false, false],
+  );
+  await t.rejects(loadOtherSplit(dir, 'dev', set), /no split "dev".*there are test, train/);
+  await t.rejects(loadQrels(dir, 'dev'), /no split "dev"/);
+});
 
 void t.test('reads', async (t) => {
   const set = await loadBeir(`${folder(t)}/`);

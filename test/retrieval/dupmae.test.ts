@@ -47,6 +47,8 @@ for (const activation of wordActivations)
     t.ok(words(asked, 3).filter((x) => x !== 0).length > 4, 'a query has all of its words');
     const flat = new FlatIndex(ids, documents, encoder.dim);
     t.same(index.search(asked, 25), flat.search(asked, 25));
+    const named = queries.map((_, q) => ids.filter((_, i) => i % (q + 2) === 0));
+    t.same(index.score(asked, named), flat.score(asked, named));
     const scored = flat.search(asked, 60).flat();
     t.ok(new Set(scored.map(({ score }) => score)).size > 200, 'of scores that differ');
 

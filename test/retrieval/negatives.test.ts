@@ -1,13 +1,11 @@
 // Negatives out of rankings made by hand, and the rankings of BM25 and of indexes, against sets worked out by hand.
 import fc from 'fast-check';
 import t from 'tap';
-import { similarities } from '../../nn/index.js';
 import { Bm25 } from '../../retrieval/bm25.js';
-import { DupmaeIndex } from '../../retrieval/dupmae-index.js';
 import type { Encoder } from '../../retrieval/encode.js';
 import { NegativeMiner, type NegativeOptions, type QueryToMine } from '../../retrieval/negatives.js';
 import { bm25Ranking, encoderRankings, type Ranking } from '../../retrieval/rankings.js';
-import { FlatIndex, type Index } from '../../retrieval/search.js';
+import { FlatIndex } from '../../retrieval/search.js';
 
 /** d0 .. d19; d7 has the text of d1, d8 that of d5. */
 const documents = Array.from({ length: 20 }, (_, i) => ({ id: `d${i}`, text: `text ${{ 7: 1, 8: 5 }[i] ?? i}` }));
@@ -233,23 +231,6 @@ void t.test('scores of some documents are those of a search for all', async (t) 
     ids.map((id) => all.get(id) ?? 0),
   );
   t.same(bm25.search('a c', 5), new Bm25(texts, { analyzer: (text) => text.split(' ') }).search('a c', 5));
-
-  const vectors = Float32Array.from([1, 2, 3, -1, 0.1, 0.3, 0, 0, -2, 5]);
-  const flat = similarities.map(
-    (similarity) => new FlatIndex(['d0', 'd1', 'd2', 'd3', 'd4'], vectors, 2, { similarity }),
-  );
-  const parts = { vectors: Float32Array.from([1, 2, 3, 4, 5]), words: new Int32Array(5), weights: vectors.slice(0, 5) };
-  const words = new DupmaeIndex(['d0', 'd1', 'd2', 'd3', 'd4'], parts, { dense: 1, k: 1, vocabulary: 1 });
-  const asked = Float32Array.from([0.7, -0.2]);
-  for (const index of [...flat, words] as Index[]) {
-    const found = new Map(index.search(asked, 5)[0].map(({ id, score }) => [id, score]));
-    t.same(
-      index.scores(asked, ids),
-      ids.map((id) => found.get(id)),
-    );
-    t.same(index.scores(asked, []), []);
-    t.throws(() => index.scores(asked, ['d9']), /no document has the id "d9"/);
-  }
 });
 
 void t.test('rankings of BM25 are shares of the best score; those of an encoder are of each query', async (t) => {

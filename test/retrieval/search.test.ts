@@ -64,6 +64,27 @@ void t.test('more than one block; a query scores the same alone and in company',
   }
 });
 
+void t.test('documents that are named get the scores of the search, to the bit', async (t) => {
+  const [docs, dim] = [40, 33];
+  const vectors = new Float32Array(docs * dim).map((_, i) => Math.sin(i * 0.37) + Math.cos(i * i));
+  const ids = Array.from({ length: docs }, (_, i) => `d${i}`);
+  const queries = vectors.slice(3 * dim, 8 * dim);
+  const named = [['d7'], [], ids, ['d30', 'd2', 'd30'], ['d1', 'd0']];
+  for (const similarity of similarities) {
+    const index = new FlatIndex(ids, vectors, dim, { similarity });
+    const full = index.search(queries, docs);
+    t.same(
+      index.score(queries, named),
+      named.map((some, q) => full[q].filter(({ id }) => some.includes(id))),
+      similarity,
+    );
+  }
+  const index = new FlatIndex(ids, vectors, dim);
+  t.throws(() => index.score(queries, [['d1']]), /1 lists of documents for 5 queries; pass one a query/);
+  t.throws(() => index.score(queries.slice(0, dim), [['d1', 'no']]), /the index has no document "no"/);
+  t.throws(() => index.score(queries.slice(0, 5), [['d1']]), /expected a multiple of 33/);
+});
+
 void t.test('every similarity as sentence-transformers scores it, ties and blocks as ever', async (t) => {
   const [docs, dim, count] = [70, 1500, 6];
   const value = (i: number) => ((i * 7919) % 13) - 6;

@@ -1,0 +1,159 @@
+// What `retromae eval` found, as a table and as JSON: systems, paired differences, parts of the queries.
+import {
+  compareRuns,
+  metricInterval,
+  partOf,
+  PLATEAU,
+  type Evaluation,
+  type FusionOptions,
+  type Interval,
+  type LearntWeight,
+  type Scores,
+} from '../retrieval/index.js';
+
+const metrics = { 'ndcg@10': 'nDCG@10', 'mrr@10': 'MRR@10', 'recall@100': 'Recall@100', map: 'MAP' } as const;
+type Metric = keyof Scores;
+const metricNames = Object.keys(metrics) as Metric[];
+
+/** Queries of which a relevant document is relevant to a query of another split too. */
+export interface Overlap {
+  readonly split: string;
+  readonly sharing: ReadonlySet<string>;
+}
+
+export interface Report {
+  /** What the model is called in the table. */
+  readonly name: string;
+  readonly own: Evaluation;
+  readonly bm25?: Evaluation;
+  readonly fused?: Evaluation;
+  /** How they were fused. */
+  readonly fusion?: FusionOptions;
+  /** The weight that was learnt, and on what. */
+  readonly learnt?: LearntWeight;
+  readonly learntOn?: { readonly split: string; readonly queries: number };
+  readonly overlap?: Overlap;
+}
+
+interface System {
+  /** In JSON. */
+  readonly key: 'model' | 'bm25' | 'fused';
+  /** In a row, and in words. */
+  readonly name: string;
+  readonly word: string;
+  readonly evaluation: Evaluation;
+}
+
+function systemsOf({ name, own, bm25, fused, fusion }: Report): System[] {
+  const how = fusion && (fusion.method === 'rrf' ? 'rrf' : `weighted, BM25 ${fusion.weight}`);
+  return [
+    { key: 'model', name, word: 'the model', evaluation: own },
+    ...(bm25 ? [{ key: 'bm25', name: 'BM25', word: 'BM25', evaluation: bm25 } as const] : []),
+    ...(fused ? [{ key: 'fused', name: `fused (${how})`, word: 'the fusion', evaluation: fused } as const] : []),
+  ];
+}
+
+/** What is of interest: the fusion against either side, or the model against BM25. */
+function pairsOf(systems: readonly System[]): (readonly [System, System])[] {
+  const [model, bm25, fused] = systems;
+  if (fused) return [bm25, model].map((other) => [fused, other] as const);
+  return bm25 ? [[model, bm25]] : [];
+}
+
+/** The systems on the queries that share documents with the split, and on the others; none where there are no such queries. */
+function partsOf({ own, overlap }: Report, systems: readonly System[]) {
+  if (!overlap) return undefined;
+  const part = (sharing: boolean) => {
+    const queries = new Set([...own.perQuery.keys()].filter((query) => overlap.sharing.has(query) === sharing));
+    const asked = queries.size > 0 ? systems : [];
+    return {
+      count: queries.size,
+      systems: asked.map((system) => ({ ...system, evaluation: partOf(system.evaluation, queries) })),
+    };
+  };
+  return { split: overlap.split, sharing: part(true), others: part(false) };
+}
+
+/** Systems as rows, metrics as columns; then the differences, the weight and the parts. */
+export async function tableOf(report: Report): Promise<string> {
+  const systems = systemsOf(report);
+  const { queries } = report.own.mean;
+  const width = Math.max(...systems.map(({ name }) => name.length)) + 2;
+  const lines = [`${' '.repeat(width)}${metricNames.map((metric) => metrics[metric].padEnd(24)).join('')}`];
+  const addRows = async (rows: readonly System[]): Promise<void> => {
+    for (const { name, evaluation } of rows) {
+      const cells = await Promise.all(metricNames.map((metric) => metricInterval(evaluation, metric)));
+      lines.push(name.padEnd(width) + cells.map((cell) => shown(cell, plain).padEnd(24)).join(''));
+    }
+  };
+  await addRows(systems);
+  lines.push(`${queries} queries; in brackets 95 % bootstrap intervals.`);
+  for (const [one, other] of pairsOf(systems)) {
+    const difference = await compareRuns(one.evaluation, other.evaluation, 'ndcg@10');
+    const whose = one.key === 'fused' ? ' of the fusion' : '';
+    lines.push(`nDCG@10${whose} against ${other.word}, paired: ${shown(difference, signed)}.`);
+  }
+  lines.push(...learntLines(report));
+  const parts = partsOf(report, systems);
+  if (parts) {
+    lines.push('', `${parts.sharing.count} of the ${queries} queries share a relevant document with ${parts.split}:`);
+    await addRows(parts.sharing.systems);
+    lines.push(`${parts.others.count} do not:`);
+    await addRows(parts.others.systems);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function learntLines({ learnt, learntOn }: Report): string[] {
+  if (!learnt || !learntOn) return [];
+  const best = Math.max(...learnt.curve.map(({ value }) => value));
+  const [from, to] = learnt.plateau;
+  return [
+    `The weight of BM25, ${learnt.weight}, was learnt on the ${learntOn.queries} queries of ${learntOn.split}: nDCG@10 is ${plain(best)} there, and within ${PLATEAU} of that from ${from} to ${to}.`,
+  ];
+}
+
+/** As one object: means, and of a fusion the intervals and differences as well. */
+export async function jsonOf(report: Report): Promise<object> {
+  const systems = systemsOf(report);
+  const { own, bm25, fused, fusion, learnt, learntOn } = report;
+  const parts = partsOf(report, systems);
+  const means = ({ count, systems: some }: { count: number; systems: readonly System[] }) => ({
+    queries: count,
+    ...Object.fromEntries(some.map(({ key, evaluation }) => [key, evaluation.mean])),
+  });
+  return {
+    ...own.mean,
+    ...(bm25 && { bm25: bm25.mean }),
+    ...(fused && {
+      fused: { ...fused.mean, ...fusion },
+      ...(learnt && { learnt: { ...learntOn, ...learnt } }),
+      intervals: await objectOf(systems, ({ key, evaluation }) => [
+        key,
+        everyMetric((metric) => metricInterval(evaluation, metric)),
+      ]),
+      differences: await objectOf(pairsOf(systems), ([one, other]) => [
+        `${one.key} - ${other.key}`,
+        everyMetric((metric) => compareRuns(one.evaluation, other.evaluation, metric)),
+      ]),
+    }),
+    ...(parts && { overlap: { split: parts.split, sharing: means(parts.sharing), others: means(parts.others) } }),
+  };
+}
+
+const everyMetric = (intervalOf: (metric: Metric) => Promise<Interval>): Promise<Record<string, Interval>> =>
+  objectOf(metricNames, (metric) => [metric, intervalOf(metric)]);
+
+async function objectOf<T, V>(
+  all: readonly T[],
+  entryOf: (one: T) => readonly [key: string, value: Promise<V>],
+): Promise<Record<string, V>> {
+  const entries: [string, V][] = [];
+  for (const [key, value] of all.map(entryOf)) entries.push([key, await value]);
+  return Object.fromEntries(entries);
+}
+
+const plain = (x: number): string => x.toFixed(3);
+const signed = (x: number): string => `${x >= 0 ? '+' : ''}${plain(x)}`;
+const shown = ({ mean, low, high }: Interval, number: (x: number) => string): string =>
+  `${number(mean)} [${number(low)}, ${number(high)}]`;
