@@ -220,7 +220,7 @@ void t.test('what an index says of the hits of BM25 is what it would rank them b
   });
   t.ok(found.some(({ rest }) => rest.length > 0));
   const other = new FlatIndex(['d0'], new Float32Array(5), 5);
-  t.throws(() => searchBoth(new Bm25(corpus), other, { texts: asked, vectors }, 2), /the index has no document "d/);
+  t.throws(() => searchBoth(new Bm25(corpus), other, { texts: asked, vectors }, 2), /no document has the id "d/);
 });
 
 void t.test('evaluation of both sides and of the fusion', async (t) => {
