@@ -1,5 +1,5 @@
 // What `retromae mine` works on: a corpus, and queries with the positives that it has; a BEIR folder, or pairs and a corpus.
-import { documents, documentText, loadBeir, trainingPairs } from '../data/index.js';
+import { documents, documentText, loadBeir, trainingExamples } from '../data/index.js';
 import { NegativeMiner, type NegativeOptions } from '../retrieval/index.js';
 import { corpusOptions, required, say, type corpusFlags } from './common.js';
 import { UsageError, type Values } from './flags.js';
@@ -93,7 +93,7 @@ async function fromPairs(given: Given, options: NegativeOptions): Promise<Whole>
   const queries: Asked[] = [];
   let missing = 0;
   // Of the positives no more than the id is kept: their texts are in the corpus.
-  for await (const { id, query, positives } of trainingPairs(path)) {
+  for await (const { id, query, positives } of trainingExamples(path)) {
     const found = positives.flatMap((text) => miner.withText(text) ?? []);
     missing += positives.length - found.length;
     queries.push({ id, text: query, positives: [...new Set(found)] });

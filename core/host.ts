@@ -33,7 +33,7 @@ export class Ids extends HostArray {
   /** @param padding the id whose row gets no gradient from looking it up, as PyTorch's `padding_idx`; default: none */
   constructor(
     values: ArrayLike<number>,
-    private readonly padding?: number,
+    readonly padding?: number,
   ) {
     super(values);
     this.length = values.length;
@@ -69,5 +69,30 @@ export class Ids extends HostArray {
       this.turned = { rows, order: new HostArray(order), starts: new HostArray(starts) };
     }
     return this.turned;
+  }
+}
+
+/**
+ * The ids of tokens in bags. Turned round they name the bag of a token instead of its place, for all tokens of a bag share
+ * the bag's gradient.
+ */
+export class BagIds extends Ids {
+  private bags: { rows: number; order: HostArray; starts: HostArray } | undefined;
+
+  /** @param bagOf the bag of each */
+  constructor(
+    values: ArrayLike<number>,
+    private readonly bagOf: ArrayLike<number>,
+    padding?: number,
+  ) {
+    super(values, padding);
+  }
+
+  override inverse(rows: number): { order: HostArray; starts: HostArray } {
+    if (this.bags?.rows !== rows) {
+      const { order, starts } = super.inverse(rows);
+      this.bags = { rows, order: new HostArray(Int32Array.from(order.values, (i) => this.bagOf[i])), starts };
+    }
+    return this.bags;
   }
 }

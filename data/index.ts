@@ -5,7 +5,7 @@ export type { CorpusOptions, CorpusReport } from './corpus.js';
 export * from './files/index.js';
 export { JsonFields } from './json-fields.js';
 export { hasSplit, loadBeir, loadOtherSplit, loadQrels, loadRetrievalSet, type SetPaths } from './load-set.js';
-export { trainingPairs, type TrainingPair } from './training-pairs.js';
+export { trainingExamples, type TrainingExample } from './training-examples.js';
 export { isReadOnce } from './read/source.js';
 export { SPLITS, type Split } from './read/texts.js';
 export { sotu } from './sotu.js';

@@ -1,5 +1,5 @@
 // Words alone: a text's vector is the mean of its tokens' vectors. After sentence-transformers' StaticEmbedding and model2vec.
-import { Ids, randn, scope, Sequences, type Random, type Tensor } from '../core/index.js';
+import { Ids, ops, randn, scope, Sequences, tensor, type Random, type Tensor } from '../core/index.js';
 import type { TextModel } from './text-model.js';
 
 export interface StaticConfig {
@@ -33,9 +33,13 @@ export class StaticModel implements TextModel {
   /** The mean of the rows of a text's tokens, [CLS] and [SEP] left out; zeros of a text without others. */
   encode(ids: Ids, sequences: Sequences, { skip = 1 }: { skip?: number } = {}): Tensor {
     const { words, lengths } = between(ids, sequences, Math.max(1, skip));
-    return scope(() =>
-      this.embedding.weight.gather(new Ids(words).padded(this.config.unk)).pool(Sequences.ofLengths(lengths)),
-    );
+    const { weight: table } = this.embedding;
+    const shares = Float64Array.from(lengths, (length) => (length > 0 ? 1 / length : 0));
+    return scope(() => {
+      const bags = { ids: new Ids(words).padded(this.config.unk), sequences: Sequences.ofLengths(lengths) };
+      const each = tensor(shares, [shares.length, 1], { backend: table.backend });
+      return ops.bagSum.apply({ table }, bags).mul(each);
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 // Which examples a step sees: a fresh permutation each epoch, everything a function of (seed, step) alone.
 import { Random } from '../core/index.js';
 import type { Batch } from './batch.js';
-import type { Examples } from './example.js';
+import type { Example, Examples } from './example.js';
 import type { Collates } from './objective.js';
 
 /** The streams of random numbers of a run; each is independent of the others. */
@@ -10,14 +10,14 @@ const MASKS = 2;
 const DROPOUT = 3;
 
 /** Deals examples out to batches. Nothing is remembered between steps, so a resumed run goes on with the same batches. */
-export class Batches<B extends Batch = Batch> {
+export class Batches<B extends Batch = Batch, E = Example> {
   private epoch = -1;
   private order = new Uint32Array(0);
 
   /** @throws if there are no examples, or `size` is no positive integer */
   constructor(
-    private readonly examples: Examples,
-    private readonly collator: Collates<B>,
+    private readonly examples: Examples<E>,
+    private readonly collator: Collates<B, E>,
     /** Sequences in a batch. */
     readonly size: number,
     private readonly seed: number,

@@ -30,9 +30,9 @@ export interface Siblings {
 export type Example = Passage | ArrayLike<number>;
 
 /** Examples by index: an array in memory, or a file. */
-export interface Examples {
+export interface Examples<E = Example> {
   readonly length: number;
-  at(index: number): Example | undefined;
+  at(index: number): E | undefined;
 }
 
 const isPassage = (example: Example): example is Passage => 'ids' in example;

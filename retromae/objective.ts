@@ -35,8 +35,8 @@ export interface TextRules {
 }
 
 /** Makes batches, and keeps nothing between them: a batch is a function of the examples and their generators. */
-export interface Collates<B> {
-  collate(examples: readonly Example[], generators: Generators): B;
+export interface Collates<B, E = Example> {
+  collate(examples: readonly E[], generators: Generators): B;
 }
 
 /** Two options that do not go together: which to change, and what it would have to be. */

@@ -109,3 +109,16 @@ export function neighbours(passage: Passage): Pair {
   if (count < 2) return halves(passage);
   return [passage, at(place + 1 < count ? place + 1 : place - 1)];
 }
+
+/** A random sentence of a passage, and the passage without it, or (with that chance) with it; the halves of a single sentence. */
+export function cloze(passage: Passage, random: Random, keepSentence: number): Pair {
+  const starts = Array.from(passage.sentences);
+  if (starts.length < 2) {
+    const [first, second] = halves(passage);
+    return random.below(2) === 0 ? [first, titled(second)] : [second, titled(first)];
+  }
+  const chosen = random.below(starts.length);
+  const [from, to] = [starts[chosen], starts[chosen + 1] ?? passage.ids.length];
+  const rest = random.uniform() < keepSentence ? passage : without(passage, from, to);
+  return [slice(passage, from, to), titled(rest)];
+}

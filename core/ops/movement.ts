@@ -1,7 +1,7 @@
 // Ops that move numbers: reshape, permute and expand are views; slice, concat and gather copy.
 import { kernels, type View } from '../../kernels/index.js';
 import { asRows, defineOp, launch, mismatch, shaped, update } from '../op.js';
-import { Ids } from '../host.js';
+import { BagIds, Ids } from '../host.js';
 import { Sequences } from '../sequences.js';
 import { around, isShape, sameShape, show, sizeOf, type Shape } from '../shape.js';
 import type { Rule } from '../tape.js';
@@ -126,6 +126,40 @@ export const gather = defineOp({
     { shapes: { table: [5, 3] }, attributes: { ids: new Ids([1, 4, 1, 0]) } },
     { shapes: { table: [2, 1] }, attributes: { ids: new Ids([1]) } },
     { shapes: { table: [2, 3] }, attributes: { ids: new Ids([]) } },
+  ],
+});
+
+/**
+ * The sum of the rows of a table that each bag (sequence) of ids names, 0 for an empty bag: table [V, H], y [B, H]. As
+ * gathering rows and adding them up, without the rows in memory, neither here nor on the way back.
+ */
+export const bagSum = defineOp({
+  name: 'bagSum',
+  inputs: ['table'],
+  shape: ({ table }, { ids, sequences }: { ids: Ids; sequences: Sequences }) => {
+    if (table.length !== 2 || ids.length !== sequences.rows)
+      throw mismatch('bagSum', { table }, `Wanted [V, H] and ${sequences.rows} ids; there are ${ids.length}.`);
+    ids.check('bagSum', table[0]);
+    return [sequences.count, table[1]];
+  },
+  run: ({ table }, { ids, sequences }, shape) => {
+    const { backend } = table;
+    // The transpose of gathering, of a table whose rows are in the order of ids.
+    const named = { order: ids.view(backend), starts: sequences.offsets.view(backend) };
+    return launch(kernels.scatter, { x: table, ...named }, { y: shape });
+  },
+  saves: [],
+  vjp: ({ dy }, { ids, sequences }, { table }) => ({
+    table: scatterRule(() => dy, new BagIds(ids.values, sequences.ofRow.values, ids.padding), table),
+  }),
+  composition: ({ table }, { ids, sequences }) => segmentSum.apply({ x: table.gather(ids) }, { sequences }),
+  samples: [
+    {
+      shapes: { table: [5, 3] },
+      attributes: { ids: new Ids([1, 4, 1, 0, 1]), sequences: Sequences.ofLengths([3, 0, 2]) },
+    },
+    { shapes: { table: [2, 1] }, attributes: { ids: new Ids([1]), sequences: Sequences.ofLengths([1]) } },
+    { shapes: { table: [2, 3] }, attributes: { ids: new Ids([]), sequences: Sequences.ofLengths([]) } },
   ],
 });
 

@@ -59,6 +59,16 @@ const bad: Record<string, [call: () => unknown, message: RegExp][]> = {
     [() => x(2, 1).expand([2]), /^expand: x is \[2, 1\]/],
     [() => x(1).expand([-1]), /^expand: x is \[1\]/],
   ],
+  bagSum: [
+    [
+      () => ops.bagSum.apply({ table: x(5, 2) }, { ids: new Ids([0, 1]), sequences: Sequences.ofLengths([3]) }),
+      /^bagSum: table is \[5, 2\]. Wanted \[V, H\] and 3 ids; there are 2\./,
+    ],
+    [
+      () => ops.bagSum.apply({ table: x(5, 2) }, { ids: new Ids([5]), sequences: Sequences.ofLengths([1]) }),
+      /^bagSum: id 5 at index 0 is not an integer from 0 to 4/,
+    ],
+  ],
   gather: [
     [() => x(5).gather([0]), /^gather: table is \[5\]. It must be \[rows, columns\]/],
     [() => x(5, 2).gather([0, 5]), /^gather: id 5 at index 1 is not an integer from 0 to 4/],

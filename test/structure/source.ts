@@ -13,7 +13,8 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   hub: ['core', 'nn', 'data'],
   train: ['kernels', 'core', 'nn', 'data', 'retromae', 'hub'],
   retrieval: ['core', 'nn', 'data'],
-  cli: ['kernels', 'core', 'nn', 'data', 'retromae', 'hub', 'train', 'retrieval'],
+  finetune: ['core', 'nn', 'data', 'retromae', 'hub', 'retrieval', 'train'],
+  cli: ['kernels', 'core', 'nn', 'data', 'retromae', 'hub', 'train', 'retrieval', 'finetune'],
 };
 
 export interface Import {
