@@ -29,8 +29,10 @@ if (!tests || !isCompiled()) {
 }
 
 /** The packages by the name of their room; where some of one needs files, the browser gets what does not: `pure.ts`. */
-const rooms = ['core', 'nn', 'kernels', 'retromae', 'hub', 'train', 'retrieval', 'data'];
+const rooms = ['core', 'nn', 'kernels', 'retromae', 'hub', 'train', 'retrieval', 'data', 'finetune'];
 const packages = { index: 'index.ts', ...Object.fromEntries(rooms.map((room) => [room, `${room}/index.ts`])) };
+/** Programs of worker threads. */
+const workers = { 'batch-worker': 'train/batch-worker.ts', 'finetune-worker': 'finetune/batch-worker.ts' };
 const pure = ([name, file]) => {
   const alone = file.replace('index.ts', 'pure.ts');
   return [name, existsSync(alone) ? alone : file];
@@ -64,9 +66,7 @@ await build({
   ...node,
   outdir: 'dist',
   entryPoints: Object.fromEntries([
-    ...Object.entries({ ...packages, cli: 'cli/main.ts', 'batch-worker': 'train/batch-worker.ts' }).map(
-      ([out, file]) => [`node/${out}`, file],
-    ),
+    ...Object.entries({ ...packages, cli: 'cli/main.ts', ...workers }).map(([out, file]) => [`node/${out}`, file]),
     ['tools/golden', 'test/golden/main.ts'],
     ['tools/fuzz', 'test/fuzz/main.ts'],
     ['tools/bench', 'bench/main.ts'],

@@ -7,3 +7,4 @@ export * from './retrieval/index.js';
 export * from './retromae/index.js';
 export * from './hub/index.js';
 export * from './train/index.js';
+export * from './finetune/index.js';

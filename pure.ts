@@ -7,3 +7,4 @@ export * from './retrieval/pure.js';
 export * from './retromae/index.js';
 export * from './hub/pure.js';
 export * from './train/pure.js';
+export * from './finetune/pure.js';

@@ -6,6 +6,10 @@ import { UsageError } from './flags.js';
 const commands: Record<string, { summary: string; load: () => Promise<(args: string[]) => Promise<void>> }> = {
   pretrain: { summary: 'train an encoder on text', load: async () => (await import('./pretrain.js')).pretrainCommand },
   compare: { summary: 'objectives side by side', load: async () => (await import('./compare.js')).compareCommand },
+  finetune: {
+    summary: 'train a retriever, from raw text or labelled examples',
+    load: async () => (await import('./finetune.js')).finetuneCommand,
+  },
   eval: { summary: 'measure a model on a BEIR folder', load: async () => (await import('./eval.js')).evalCommand },
   encode: { summary: 'turn a corpus into vectors', load: async () => (await import('./encode.js')).encodeCommand },
   search: { summary: 'search an encoded corpus', load: async () => (await import('./search.js')).searchCommand },

@@ -3,15 +3,15 @@ import { join } from 'node:path';
 import { flagOf, loadBeir, readJsonObject, type RetrievalSet } from '../data/index.js';
 import { representationOf } from '../hub/index.js';
 import { evaluateBm25, evaluateEncoder, heldOut } from '../retrieval/index.js';
-import { objectiveNamed } from '../retromae/index.js';
+import { objectiveNamed, type PretrainModel } from '../retromae/index.js';
 import * as train from '../train/index.js';
-import type { PretrainHooks, PretrainResult, PretrainSettings } from '../train/index.js';
+import type { PretrainResult, PretrainSettings } from '../train/index.js';
 import { say, shellLine, withBackend } from './common.js';
-import { dataLines } from './data-summary.js';
 import { newEncoder } from './encoder.js';
 import { flagsOf, helpText, parseFlags, UsageError, type Flags } from './flags.js';
 import { listObjectives } from './list.js';
 import { withSignals, type Stopped } from './signals.js';
+import { watchRun } from './watch.js';
 
 const { ownSettings, pretrainDefaults, settingRows, settingsThat } = train;
 
@@ -150,45 +150,24 @@ export async function probeSet(settings: PretrainSettings): Promise<RetrievalSet
   }
 }
 
-/** Hooks that show the run: one line of progress, or JSON lines. */
-export function watch(settings: PretrainSettings, probe: RetrievalSet | undefined, json: boolean, signal: AbortSignal) {
-  let progress: train.Progress | undefined;
-  const { scalars } = objectiveNamed(settings.objective);
-  const print = (record: object) => process.stdout.write(`${JSON.stringify(record)}\n`);
-  const message = (text: string) => (progress ? progress.note(text) : say(text));
-  const hooks: PretrainHooks = {
-    signal,
-    message,
-    data: (counts) => {
-      if (json) print({ type: 'data', ...counts });
-      dataLines(settings.corpus, counts).forEach(message);
+/** Hooks that show the run, and probe it. */
+export const watch = (
+  settings: PretrainSettings,
+  probe: RetrievalSet | undefined,
+  json: boolean,
+  signal: AbortSignal,
+) =>
+  watchRun<PretrainModel>({
+    ...{ corpus: settings.corpus, json, signal },
+    scalars: objectiveNamed(settings.objective).scalars,
+    probe: probe && {
+      name: probe.name,
+      measure: (model, tokenizer, onProgress) =>
+        evaluateEncoder(newEncoder(model, tokenizer, representationOf(model), { maxLength: settings.seq }), probe, {
+          onProgress,
+        }),
     },
-    planned: (steps) => {
-      if (!json) progress = new train.Progress(process.stderr, { total: steps, scalars });
-    },
-    step: (record) => (json ? void print({ type: 'step', ...record }) : progress?.update(record)),
-    ...(probe && {
-      probe: async (model, tokenizer, step) => {
-        const onProgress = () => signal.throwIfAborted();
-        const encoder = newEncoder(model, tokenizer, representationOf(model), { maxLength: settings.seq });
-        const { mean } = await evaluateEncoder(encoder, probe, { onProgress });
-        const scores = {
-          'ndcg@10': mean['ndcg@10'],
-          'mrr@10': mean['mrr@10'],
-          'recall@100': mean['recall@100'],
-          queries: mean.queries,
-        };
-        if (json) print({ type: 'probe', step, ...scores });
-        else
-          message(
-            `probe at step ${step}: nDCG@10 ${scores['ndcg@10'].toFixed(3)} of ${scores.queries} queries (${probe.name})`,
-          );
-        return scores;
-      },
-    }),
-  };
-  return { ...hooks, done: () => progress?.done() };
-}
+  });
 
 /** The report, and the last lines. */
 async function conclude(out: string, result: PretrainResult, probe?: RetrievalSet): Promise<void> {

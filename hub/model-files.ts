@@ -12,6 +12,7 @@ export interface ModelFilesOptions {
   similarity?: TrainedSimilarity;
   /** What of the hidden states a vector is; a mean is weighted by word where the model has `word_weights`. Default cls. */
   pooling?: TrainedPooling;
+  prompts?: TrainedPrompts;
   card?: ModelCard;
 }
 
@@ -28,6 +29,10 @@ export const fileNames = {
   sentenceTransformers: 'config_sentence_transformers.json',
   tokenizerConfig: 'tokenizer_config.json',
 } as const;
+
+/** What is put before texts. */
+export type TrainedPrompts = Readonly<Record<'query' | 'document', string>>;
+const NO_PROMPTS: TrainedPrompts = { query: '', document: '' };
 
 /** How a model that was trained here makes one vector of a text's hidden states. */
 export type TrainedPooling = 'cls' | 'mean';
@@ -77,7 +82,7 @@ export async function safetensorsOf(tensors: ReadonlyMap<string, Tensor>): Promi
 export async function modelFiles(
   model: BertForMaskedLM,
   tokenizer: WordPiece,
-  { maxLength, similarity = 'cosine', pooling = 'cls', card = {} }: ModelFilesOptions,
+  { maxLength, similarity = 'cosine', pooling = 'cls', prompts = NO_PROMPTS, card = {} }: ModelFilesOptions,
 ): Promise<Files> {
   const { config } = model;
   const weights = pooling === 'mean' ? model.word_weights : undefined;
@@ -99,7 +104,7 @@ export async function modelFiles(
     [`${pathOf(steps, 'Pooling')}/config.json`, asJson(poolingConfig(config.hidden_size, pooling))],
     // The tokenizer's own files say how it folds case.
     [fileNames.sentence, asJson({ max_seq_length: maxLength, do_lower_case: false })],
-    [fileNames.sentenceTransformers, asJson(sentenceTransformers(similarity))],
+    [fileNames.sentenceTransformers, asJson(sentenceTransformers(similarity, prompts))],
     [
       'README.md',
       modelCard({ config, maxLength, similarity, pooling, weighted: weights !== undefined, representation: own }, card),
@@ -162,11 +167,11 @@ const wordWeights = ({ vocab }: WordPiece, weights: ArrayLike<number>) => ({
   unknown_word_weight: 1,
 });
 
-export const sentenceTransformers = (similarity: TrainedSimilarity) => ({
+export const sentenceTransformers = (similarity: TrainedSimilarity, prompts = NO_PROMPTS) => ({
   model_type: 'SentenceTransformer',
   // Readers warn where this is above their own version.
   __version__: { sentence_transformers: '3.0.0' },
-  prompts: { query: '', document: '' },
+  prompts,
   default_prompt_name: null,
   similarity_fn_name: similarity,
 });

@@ -2,11 +2,20 @@
 import { tokenizerFiles, type WordPiece } from '../data/pure.js';
 import type { StaticModel } from '../nn/index.js';
 import { fenced, frontMatter, PYTHON, type ModelCard, type TrainedSimilarity } from './model-card.js';
-import { asJson, fileNames, moduleEntry, safetensorsOf, sentenceTransformers, type Files } from './model-files.js';
+import {
+  asJson,
+  fileNames,
+  moduleEntry,
+  safetensorsOf,
+  sentenceTransformers,
+  type Files,
+  type TrainedPrompts,
+} from './model-files.js';
 
 export interface StaticFilesOptions {
   /** How its vectors are to be compared. Default cosine. */
   similarity?: TrainedSimilarity;
+  prompts?: TrainedPrompts;
   card?: ModelCard;
 }
 
@@ -20,7 +29,7 @@ export const EMBEDDINGS = 'embeddings';
 export async function staticFiles(
   model: StaticModel,
   tokenizer: WordPiece,
-  { similarity = 'cosine', card = {} }: StaticFilesOptions = {},
+  { similarity = 'cosine', prompts, card = {} }: StaticFilesOptions = {},
 ): Promise<Files> {
   const { words, dim } = model.config;
   if (tokenizer.size !== words)
@@ -32,7 +41,7 @@ export async function staticFiles(
     [fileNames.config, asJson(config(model, similarity))],
     ...tokenizerFiles(tokenizer, model.maxLength),
     [fileNames.modules, asJson(modules.map(moduleEntry))],
-    [fileNames.sentenceTransformers, asJson(sentenceTransformers(similarity))],
+    [fileNames.sentenceTransformers, asJson(sentenceTransformers(similarity, prompts))],
     ['README.md', staticCard({ words, dim, similarity }, card)],
   ]);
   if (similarity === 'cosine') files.set('1_Normalize/', '');

@@ -75,7 +75,7 @@ type LeftOut = Pick<DataCounts, 'leftOut' | 'taken'>;
  * @returns what was left out, and what was taken for a document
  */
 export async function* corpusDocuments(
-  { corpus, field, split, maxBadLines }: Pick<PretrainSettings, 'corpus' | 'field' | 'split' | 'maxBadLines'>,
+  { corpus, field, split, maxBadLines }: CorpusSettings,
   { message, signal }: Observer = {},
 ): AsyncGenerator<Document, LeftOut> {
   if (corpus !== BUILT_IN && (await isReadOnce(corpus)))
@@ -116,8 +116,16 @@ export async function givenVocabulary(settings: PretrainSettings): Promise<WordP
   return tokenizer;
 }
 
+/** How a corpus is read. */
+export type CorpusSettings = Pick<PretrainSettings, 'corpus' | 'field' | 'split' | 'maxBadLines'>;
+/** How words are folded, and which of them are learnt. */
+export type VocabularySettings = Pick<PretrainSettings, 'vocabSize' | 'alphabetCoverage' | 'lowercase' | 'accents'>;
+
 /** How words are folded, as far as the settings say it. */
-const folding = ({ lowercase, accents }: PretrainSettings): Partial<NormalizerOptions> => ({
+const folding = ({
+  lowercase,
+  accents,
+}: Pick<VocabularySettings, 'lowercase' | 'accents'>): Partial<NormalizerOptions> => ({
   ...(lowercase !== undefined && { lowercase }),
   ...(accents !== undefined && { stripAccents: accents === 'auto' ? null : accents === 'strip' }),
 });
@@ -126,7 +134,10 @@ const folding = ({ lowercase, accents }: PretrainSettings): Partial<NormalizerOp
  * A given vocabulary: a vocab.txt without anything beside it says nothing of how words are folded, and so the settings do.
  * @throws if a tokenizer that does say it says otherwise
  */
-async function foldedAsAsked(path: string, settings: PretrainSettings): Promise<WordPiece> {
+export async function foldedAsAsked(
+  path: string,
+  settings: Pick<PretrainSettings, 'vocab' | 'lowercase' | 'accents'>,
+): Promise<WordPiece> {
   const asked = folding(settings);
   const isBare = extname(path) === '.txt' && !(await isThere(join(dirname(path), 'tokenizer_config.json')));
   const tokenizer = path === settings.vocab ? await loadTokenizer(path, isBare ? asked : {}) : await tokenizerOf(path);
@@ -145,16 +156,23 @@ async function foldedAsAsked(path: string, settings: PretrainSettings): Promise<
 }
 
 /** The vocabulary that the settings name, or one that is learnt from the corpus. */
-export async function vocabulary(settings: PretrainSettings, { message, signal }: Observer): Promise<WordPiece> {
-  const given = await givenVocabulary(settings);
-  if (given) return given;
+export const vocabulary = async (settings: PretrainSettings, observer: Observer): Promise<WordPiece> =>
+  (await givenVocabulary(settings)) ?? (await learntVocabulary(settings, corpusTexts(settings, observer), observer));
+
+async function* corpusTexts(settings: CorpusSettings, { signal }: Observer): AsyncGenerator<string> {
+  for await (const { text } of corpusDocuments(settings, { signal })) yield text;
+}
+
+/** A vocabulary of the words of texts. */
+export async function learntVocabulary(
+  settings: VocabularySettings,
+  texts: AsyncIterable<string>,
+  { message }: Observer,
+): Promise<WordPiece> {
   const started = performance.now();
-  async function* texts() {
-    for await (const { text } of corpusDocuments(settings, { signal })) yield text;
-  }
   const { vocabSize, alphabetCoverage: coverage } = settings;
   const options = { vocabSize, ...(coverage !== undefined && { coverage }), ...folding(settings) };
-  const tokenizer = await trainWordPiece(texts(), options).catch((error: unknown) => {
+  const tokenizer = await trainWordPiece(texts, options).catch((error: unknown) => {
     throw error instanceof OptionError ? error.renamed({ coverage: 'alphabetCoverage' }) : error;
   });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
@@ -164,7 +182,7 @@ export async function vocabulary(settings: PretrainSettings, { message, signal }
 
 /** The corpus as blocks of token ids in the folder of the run. They are made once, so that a resumed run finds them. */
 export async function tokenise(
-  settings: PretrainSettings,
+  settings: CorpusSettings & Pick<PretrainSettings, 'out' | 'words' | 'seq'>,
   tokenizer: WordPiece,
   observer: Observer,
 ): Promise<TokenFile> {
@@ -192,12 +210,12 @@ export async function tokenise(
 }
 
 /** What `tokenise` made; undefined if it was not, or did not come to its end. */
-export async function openTokens(settings: PretrainSettings): Promise<TokenFile | undefined> {
+export async function openTokens(settings: Pick<PretrainSettings, 'out'>): Promise<TokenFile | undefined> {
   const dir = tokensDir(settings);
   return existsSync(dir) ? TokenFile.open(dir) : undefined;
 }
 
-const tokensDir = ({ out }: PretrainSettings): string => join(out, 'tokens');
+export const tokensDir = ({ out }: Pick<PretrainSettings, 'out'>): string => join(out, 'tokens');
 
 /** What the batches of a run are made of. */
 export const recipeOf = (settings: PretrainSettings): BatchRecipe => ({

@@ -38,7 +38,7 @@ const path = { value: 'PATH', path: true };
 const folder = { value: 'DIR', path: true };
 const anew = { anew: true };
 
-const learningRate: OptionRule<string> = {
+export const learningRate: OptionRule<string> = {
   ...text,
   wanted: 'a number of at least 0, or an expression such as "1e-3 * min(step / 100, 1)"',
   holds: (lr): lr is string => text.holds(lr) && !(Number(lr) < 0 || Math.abs(Number(lr)) === Infinity),
@@ -58,7 +58,8 @@ const objectiveRule: OptionRule<ObjectiveName> = {
   },
 };
 
-const table = {
+/** What a run is told, whatever the objective; other kinds of runs take rows from here. */
+export const runRows = {
   corpus: option(
     BUILT_IN,
     text,
@@ -152,8 +153,7 @@ const table = {
   keep: option(2, integer(1), 'checkpoints that are kept', anew),
 };
 
-/** What a run is told, whatever the objective. */
-type RunSettings = OptionsOf<typeof table>;
+type RunSettings = OptionsOf<typeof runRows>;
 
 /** The options of the objective stand among the settings. */
 export type PretrainSettings = RunSettings & Omit<ObjectiveOptions, keyof RunSettings>;
@@ -169,7 +169,7 @@ const presetOf = (objective: ObjectiveName, name: string): unknown => rowsOf(obj
 
 /** The options of all objectives; of those that several have, the row of the default objective. */
 const objectiveRows: Rows = Object.fromEntries(
-  [...objectiveNames, table.objective.preset].flatMap((objective) =>
+  [...objectiveNames, runRows.objective.preset].flatMap((objective) =>
     Object.entries(rowsOf(objectiveNamed(objective))).map(([name, row]) => {
       const owners = ownersOf(name);
       const other = owners.filter((owner) => presetOf(owner, name) !== row.preset);
@@ -181,7 +181,7 @@ const objectiveRows: Rows = Object.fromEntries(
 
 /** Every setting, the options of all objectives after the objective. */
 export const settingRows: Rows = Object.fromEntries(
-  Object.entries<Setting>(table).flatMap(([name, row]) => [
+  Object.entries<Setting>(runRows).flatMap(([name, row]) => [
     [name, row],
     ...(name === 'objective' ? Object.entries(objectiveRows) : []),
   ]),
@@ -196,7 +196,7 @@ export const settingsThat = (holds: (row: Setting) => boolean | undefined): stri
  * @throws naming the flag, what it must be, and what it was
  */
 export function pretrainSettings(given: Partial<PretrainSettings> = {}): PretrainSettings {
-  const settings = completeOptions<RunSettings>(table, given, flagOf);
+  const settings = completeOptions<RunSettings>(runRows, given, flagOf);
   const objective = objectiveNamed(settings.objective);
   refuseForeign(given, objective);
   const wrong = (name: keyof RunSettings, wanted: string) => wrongOption(flagOf, name, settings[name], wanted);
@@ -214,7 +214,7 @@ export function pretrainSettings(given: Partial<PretrainSettings> = {}): Pretrai
 
 /** An option of another objective would say nothing: left alone at its default, else an error. */
 function refuseForeign(given: Partial<PretrainSettings>, objective: Objective): void {
-  const own = { ...table, ...rowsOf(objective) };
+  const own = { ...runRows, ...rowsOf(objective) };
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || name in own) continue;
     const owners = ownersOf(name);
@@ -227,9 +227,9 @@ function refuseForeign(given: Partial<PretrainSettings>, objective: Objective): 
 
 /** Settings without the options of other objectives, which version 0.1 wrote down as well. */
 export function ownSettings(given: Partial<PretrainSettings>): Partial<PretrainSettings> {
-  const { objective = table.objective.preset } = given;
-  if (!table.objective.rule.holds(objective)) return given;
-  const names = new Set([...Object.keys(table), ...Object.keys(rowsOf(objectiveNamed(objective)))]);
+  const { objective = runRows.objective.preset } = given;
+  if (!runRows.objective.rule.holds(objective)) return given;
+  const names = new Set([...Object.keys(runRows), ...Object.keys(rowsOf(objectiveNamed(objective)))]);
   return Object.fromEntries(Object.entries(given).filter(([name]) => names.has(name)));
 }
 

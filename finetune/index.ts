@@ -1,0 +1,6 @@
+// The package `retromae/finetune`: from an encoder to a retriever. Pairs from raw text, labelled examples, bi-encoders.
+export * from './pure.js';
+export { finetune, resumeFinetune, scalarsOf } from './finetune.js';
+export type { FinetunedModel, FinetuneHooks, FinetuneResult } from './finetune.js';
+export { clustersOf } from './near-duplicates.js';
+export { finetuneRows, finetuneSettings, finetuning, type FinetuneSettings } from './settings.js';

@@ -1,0 +1,166 @@
+// What a fine-tuning run trains: a static encoder or a BERT, new or from a folder, and how its folder is written.
+import { noGrad, Random, scope, tensor } from '../core/index.js';
+import type { WordPiece } from '../data/index.js';
+import { configOf, initialise, isStatic, loadModel, loadStatic, staticFiles, type ModelCard } from '../hub/index.js';
+import {
+  bertConfig,
+  BertForMaskedLM,
+  copyWeights,
+  initWords,
+  pooledBert,
+  StaticModel,
+  type TextModel,
+} from '../nn/index.js';
+import { keptBert, type Kept, type Observer, type TokenFile } from '../train/index.js';
+import { passageOf } from '../retromae/index.js';
+import type { FinetuneSettings, poolings } from './settings.js';
+
+/** The stream of random numbers for initial weights, apart from those of the batches. */
+const WEIGHTS = 0;
+
+/** What is trained, and its view as what makes vectors. */
+export interface Trained {
+  readonly model: BertForMaskedLM | StaticModel;
+  readonly text: TextModel;
+  readonly kept: Kept;
+}
+
+type Pooling = (typeof poolings)[number];
+
+/** What texts are counted in, for the lengths of new static words. */
+type Texts = Pick<TokenFile, 'length' | 'at'>;
+
+/**
+ * The model that the settings name.
+ * @param checkpoint whether all weights will be replaced
+ * @throws as `loadModel`, `loadStatic`, `initWords`
+ */
+export async function newTrained(
+  settings: FinetuneSettings,
+  tokenizer: WordPiece,
+  texts: Texts,
+  observer: Observer,
+): Promise<Trained> {
+  const { model: asked, seed } = settings;
+  const random = new Random(seed, WEIGHTS);
+  if (asked === 'static') return keptStatic(newStatic(settings, tokenizer, texts, random), settings, tokenizer);
+  if (asked === 'bert') return newBert(settings, tokenizer, random);
+  if (await isStatic(asked)) {
+    const { model, notes } = await loadStatic(asked);
+    notes.forEach((note) => observer.message?.(note));
+    return keptStatic(model, settings, tokenizer);
+  }
+  return bertFrom(asked, settings, tokenizer, observer);
+}
+
+/** A row for each word, of a random direction, and as long as the word is rare: idf = log(1 + (N - n + 0.5) / (n + 0.5)). */
+function newStatic({ width }: FinetuneSettings, tokenizer: WordPiece, texts: Texts, random: Random): StaticModel {
+  const { size, unk } = tokenizer;
+  const model = new StaticModel({ words: size, dim: width, unk }, random);
+  const inDocuments = new Float64Array(size);
+  const seen = new Int32Array(size).fill(-1);
+  let documents = 0;
+  for (let i = 0, current = -1; i < texts.length; i++) {
+    const { ids, documentId = i } = passageOf(texts.at(i));
+    if (documentId !== current) documents++;
+    current = documentId;
+    for (let at = 0; at < ids.length; at++)
+      if (seen[ids[at]] !== documentId) {
+        seen[ids[at]] = documentId;
+        inDocuments[ids[at]]++;
+      }
+  }
+  const lengths = Float64Array.from(inDocuments, (n, id) =>
+    tokenizer.isSpecial(id) ? 0 : Math.log(1 + (documents - n + 0.5) / (n + 0.5)),
+  );
+  scope(() =>
+    noGrad(() => {
+      const { weight } = model.embedding;
+      const scaled = weight.mul(tensor(lengths, [size, 1], { backend: weight.backend }));
+      copyWeights({ weight: scaled }, { weight });
+    }),
+  );
+  return model;
+}
+
+async function newBert(settings: FinetuneSettings, tokenizer: WordPiece, random: Random): Promise<Trained> {
+  const { width, layers, heads, ffn, seq, dropout, initRange, initWords: words, recompute } = settings;
+  const config = bertConfig({
+    ...{ vocab_size: tokenizer.size, hidden_size: width, num_hidden_layers: layers, num_attention_heads: heads },
+    ...{ intermediate_size: ffn || 4 * width, max_position_embeddings: Math.max(seq, settings.queryLength) },
+    ...{ initializer_range: initRange, pad_token_id: tokenizer.pad },
+    ...{ hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout },
+  });
+  const model = new BertForMaskedLM(config, random, recompute);
+  const { pooling = words === undefined ? 'cls' : 'weighted' } = settings;
+  if (words !== undefined) await initWords(model, (await loadStatic(words)).model, random, pooling === 'weighted');
+  return keptPooled(model, pooling, settings, tokenizer);
+}
+
+async function bertFrom(
+  dir: string,
+  settings: FinetuneSettings,
+  tokenizer: WordPiece,
+  { message }: Observer,
+): Promise<Trained> {
+  const { dropout, recompute, seed } = settings;
+  const loaded = await loadModel(dir);
+  const config = { ...(await configOf(dir)), hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout };
+  const model = new BertForMaskedLM(config, new Random(seed, WEIGHTS), recompute);
+  (await initialise(model, dir)).forEach((note) => message?.(note));
+  const { word_weights } = loaded.model;
+  if (word_weights) Object.assign(model, { word_weights });
+  const [only, ...more] = loaded.pooling;
+  const found = only === 'mean' && word_weights ? 'weighted' : only;
+  const { pooling = found } = settings;
+  if (
+    (more.length > 0 && settings.pooling === undefined) ||
+    (pooling !== 'cls' && pooling !== 'mean' && pooling !== 'weighted')
+  )
+    throw new Error(`${dir}: pools by ${loaded.represent}, which is not trained here. Give --pooling cls or mean.`);
+  return keptPooled(model, pooling, settings, tokenizer);
+}
+
+/** @throws if words are to be weighted, and there are no weights to begin with: then all are 1 */
+function keptPooled(
+  model: BertForMaskedLM,
+  pooling: Pooling,
+  settings: FinetuneSettings,
+  tokenizer: WordPiece,
+): Trained {
+  const { vocab_size: words } = model.config;
+  if (pooling === 'weighted' && !model.word_weights)
+    Object.assign(model, { word_weights: tensor(new Float32Array(words).fill(1), [words, 1], { requiresGrad: true }) });
+  if (pooling !== 'weighted' && model.word_weights) Object.assign(model, { word_weights: undefined });
+  const mode = pooling === 'cls' ? 'cls' : 'mean';
+  const { seq, queryLength, similarity } = settings;
+  const maxLength = Math.min(Math.max(seq, queryLength), model.config.max_position_embeddings);
+  const options = {
+    maxLength,
+    similarity,
+    pooling: mode,
+    prompts: promptsOf(settings),
+    card: cardOf(settings),
+  } as const;
+  return { model, text: pooledBert(model, mode), kept: keptBert(model, tokenizer, options) };
+}
+
+function keptStatic(model: StaticModel, settings: FinetuneSettings, tokenizer: WordPiece): Trained {
+  const { similarity } = settings;
+  const options = { similarity, prompts: promptsOf(settings), card: cardOf(settings) };
+  const kept = {
+    files: () => staticFiles(model, tokenizer, options),
+    weights: { embeddings: model.embedding.weight },
+    head: {},
+  };
+  return { model, text: model, kept };
+}
+
+const promptsOf = ({ queryPrompt: query, documentPrompt: document }: FinetuneSettings) => ({ query, document });
+
+const cardOf = ({ method, examples, pairs }: FinetuneSettings): ModelCard => ({
+  method:
+    method === 'distill'
+      ? 'distillation of a teacher’s scores'
+      : `[contrastive learning](https://arxiv.org/abs/2004.04906) of ${examples === undefined ? `pairs from raw text (${pairs})` : 'labelled examples'}`,
+});
