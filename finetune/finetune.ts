@@ -1,8 +1,8 @@
 // Fine-tuning as a job: what `retromae finetune` does, as a function.
 import { join } from 'node:path';
 import { isThere, loadBeir, type TrainingExample, trainingExamples, documentText } from '../data/index.js';
-import { stat } from 'node:fs/promises';
-import { isStatic, loadStatic, tokenizerOf } from '../hub/index.js';
+import { mkdir, stat } from 'node:fs/promises';
+import { configOf, isStatic, loadStatic, tokenizerOf } from '../hub/index.js';
 import type { Scalars } from '../retromae/index.js';
 import { parameterCount, type BertForMaskedLM, type StaticModel, type TextModel } from '../nn/index.js';
 import {
@@ -62,7 +62,8 @@ const jobOf = (own: FinetuneHooks): TrainingJob<FinetuneSettings, FinetunedModel
   prepare: (settings, hooks) => prepare(settings, { ...own, ...hooks }),
 });
 
-async function prepare(settings: FinetuneSettings, hooks: FinetuneHooks): Promise<Task<FinetunedModel, GroupBatch>> {
+async function prepare(given: FinetuneSettings, hooks: FinetuneHooks): Promise<Task<FinetunedModel, GroupBatch>> {
+  const settings = await withinPositions(given);
   const { corpus, cacheChunk, workers, lrWords, maxUnknown } = settings;
   const recipe = corpus === NO_CORPUS ? await labelled(settings, hooks) : await unlabelled(settings, hooks);
   const { batches, file } = await openBatches(recipe);
@@ -94,6 +95,14 @@ async function prepare(settings: FinetuneSettings, hooks: FinetuneHooks): Promis
     file.close();
     throw error;
   }
+}
+
+/** No text is longer than the model to begin with takes. */
+async function withinPositions(settings: FinetuneSettings): Promise<FinetuneSettings> {
+  const { model, seq, queryLength } = settings;
+  if ((ARCHITECTURES as readonly string[]).includes(model) || (await isStatic(model))) return settings;
+  const { max_position_embeddings: most } = await configOf(model);
+  return { ...settings, seq: Math.min(seq, most), queryLength: Math.min(queryLength, most) };
 }
 
 /** What the losses of a run report. */
@@ -165,6 +174,7 @@ async function labelled(settings: FinetuneSettings, hooks: Observer): Promise<Fi
     }
     const tokenizer = (await givenTokenizer(settings)) ?? (await learntVocabulary(settings, texts(), hooks));
     const lengths = { queryTokens: queryLength - 2, passageTokens: seq - 2 };
+    await mkdir(dir, { recursive: true });
     await writeExamples(dir, tokenizer, examplesOf(settings), { ...lengths, queryPrompt, documentPrompt });
   }
   const file = await ExampleFile.open(dir);

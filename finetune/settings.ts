@@ -13,6 +13,9 @@ const part = number('a number above 0 and at most 1', (value) => value > 0 && va
 const path = { value: 'PATH', path: true };
 const folder = { value: 'DIR', path: true };
 
+/** What `corpus` is where there are examples instead. */
+export const NO_CORPUS = '';
+
 /** What a model is that is made here: words alone, or a BERT. */
 export const ARCHITECTURES = ['static', 'bert'] as const;
 export const poolings = ['cls', 'mean', 'weighted'] as const;
@@ -50,12 +53,10 @@ export const finetuneRows = {
   }),
   initWords: option(undefined, optional(text), 'a new BERT begins with the words of this static encoder', folder),
   /** Raw text, of which pairs are made. */
-  corpus: option(
-    undefined,
-    optional(text),
-    'raw text without labels: a file, a BEIR folder, or a directory of these',
-    path,
-  ),
+  corpus: option(undefined, optional(text), 'raw text without labels: a file, a BEIR folder, or a directory of these', {
+    ...path,
+    isNoPath: (value: string) => value === NO_CORPUS,
+  }),
   examples: option(
     undefined,
     optional(text),
@@ -157,9 +158,6 @@ function isString(value: unknown): value is string {
 
 type Rows = OptionsOf<typeof finetuneRows>;
 export type FinetuneSettings = Omit<Rows, 'lr' | 'corpus'> & { lr: string; corpus: string };
-
-/** A corpus that there is none of. */
-export const NO_CORPUS = '';
 
 /**
  * Completes settings with defaults and checks them.

@@ -1,4 +1,5 @@
 // The loop of a training run: batches, steps, records, checkpoints, probes, an end. Whatever is trained.
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { DataCounts, WordPiece } from '../data/index.js';
 import { saveFiles } from '../hub/index.js';
@@ -27,7 +28,10 @@ export type LoopSettings = Pick<
   PretrainSettings,
   | ('out' | 'seed' | 'steps' | 'minutes' | 'epochs' | 'accumulate' | 'lr' | 'schedule' | 'warmup')
   | ('weightDecay' | 'clip' | 'evalEvery' | 'saveEvery' | 'saveMinutes' | 'keep')
->;
+> & {
+  /** Probes without a better one, after which the run ends with the best model; 0: never. */
+  readonly patience?: number;
+};
 
 /** What a caller can watch and do. @typeParam M the model that is trained */
 export interface RunHooks<M> {
@@ -82,6 +86,17 @@ export interface Task<M extends object, B extends Batch> {
   prefetch(from: number, to: number, together: number): Prefetch<B>;
   /** Lets go of the corpus. */
   close(): void;
+}
+
+const score = (record: ProbeRecord): number => record['ndcg@10'];
+
+const isBest = (record: ProbeRecord, others: readonly ProbeRecord[]): boolean =>
+  others.every((other) => score(other) < score(record));
+
+/** Probes since the first that was the best. */
+function sinceBest(probes: readonly ProbeRecord[]): number {
+  const top = Math.max(...probes.map(score));
+  return probes.length === 0 ? 0 : probes.length - 1 - probes.findIndex((record) => score(record) === top);
 }
 
 interface Closing {
@@ -167,7 +182,7 @@ export class TrainingRun<M extends object, B extends Batch> {
     const { steps } = legs.at(-1)!;
     const { settings, hooks, task, checkpoints } = this;
     const { model, tokenizer, kept } = task;
-    const { out, accumulate, minutes, evalEvery, saveEvery, saveMinutes } = settings;
+    const { out, accumulate, minutes, evalEvery, saveEvery, saveMinutes, patience = 0 } = settings;
     const opened: Closing[] = [task];
     const opens = <T extends Closing>(one: T): T => {
       opened.unshift(one);
@@ -178,7 +193,8 @@ export class TrainingRun<M extends object, B extends Batch> {
       const log = opens(await RunLog.open(out, { resumeAt: from }));
       const { scalars } = task.objective;
       const events = opens(await EventWriter.open(out, { resumeAt: from, scalars }));
-      const probed = new Set((await RunLog.read(out)).probes.map((record) => record.step));
+      const probes = [...(await RunLog.read(out)).probes];
+      const best = new Checkpoints(join(out, 'best'), { keep: 1 });
       const saved: FoundCheckpoint[] = checkpoint ? [checkpoint] : [];
       hooks.planned?.(steps);
       const planned = minutes && !settings.steps ? new PlannedTime({ minutes, steps, from }) : undefined;
@@ -196,9 +212,12 @@ export class TrainingRun<M extends object, B extends Batch> {
         (saveMinutes > 0 && performance.now() - savedAt >= 60_000 * saveMinutes);
       const probe = async () => {
         const due = evalEvery > 0 && (step === 0 || step === steps || step % evalEvery === 0);
-        if (!hooks.probe || !due || probed.has(step)) return;
+        if (!hooks.probe || !due || probes.some((record) => record.step === step)) return;
         try {
           const record = { step, ...(await hooks.probe(model, tokenizer, step)) };
+          // Before it is on record, so that one that is has its model.
+          if (patience > 0 && isBest(record, probes)) await best.save({ step, kept, optimizer });
+          probes.push(record);
           log.probe(record);
           events.probe(record);
         } catch (error) {
@@ -208,7 +227,8 @@ export class TrainingRun<M extends object, B extends Batch> {
       const prefetch = opens(task.prefetch(from * accumulate, steps * accumulate, accumulate));
       await probe();
       await prefetch.filled();
-      while (step < steps && !hooks.signal?.aborted) {
+      const isOver = () => step === steps || (patience > 0 && sinceBest(probes) >= patience);
+      while (!isOver() && !hooks.signal?.aborted) {
         const lr = optimizer.lr;
         const before = performance.now();
         const batches: B[] = [];
@@ -229,11 +249,17 @@ export class TrainingRun<M extends object, B extends Batch> {
         // A synchronous backend never leaves a turn to the event loop, and so to signals, by itself.
         await setImmediate();
         await probe();
-        if (step < steps && saveIsDue()) await save();
+        if (!isOver() && saveIsDue()) await save();
       }
       await save();
-      if (step === steps) await saveFiles(out, await kept.files());
-      return { model, tokenizer, step, steps, interrupted: step < steps, data: task.data };
+      if (!isOver()) return { model, tokenizer, step, steps, interrupted: true, data: task.data };
+      const top = patience > 0 ? await best.latest() : undefined;
+      if (top && top.step !== step) {
+        await best.load(top.path, kept, optimizer);
+        hooks.message?.(`The best probe was that of step ${formatCount(top.step)}: its model is kept.`);
+      }
+      await saveFiles(out, await kept.files());
+      return { model, tokenizer, step, steps, interrupted: false, data: task.data };
     } finally {
       for (const one of opened) await one.close();
     }
