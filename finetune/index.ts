@@ -4,3 +4,6 @@ export { finetune, resumeFinetune, scalarsOf } from './finetune.js';
 export type { FinetunedModel, FinetuneHooks, FinetuneResult } from './finetune.js';
 export { clustersOf } from './near-duplicates.js';
 export { finetuneRows, finetuneSettings, finetuning, type FinetuneSettings } from './settings.js';
+export { adapt, adaptRows, adaptSettings } from './adapt.js';
+export type { AdaptHooks, AdaptResult, AdaptSettings, StageScore } from './adapt.js';
+export { FUSION_WEIGHT, wordsRecipe } from './recipe.js';

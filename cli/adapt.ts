@@ -1,0 +1,115 @@
+// `retromae adapt`: private text without labels in, a retriever out, and what each stage bought.
+import { join } from 'node:path';
+import { flagOf } from '../data/index.js';
+import {
+  adapt,
+  adaptRows,
+  adaptSettings,
+  FUSION_WEIGHT,
+  scalarsOf,
+  type AdaptResult,
+  type StageScore,
+} from '../finetune/index.js';
+import type { Interval } from '../retrieval/index.js';
+import type { Option } from '../retromae/index.js';
+import * as train from '../train/index.js';
+import { required, say, shellLine, withBackend } from './common.js';
+import { flagsOf, helpText, parseFlags, UsageError, type Flags } from './flags.js';
+import { settingName, untilSignal } from './pretrain.js';
+import { watchRun } from './watch.js';
+
+const { corpus: corpusRow, ...others } = adaptRows;
+
+const flags = {
+  ...flagsOf(
+    { corpus: { ...corpusRow, preset: undefined }, ...others } as Readonly<Record<string, Option<unknown>>>,
+    flagOf,
+  ),
+  json: { type: 'boolean', help: 'print one JSON object at the end' },
+  help: { type: 'boolean', help: 'this text' },
+} as const satisfies Flags;
+
+const usage = `Makes a retriever for your own text, without labels: words that are trained on it, and BM25 beside them.
+
+Usage: retromae adapt --corpus PATH --out DIR [--minutes M]
+
+One sentence of some documents is held out, to say at the end what each stage bought. Ctrl-C saves; the same command goes on.
+Given other text, or given again, it goes on from the words that it has. Search with what it made:
+  retromae encode --model DIR --corpus PATH --out FILE
+  retromae search --model DIR --index FILE --corpus PATH --fuse weighted --fuse-weight ${FUSION_WEIGHT} --query TEXT`;
+
+export async function adaptCommand(args: string[]): Promise<void> {
+  const { help, json = false, ...given } = parseFlags(args, flags);
+  if (help) return void process.stdout.write(helpText(usage, flags));
+  const asked = Object.fromEntries(Object.entries(given).map(([flag, value]) => [settingName(flag), value]));
+  required(asked.corpus as string | undefined, 'corpus', 'the text that will be searched');
+  const settings = checked(asked);
+  const command = shellLine(['retromae', 'adapt', ...args]);
+  await withBackend(settings, () =>
+    untilSignal(async (signal) => {
+      const result = await adapt(asked, {
+        ...{ message: say, signal, command },
+        watch: (stage, own) => {
+          say(`\nStage: ${stage}, ${own.steps ? `${own.steps} steps` : `${own.minutes} minutes`}.`);
+          return watchRun({ corpus: own.corpus, scalars: scalarsOf(own), json: false, signal });
+        },
+      });
+      if (result.interrupted) {
+        say(`Saved. Go on with: ${command}`);
+        return false;
+      }
+      await report(result);
+      if (json) process.stdout.write(`${JSON.stringify(jsonOf(result))}\n`);
+      else process.stdout.write(tableOf(result.scores));
+      say(`Model in ${settings.out}, report in ${join(settings.out, 'report.html')}.`);
+      return true;
+    }),
+  );
+}
+
+function checked(asked: Parameters<typeof adaptSettings>[0]) {
+  try {
+    return adaptSettings(asked);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+const signed = (x: number): string => `${x >= 0 ? '+' : ''}${x.toFixed(3)}`;
+const within = ({ low, high }: Interval, show = (x: number) => x.toFixed(3)): string => `[${show(low)}, ${show(high)}]`;
+
+/** Stages as rows. */
+function tableOf(scores: readonly StageScore[]): string {
+  if (scores.length === 0) return '';
+  const lines = scores.map(({ stage, gained, 'ndcg@10': score }) => {
+    const against = gained ? `${signed(gained.mean)} ${within(gained, signed)} against BM25` : '';
+    return `${stage.padEnd(8)}nDCG@10 ${score.mean.toFixed(3)} ${within(score)}  ${against}`.trimEnd();
+  });
+  const { queries } = scores[0].evaluation.mean;
+  return `${lines.join('\n')}\n${queries} sentences that were held out; each is to find the document that it was taken from.\n`;
+}
+
+const jsonOf = ({ round, scores }: AdaptResult) => ({
+  round,
+  stages: scores.map(({ stage, evaluation, gained, 'ndcg@10': interval }) => ({
+    ...{ stage, ...evaluation.mean, interval, gained },
+  })),
+});
+
+async function report({ settings, round, scores, commands }: AdaptResult): Promise<void> {
+  const { out } = settings;
+  const { steps } = await train.RunLog.read(join(out, `round-${round}`, 'words'));
+  await train.writeReport(out, {
+    title: `Adapted to ${settings.corpus}, round ${round}`,
+    scalars: scalarsOf({ method: 'dpr' }),
+    config: settings,
+    ...{ steps, probes: [], commands },
+    table: scores.map(({ stage, evaluation, gained, 'ndcg@10': interval }) => ({
+      ...evaluation.mean,
+      ...{ name: stage, 'ndcg@10': interval },
+      ...(gained && { against: { BM25: gained } }),
+    })),
+    tableNote:
+      'Sentences that were held out, each to find the document that it was taken from; BM25 is strong there, for its words are those of the document’s neighbourhood.',
+  });
+}
