@@ -25,7 +25,7 @@ export function refuseSimilarity({ represent, similarity = 'dot' }: { represent?
     );
 }
 
-/** The encoder of a model: of DupMAE's representation, where that is given. */
+/** The encoder of a model: of DupMAE's representation, where that is given; by the mean, where words have weights. */
 export const newEncoder = (
   model: BertForMaskedLM,
   tokenizer: TextTokenizer,
@@ -34,7 +34,7 @@ export const newEncoder = (
 ): Encoder =>
   representation
     ? new DupmaeEncoder(model, tokenizer, representation, options)
-    : new BertEncoder(model, tokenizer, options);
+    : new BertEncoder(model, tokenizer, { ...(model.word_weights && { pooling: 'mean' }), ...options });
 
 /** A folder's encoder, and what goes with its vectors. */
 export interface FolderEncoder {

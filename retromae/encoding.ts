@@ -1,6 +1,6 @@
 // The encoder's half of every masked objective: which rows are read, h, and the masked-language-model loss.
 import { Ids, Sequences, type Random, type Tensor } from '../core/index.js';
-import type { BertForMaskedLM, Needed } from '../nn/index.js';
+import { poolStates, type BertForMaskedLM, type Needed } from '../nn/index.js';
 import { IGNORE, shareOf, type MaskedBatch } from './batch.js';
 
 /** Rows of the packed batch that carry a label, and these labels. */
@@ -23,7 +23,7 @@ export interface Encoded {
   readonly sequences: Sequences;
   /** Last hidden states, of the rows that are read. */
   readonly hidden: Tensor;
-  /** The sentence vectors [B, H]: last hidden states of [CLS]. */
+  /** The sentence vectors [B, H]: last hidden states of [CLS], or the mean of all where the encoder has weights of words. */
   readonly h: Tensor;
   /** Where in `hidden` the masked tokens are, and what they were. */
   readonly masked: Ids;
@@ -39,9 +39,9 @@ export interface Encoded {
  * @param options.inner also the hidden states of this layer: 0 are the embeddings, 1 the output of the first one …
  */
 export function encodeMasked(
-  { bert }: BertForMaskedLM,
+  { bert, word_weights: weights }: BertForMaskedLM,
   batch: MaskedBatch,
-  { all = false, inner, random }: { all?: boolean; inner?: number; random?: Random } = {},
+  { all: every = false, inner, random }: { all?: boolean; inner?: number; random?: Random } = {},
 ): Encoded {
   const { offsets, encoderIds, encoderLabels } = batch;
   const sequences = new Sequences(offsets);
@@ -49,6 +49,8 @@ export function encodeMasked(
   const share = shareOf(batch, 'encoderLabels');
   const ids = new Ids(encoderIds);
   const firsts = offsets.slice(0, -1);
+  // A mean is of all rows.
+  const all = every || weights !== undefined;
   const rows = Int32Array.from(new Set([...firsts, ...masked])).sort();
   const needed: Needed | undefined = all ? undefined : { rows: new Ids(rows), sequences: sequencesOf(rows, sequences) };
   const lower = inner === undefined ? undefined : bert.forward(ids, sequences, { to: inner, random });
@@ -57,7 +59,10 @@ export function encodeMasked(
     : bert.forward(ids, sequences, { needed, random });
   const at = new Map(Array.from(rows, (row, i) => [row, i]));
   const places = (wanted: Int32Array) => new Ids(all ? wanted : wanted.map((row) => at.get(row)!));
-  return { sequences, hidden, h: hidden.gather(places(firsts)), masked: places(masked), labels, share, inner: lower };
+  const h = weights
+    ? poolStates(hidden, sequences, 'mean', { weights: weights.gather(ids) })
+    : hidden.gather(places(firsts));
+  return { sequences, hidden, h, masked: places(masked), labels, share, inner: lower };
 }
 
 export interface Predicted {

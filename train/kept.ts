@@ -12,8 +12,9 @@ export interface Kept {
   readonly head: object;
 }
 
+/** @param options.pooling by default the mean where the model has weights of words, else [CLS] */
 export const keptBert = (model: BertForMaskedLM, tokenizer: WordPiece, options: ModelFilesOptions): Kept => ({
-  files: () => modelFiles(model, tokenizer, options),
+  files: () => modelFiles(model, tokenizer, { pooling: model.word_weights ? 'mean' : 'cls', ...options }),
   weights: encoderOf(model),
   head: headOf(model),
 });

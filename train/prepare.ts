@@ -19,9 +19,9 @@ import {
   trainWordPiece,
 } from '../data/index.js';
 import type { Corpus, DataCounts, Document, NormalizerOptions, WordPiece } from '../data/index.js';
-import { bertConfig, type BertConfig } from '../nn/index.js';
+import { bertConfig, initWords, type BertConfig } from '../nn/index.js';
 import type { BatchRecipe } from './batch-recipe.js';
-import { configOf, initialise, tokenizerOf } from '../hub/index.js';
+import { configOf, initialise, loadStatic, tokenizerOf } from '../hub/index.js';
 import { objectiveNamed, PretrainModel } from '../retromae/index.js';
 import { formatCount } from './report/format.js';
 import { schedule } from './schedule.js';
@@ -31,6 +31,8 @@ import { writeTokens, type TokenisedDocument } from './token-writer.js';
 
 /** The stream of random numbers for initial weights, apart from those of the batches. */
 const WEIGHTS = 0;
+/** That of what --init-words draws beside the words. */
+const WORDS = 4;
 /** Milliseconds of work between two looks at what else has happened: a signal, for instance. */
 const PATIENCE = 50;
 
@@ -46,7 +48,15 @@ export interface Observer {
 export async function newSettings(given: Partial<PretrainSettings>): Promise<PretrainSettings> {
   const settings = pretrainSettings(given);
   await schedule(settings, settings.steps ?? 1);
-  const { init } = settings;
+  const { init, initWords: words } = settings;
+  if (words !== undefined) {
+    const { dim } = (await loadStatic(words)).model;
+    if (given.hidden !== undefined && given.hidden !== dim)
+      throw new Error(
+        `${flagOf('hidden')} is ${given.hidden}, but the words in --init-words ${words} have ${dim} numbers. Leave it out.`,
+      );
+    return pretrainSettings({ ...settings, hidden: dim });
+  }
   if (!init) return settings;
   const config = await configOf(init);
   const found = {
@@ -102,7 +112,10 @@ const leftOut = ({ report }: Corpus): LeftOut => ({
 
 /** The vocabulary that the settings name; undefined if it is to be learnt. @throws if it cannot be trained with */
 export async function givenVocabulary(settings: PretrainSettings): Promise<WordPiece | undefined> {
-  const { vocab, init } = settings;
+  const { vocab, init, initWords: words } = settings;
+  if (words !== undefined && vocab !== undefined)
+    throw new Error(`${flagOf('vocab')} is given, but the words are those of --init-words ${words}. Leave it out.`);
+  if (words !== undefined) return (await loadStatic(words)).tokenizer;
   const path = vocab ?? init;
   if (!path) return undefined;
   const tokenizer = await foldedAsAsked(path, settings);
@@ -237,7 +250,20 @@ export async function newModel(
   { message }: Observer,
   checkpoint?: string,
 ): Promise<PretrainModel> {
-  const { init, layers, hidden, heads, ffn, seq, dropout, initRange, seed, objective, recompute } = settings;
+  const {
+    init,
+    initWords: words,
+    layers,
+    hidden,
+    heads,
+    ffn,
+    seq,
+    dropout,
+    initRange,
+    seed,
+    objective,
+    recompute,
+  } = settings;
   const folder = checkpoint ?? init;
   const dimensions = folder
     ? await configOf(folder)
@@ -256,6 +282,7 @@ export async function newModel(
     const options = objectiveOptions(settings);
     return new PretrainModel(objectiveNamed(objective), config, new Random(seed, WEIGHTS), options, recompute);
   });
+  if (words !== undefined) await initWords(model, (await loadStatic(words)).model, new Random(seed, WORDS));
   if (checkpoint) return model;
   if (init) (await initialise(model, init)).forEach((note) => message?.(note));
   model.begin();

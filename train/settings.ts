@@ -75,6 +75,8 @@ export const runRows = {
   out: option('runs/retromae', text, 'folder of the run: model, checkpoints, log, report', folder),
   /** The dimensions and the vocabulary of this model are taken over. */
   init: option(undefined, optional(text), 'start from this model folder or Hugging Face BERT', folder),
+  /** Its width and vocabulary are taken over; the sentence vector is then the mean of all tokens, weighted by word. */
+  initWords: option(undefined, optional(text), 'begin with the words of this static encoder', folder),
   vocab: option(undefined, optional(text), 'vocab.txt or tokenizer.json; without it a vocabulary is learnt', path),
   vocabSize: option(8192, integer(6, MOST_WORDS), 'size of a learnt vocabulary'),
   /** Not given, these are those of a given vocabulary. */
@@ -200,6 +202,8 @@ export function pretrainSettings(given: Partial<PretrainSettings> = {}): Pretrai
   const objective = objectiveNamed(settings.objective);
   refuseForeign(given, objective);
   const wrong = (name: keyof RunSettings, wanted: string) => wrongOption(flagOf, name, settings[name], wanted);
+  if (settings.init !== undefined && settings.initWords !== undefined)
+    throw wrong('initWords', 'left out, as --init has words of its own');
   if (settings.hidden % settings.heads !== 0) throw wrong('hidden', `divisible by --heads ${settings.heads}`);
   const { batch, accumulate, seq } = settings;
   const bound = (others: number) =>

@@ -190,6 +190,38 @@ void t.test('it ends with the best model where probes get no better', async (t) 
   t.ok(Math.abs((JSON.parse(stdout) as { 'ndcg@10': number })['ndcg@10'] - best) < 1e-9, 'the best model is kept');
 });
 
+void t.test('an encoder is pre-trained from words, its vectors the mean of tokens weighted by word', async (t) => {
+  const out = join(dir, 'from-words');
+  const tiny = ['--layers', '1', '--heads', '2', '--seq', '48', '--batch', '4', '--eval-every', '0', '--steps', '6'];
+  const run = ['pretrain', ...ONE_THREAD, ...tiny, '--corpus', corpus, '--init-words', words, '--save-every', '2'];
+  await succeed(...run, '--out', out);
+  t.match(JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')), { hidden_size: 32 });
+  const { stderr, stdout } = await succeed('eval', ...ONE_THREAD, '--model', out, '--data', beir, '--json');
+  t.match(stderr, /the mean of all tokens, each weighted by its word/);
+  t.ok((JSON.parse(stdout) as { 'ndcg@10': number })['ndcg@10'] > 0.5, `near the words that it began with: ${stdout}`);
+  const shorter = join(dir, 'from-words-shorter');
+  await succeed(...run, '--out', shorter, '--schedule', 'constant', '--steps', '4');
+  await succeed('pretrain', '--resume', '--out', shorter, '--steps', '6');
+  await succeed('finetune', ...common, '--corpus', corpus, '--model', out, '--out', `${out}-finetuned`);
+  t.match(readFileSync(join(`${out}-finetuned`, 'modules.json'), 'utf8'), /WordWeights/);
+  await refused(
+    t,
+    [...run, '--hidden', '16', '--out', join(dir, 'none')],
+    /--hidden is 16, but the words in .* have 32 numbers/,
+  );
+  await refused(
+    t,
+    [...run, '--vocab', words, '--out', join(dir, 'none')],
+    /--vocab is given, but the words are those of --init-words/,
+  );
+  await refused(
+    t,
+    [...run, '--init', pretrained, '--out', join(dir, 'none')],
+    /--init-words is .* as --init has words of its own/,
+    2,
+  );
+});
+
 void t.test('a BEIR folder, with judgements of any split', async (t) => {
   const out = join(dir, 'judged');
   await succeed(

@@ -7,7 +7,7 @@ import { settingRows } from '../../train/index.js';
 import { nodesOf, sourcesIn, type Source } from '../structure/source.js';
 import { succeed } from './support.js';
 
-const commands = ['pretrain', 'compare', 'eval', 'encode', 'search', 'mine'];
+const commands = ['pretrain', 'compare', 'finetune', 'adapt', 'eval', 'encode', 'search', 'mine'];
 const flagsIn = (text: string): string[] => [...text.matchAll(/(?<![\w-])--[a-z][a-z-]*[a-z]/g)].map(([flag]) => flag);
 
 /** The flags that a command takes, as its --help lists them. */
@@ -32,7 +32,7 @@ void test('messages and pages name flags that there are', async (t) => {
   // What is said in the file of a command is of that command; but pretrain ends with what to do next.
   const flagsFor = (path: string): Set<string> =>
     own.get(/^cli\/(eval|encode|search|mine)\.ts$/.exec(path)?.[1] ?? '') ?? any;
-  const sources = sourcesIn(['cli', 'train', 'retromae', 'retrieval', 'hub', 'data', 'nn', 'core']);
+  const sources = sourcesIn(['cli', 'train', 'finetune', 'retromae', 'retrieval', 'hub', 'data', 'nn', 'core']);
   let named = 0;
   // The style sheet of the report has names that look the same.
   for (const source of sources.filter(({ path }) => path !== 'train/report/report.ts')) {
@@ -45,7 +45,7 @@ void test('messages and pages name flags that there are', async (t) => {
   const pages = ['README.md', ...readdirSync('docs/design').map((page) => join('docs/design', page))];
   for (const page of pages)
     for (const [, line] of readFileSync(page, 'utf8').matchAll(
-      /retromae (?:pretrain|compare|eval|encode|search|mine)([^\n`]*)/g,
+      /retromae (?:pretrain|compare|finetune|adapt|eval|encode|search|mine)([^\n`]*)/g,
     ))
       for (const flag of flagsIn(line)) t.ok(any.has(flag), `${page}: ${flag}`);
 });
@@ -55,7 +55,7 @@ void test('no message that the command line may print names a setting by another
   t.ok(settings.includes('maxBadLines') && settings.includes('vocabSize'));
   const named = new RegExp(`\\b(${settings.join('|')}|coverage)\\b`);
   // A name alone is an argument of a function, not a message; `retromae/` and `nn/` speak to whoever calls them.
-  for (const source of sourcesIn(['cli', 'train', 'hub', 'data', 'retrieval']))
+  for (const source of sourcesIn(['cli', 'train', 'finetune', 'hub', 'data', 'retrieval']))
     for (const text of textsOf(source)) if (/\s/.test(text) && named.test(text)) t.fail(`${source.path}: ${text}`);
   t.end();
 });

@@ -1,0 +1,106 @@
+// The one command for text without labels: stages with what they bought, broken off and gone on with, more text.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import {
+  digest,
+  jsonLines,
+  ONE_THREAD,
+  paragraphs,
+  readLog,
+  refused,
+  start,
+  succeed,
+  writeBeir,
+  writeCorpus,
+} from './support.js';
+
+const dir = t.testdir({});
+const corpus = writeCorpus(dir, 120);
+const tiny = [...ONE_THREAD, '--steps', '40', '--batch', '16', '--vocab-size', '150', '--width', '24'];
+
+interface Told {
+  round: number;
+  stages: { stage: string; 'ndcg@10': number; queries: number; gained?: { mean: number } }[];
+}
+const told = ({ stdout }: { stdout: string }) => JSON.parse(stdout) as Told;
+const words = (out: string, round: number) => join(out, `round-${round}`, 'words', 'model.safetensors');
+
+void t.test('text in, a retriever out, that every command takes', async (t) => {
+  const out = join(dir, 'out');
+  const { round, stages } = told(await succeed('adapt', ...tiny, '--corpus', corpus, '--out', out, '--json'));
+  t.equal(round, 1);
+  t.same(
+    stages.map(({ stage }) => stage),
+    ['BM25', 'words', 'fused'],
+  );
+  const [bm25, own, fused] = stages;
+  t.equal(own.queries, 12, 'a tenth of the documents');
+  t.ok(own['ndcg@10'] > 0.1, JSON.stringify(own));
+  t.ok(Math.abs(fused.gained!.mean - (fused['ndcg@10'] - bm25['ndcg@10'])) < 1e-9);
+  t.match(readFileSync(join(out, 'report.html'), 'utf8'), /Adapted to .*, round 1/);
+  t.match(readFileSync(join(out, 'README.md'), 'utf8'), /--fuse weighted --fuse-weight 0\.6/);
+  const learnt = readFileSync(join(out, 'round-1', 'held-out', 'corpus.jsonl'), 'utf8');
+  const asked = readFileSync(join(out, 'round-1', 'held-out', 'queries.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n');
+  for (const line of asked)
+    t.notOk(learnt.includes((JSON.parse(line) as { text: string }).text), 'nothing saw the queries');
+  const beir = writeBeir(dir);
+  await succeed('eval', ...ONE_THREAD, '--model', out, '--data', beir, '--fuse', 'weighted', '--fuse-weight', '0.6');
+
+  const { stderr } = await start(['adapt', ...tiny, '--corpus', corpus, '--out', out]);
+  t.match(stderr, /Round 2: 120 documents, beginning with the words of round 1/);
+  const more = join(dir, 'more.jsonl');
+  writeFileSync(more, jsonLines(paragraphs(160, 9).map((text) => ({ text, title: 'On rivers' }))));
+  const third = told(await succeed('adapt', ...tiny, '--corpus', more, '--out', out, '--json'));
+  t.equal(third.round, 3);
+  t.notOk(readFileSync(join(out, 'round-3', 'held-out', 'corpus.jsonl'), 'utf8').includes('On rivers On rivers'));
+  t.equal(digest(join(out, 'model.safetensors')), digest(words(out, 3)));
+});
+
+void t.test('killed, it goes on with the same command, to the same bits', async (t) => {
+  const out = join(dir, 'killed');
+  const run = ['adapt', ...tiny, '--corpus', corpus, '--out', out];
+  const log = join(out, 'round-1', 'words', 'log.jsonl');
+  const running = start(run);
+  while (!existsSync(log) || readFileSync(log, 'utf8').split('\n').length < 4) await sleep(1);
+  running.child.kill('SIGINT');
+  const { code, stderr } = await running;
+  t.equal(code, 130);
+  t.match(stderr, /Saved\. Go on with: npx retromae adapt|Saved\. Go on with: .*retromae adapt/);
+  await succeed(...run);
+  t.equal(readLog(join(out, 'round-1', 'words')).length, 40);
+  t.equal(digest(words(out, 1)), digest(words(join(dir, 'out'), 1)));
+  t.notOk(existsSync(join(out, 'round-2')));
+});
+
+void t.test('one long text without a sentence to spare is adapted to, and not measured', async (t) => {
+  const out = join(dir, 'short');
+  const path = join(dir, 'short.jsonl');
+  writeFileSync(path, jsonLines(paragraphs(12).map((text) => ({ text: text.replaceAll('.', '') }))));
+  const { stdout, stderr } = await succeed('adapt', ...tiny, '--corpus', path, '--out', out);
+  t.match(stderr, /No sentence is held out to measure with/);
+  t.equal(stdout, '');
+  t.ok(existsSync(join(out, 'model.safetensors')));
+});
+
+void t.test('refusals', async (t) => {
+  const out = join(dir, 'none');
+  await refused(t, ['adapt', '--out', out], /--corpus is missing/, 2);
+  await refused(
+    t,
+    ['adapt', '--corpus', corpus, '--minutes', '0'],
+    /--minutes is "?0"?; it must be a number above 0/,
+    2,
+  );
+  await refused(t, ['adapt', '--corpus', join(dir, 'nowhere'), '--out', out], /nowhere/);
+  await refused(t, ['adapt', '--corpus', corpus, '--out', dir], /files.*empty|empty|not empty/i);
+  writeFileSync(join(dir, 'out', 'adapt.json'), '{"format": 3}');
+  await refused(
+    t,
+    ['adapt', '--corpus', corpus, '--out', join(dir, 'out')],
+    /adapt\.json: is not what retromae adapt wrote/,
+  );
+});
