@@ -10,7 +10,7 @@ export type { NormalizerOptions } from './pretokenize.js';
 export type { Qrels, Query, RetrievalSet } from './retrieval-set.js';
 export { WORD_RULES, type WordRule } from './segment-words.js';
 export { sentenceSegments, splitSentences, wordCount } from './sentences.js';
-export { packSequences, type PackedSequences } from './sequences.js';
+export { packPairs, packSequences, type PackedPairs, type PackedSequences } from './sequences.js';
 export { shownValue } from './json-fields.js';
 export { countText, countTokens, isDataCounts, lostShares, noCounts, type DataCounts } from './summary.js';
 export { toTokenizerConfig } from './tokenizer-config.js';

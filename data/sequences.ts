@@ -35,3 +35,51 @@ export function packSequences(
   });
   return { offsets, ids };
 }
+
+/** Pairs of texts, each `[CLS] first [SEP] second [SEP]`, laid end to end. */
+export interface PackedPairs extends PackedSequences {
+  /** [N] token types: 0 up to and with the first [SEP], then 1. */
+  readonly types: Int32Array;
+}
+
+/**
+ * Lays pairs end to end. What is too long loses tokens at the end of its longer text, and where both are, so that they become
+ * equally long: transformers' `longest_first`.
+ * @param maxLength tokens of the longest pair, with [CLS] and both [SEP]
+ * @throws if maxLength leaves no room for a token of each
+ */
+export function packPairs(
+  pairs: readonly (readonly [ArrayLike<number>, ArrayLike<number>])[],
+  { cls, sep }: { readonly cls: number; readonly sep: number },
+  maxLength: number,
+): PackedPairs {
+  if (!Number.isInteger(maxLength) || maxLength < 5)
+    throw new Error(
+      `packPairs: maxLength is ${maxLength}, expected a whole number of at least 5, for [CLS], two tokens and two [SEP]; try 256.`,
+    );
+  const kept = pairs.map(([first, second]) => longestFirst(first.length, second.length, maxLength - 3));
+  const offsets = new Int32Array(pairs.length + 1);
+  kept.forEach(([a, b], i) => (offsets[i + 1] = offsets[i] + a + b + 3));
+  const ids = new Int32Array(offsets[pairs.length]);
+  const types = new Int32Array(ids.length);
+  pairs.forEach(([first, second], i) => {
+    const [a, b] = kept[i];
+    const begin = offsets[i];
+    ids[begin] = cls;
+    for (let t = 0; t < a; t++) ids[begin + 1 + t] = first[t];
+    ids[begin + 1 + a] = sep;
+    for (let t = 0; t < b; t++) ids[begin + 2 + a + t] = second[t];
+    ids[offsets[i + 1] - 1] = sep;
+    types.fill(1, begin + 2 + a, offsets[i + 1]);
+  });
+  return { offsets, ids, types };
+}
+
+/** How many tokens stay of two texts, of a and b, in a room for so many. */
+function longestFirst(a: number, b: number, room: number): [number, number] {
+  if (a + b <= room) return [a, b];
+  const [short, long] = [Math.min(a, b), Math.max(a, b)];
+  const half = Math.floor(room / 2);
+  const kept = short <= half ? [short, Math.min(long, room - short)] : [half, room - half];
+  return a <= b ? [kept[0], kept[1]] : [kept[1], kept[0]];
+}

@@ -10,6 +10,8 @@ export interface FinetuneRecipe extends Omit<PairOptions, 'questionMark'> {
   /** Folder of the tokenised corpus, or of examples. */
   readonly dir: string;
   readonly labelled: boolean;
+  /** Whether query and passage are one text. */
+  readonly joined: boolean;
   /** As it was typed. */
   readonly pairs: string;
   readonly tokenDrop: number;
@@ -31,9 +33,9 @@ export const openBatches = (recipe: FinetuneRecipe): Promise<OpenBatches> =>
   recipe.labelled ? ofExamples(recipe) : ofPairs(recipe);
 
 async function ofExamples(recipe: FinetuneRecipe): Promise<OpenBatches> {
-  const { dir, negatives, queryLength, passageLength, size, seed } = recipe;
+  const { dir, joined, negatives, queryLength, passageLength, size, seed } = recipe;
   const file = await ExampleFile.open(dir);
-  const rules = { tokenizer: file.texts.tokenizer, queryLength, passageLength };
+  const rules = { tokenizer: file.texts.tokenizer, queryLength, passageLength, joined };
   const collator = new GroupCollator<StoredExample>(rules, (example, random) => file.group(example, random, negatives));
   return { batches: new Batches(file, collator, size, seed), file };
 }

@@ -4,7 +4,7 @@ import { isThere, loadBeir, type TrainingExample, trainingExamples, documentText
 import { mkdir, stat } from 'node:fs/promises';
 import { configOf, isStatic, loadStatic, tokenizerOf } from '../hub/index.js';
 import type { Scalars } from '../retromae/index.js';
-import { parameterCount, type BertForMaskedLM, type StaticModel, type TextModel } from '../nn/index.js';
+import { CrossEncoder, parameterCount, type BertForMaskedLM, type StaticModel, type TextModel } from '../nn/index.js';
 import {
   foldedAsAsked,
   formatCount,
@@ -26,6 +26,7 @@ import {
 } from '../train/index.js';
 import { openBatches, type FinetuneRecipe } from './batch-recipe.js';
 import { biEncoderLosses, distillScalars, rankingScalars, type BiEncoderOptions } from './bi-encoder.js';
+import { crossLosses } from './cross.js';
 import { ExampleFile, hasExamples, writeExamples } from './example-file.js';
 import type { GroupBatch } from './groups.js';
 import { newTrained } from './models.js';
@@ -39,7 +40,7 @@ import {
   type FinetuneSettings,
 } from './settings.js';
 
-export type FinetunedModel = BertForMaskedLM | StaticModel;
+export type FinetunedModel = BertForMaskedLM | StaticModel | CrossEncoder;
 export type FinetuneHooks = RunHooks<FinetunedModel> & {
   /** Told of what makes vectors of texts, when it is there. */
   model?(text: TextModel): void;
@@ -75,7 +76,7 @@ async function prepare(given: FinetuneSettings, hooks: FinetuneHooks): Promise<T
       refuseUnknown(corpus, data, maxUnknown);
     }
     const { model, text, kept } = await newTrained(settings, tokenizer, texts, hooks);
-    hooks.model?.(text);
+    if (text) hooks.model?.(text);
     const options = optionsOf(settings, file);
     hooks.message?.(
       `${formatCount(file.length)} ${recipe.labelled ? 'examples' : 'passages'} are ${formatCount(batches.perEpoch)} batches an epoch; ` +
@@ -85,8 +86,14 @@ async function prepare(given: FinetuneSettings, hooks: FinetuneHooks): Promise<T
       ...{ model, tokenizer, kept, batches, data },
       objective: { scalars: scalarsOf(settings) },
       groups: lrWords === 1 ? [] : [{ matches: (name) => name.includes('word_embeddings'), lr: lrWords }],
-      microBatch: (batch, index) =>
-        Promise.resolve(biEncoderLosses(text, batch, options, cacheChunk, batches.dropout(index))),
+      microBatch: (batch, index) => {
+        const random = batches.dropout(index);
+        return Promise.resolve(
+          model instanceof CrossEncoder
+            ? () => crossLosses(model, batch, random)
+            : biEncoderLosses(text!, batch, options, cacheChunk, random),
+        );
+      },
       prefetch: (first, end, together) =>
         new Prefetch(batches, { program: 'finetune-worker', recipe }, { first, end, together, workers }),
       close: () => file.close(),
@@ -123,7 +130,8 @@ function optionsOf(settings: FinetuneSettings, file: object): BiEncoderOptions {
 }
 
 const recipeOf = (settings: FinetuneSettings, dir: string, labelledToo: boolean): FinetuneRecipe => {
-  const { pairs, tokenDrop, cropLeast, cropMost, keepSentence, negatives, queryLength, seq, batch, seed } = settings;
+  const { pairs, tokenDrop, cropLeast, cropMost, keepSentence, negatives, queryLength, seq, batch, seed, method } =
+    settings;
   return {
     ...{
       dir,
@@ -137,7 +145,7 @@ const recipeOf = (settings: FinetuneSettings, dir: string, labelledToo: boolean)
       queryLength,
       seed,
     },
-    ...{ passageLength: seq, size: batch },
+    ...{ passageLength: seq, size: batch, joined: method === 'cross' },
   };
 };
 
@@ -180,6 +188,10 @@ async function labelled(settings: FinetuneSettings, hooks: Observer): Promise<Fi
   const file = await ExampleFile.open(dir);
   const negatives = Math.min(settings.negatives, file.mostNegatives);
   file.close();
+  if (settings.method === 'cross' && negatives === 0)
+    throw new Error(
+      `${settings.examples}: no example has a negative, and a cross-encoder learns from one beside each positive. Let \`retromae mine\` find some, or ask for more with --negatives.`,
+    );
   return recipeOf({ ...settings, negatives }, dir, true);
 }
 

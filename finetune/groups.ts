@@ -1,6 +1,6 @@
 // Batches of groups: each a query with its passages, the first of which answers it.
 import type { Random } from '../core/index.js';
-import { packSequences } from '../data/pure.js';
+import { packPairs, packSequences, type PackedPairs, type PackedSequences } from '../data/pure.js';
 import type { Batch, Collates } from '../retromae/index.js';
 
 /** A query and G passages, the positive first. */
@@ -16,8 +16,10 @@ export interface Group {
   readonly scores?: readonly number[];
 }
 
-/** Texts i (G + 1) are queries i, each followed by its passages. */
+/** Texts i (G + 1) are queries i, each followed by its passages; or each text is a query with one of its passages. */
 export interface GroupBatch extends Batch {
+  /** [N] token types, where query and passage are one text: 0 of the query, 1 of the passage. */
+  readonly types?: Int32Array;
   /** [1], G. */
   readonly group: Int32Array;
   /** Pairs (query, passage), by their places among queries and among passages, that are no negatives: false ones. */
@@ -31,6 +33,8 @@ export interface GroupRules {
   /** Longest sequences, [CLS] and [SEP] included. */
   readonly queryLength: number;
   readonly passageLength: number;
+  /** Whether query and passage are one text, of at most `passageLength`: for cross-encoders. Default false. */
+  readonly joined?: boolean;
 }
 
 /** Makes batches of whatever becomes groups of one size. */
@@ -44,13 +48,8 @@ export class GroupCollator<E> implements Collates<GroupBatch, E> {
   collate(examples: readonly E[], generators: Parameters<Collates<GroupBatch>['collate']>[1]): GroupBatch {
     if (typeof generators !== 'function')
       throw new Error('groups: each example needs a generator of its own. Give a function of its place in the batch.');
-    const { tokenizer, queryLength, passageLength } = this.rules;
     const groups = examples.map((example, i) => this.toGroup(example, generators(i)));
-    const texts = groups.flatMap(({ query, passages }) => [
-      cut(query, queryLength),
-      ...passages.map((passage) => cut(passage, passageLength)),
-    ]);
-    const packed = packSequences(texts, tokenizer, Math.max(queryLength, passageLength));
+    const packed = this.pack(groups);
     const scores = groups.flatMap((group) => group.scores ?? []);
     return {
       ...packed,
@@ -58,6 +57,20 @@ export class GroupCollator<E> implements Collates<GroupBatch, E> {
       ignored: Int32Array.from(falseNegatives(groups)),
       ...(scores.length > 0 && { teacher: Float32Array.from(scores) }),
     };
+  }
+
+  private pack(groups: readonly Group[]): PackedSequences | PackedPairs {
+    const { tokenizer, queryLength, passageLength, joined } = this.rules;
+    const texts = groups.map(({ query, passages }) => ({
+      query: cut(query, queryLength),
+      passages: passages.map((passage) => cut(passage, passageLength)),
+    }));
+    if (joined) {
+      const pairs = texts.flatMap(({ query, passages }) => passages.map((passage) => [query, passage] as const));
+      return packPairs(pairs, tokenizer, passageLength);
+    }
+    const all = texts.flatMap(({ query, passages }) => [query, ...passages]);
+    return packSequences(all, tokenizer, Math.max(queryLength, passageLength));
   }
 }
 

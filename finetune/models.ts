@@ -1,11 +1,23 @@
 // What a fine-tuning run trains: a static encoder or a BERT, new or from a folder, and how its folder is written.
 import { noGrad, Random, scope, tensor } from '../core/index.js';
 import type { WordPiece } from '../data/index.js';
-import { configOf, initialise, isStatic, loadModel, loadStatic, staticFiles, type ModelCard } from '../hub/index.js';
+import {
+  configOf,
+  crossFiles,
+  crossFrom,
+  initialise,
+  isStatic,
+  loadModel,
+  loadStatic,
+  staticFiles,
+  type ModelCard,
+} from '../hub/index.js';
 import {
   bertConfig,
+  type BertConfig,
   BertForMaskedLM,
   copyWeights,
+  CrossEncoder,
   initWords,
   pooledBert,
   StaticModel,
@@ -20,8 +32,9 @@ const WEIGHTS = 0;
 
 /** What is trained, and its view as what makes vectors. */
 export interface Trained {
-  readonly model: BertForMaskedLM | StaticModel;
-  readonly text: TextModel;
+  readonly model: BertForMaskedLM | StaticModel | CrossEncoder;
+  /** Where it makes vectors. */
+  readonly text?: TextModel;
   readonly kept: Kept;
 }
 
@@ -41,8 +54,9 @@ export async function newTrained(
   texts: Texts,
   observer: Observer,
 ): Promise<Trained> {
-  const { model: asked, seed } = settings;
+  const { model: asked, seed, method } = settings;
   const random = new Random(seed, WEIGHTS);
+  if (method === 'cross') return newCross(settings, tokenizer, random);
   if (asked === 'static') return keptStatic(newStatic(settings, tokenizer, texts, random), settings, tokenizer);
   if (asked === 'bert') return newBert(settings, tokenizer, random);
   if (await isStatic(asked)) {
@@ -83,15 +97,32 @@ function newStatic({ width }: FinetuneSettings, tokenizer: WordPiece, texts: Tex
   return model;
 }
 
-async function newBert(settings: FinetuneSettings, tokenizer: WordPiece, random: Random): Promise<Trained> {
-  const { width, layers, heads, ffn, seq, dropout, initRange, initWords: words, recompute } = settings;
-  const config = bertConfig({
+/** The dimensions of a new BERT. */
+function configFor(settings: FinetuneSettings, tokenizer: WordPiece): BertConfig {
+  const { width, layers, heads, ffn, seq, dropout, initRange } = settings;
+  return bertConfig({
     ...{ vocab_size: tokenizer.size, hidden_size: width, num_hidden_layers: layers, num_attention_heads: heads },
     ...{ intermediate_size: ffn || 4 * width, max_position_embeddings: Math.max(seq, settings.queryLength) },
     ...{ initializer_range: initRange, pad_token_id: tokenizer.pad },
     ...{ hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout },
   });
-  const model = new BertForMaskedLM(config, random, recompute);
+}
+
+/** @throws if a static encoder is to begin with */
+async function newCross(settings: FinetuneSettings, tokenizer: WordPiece, random: Random): Promise<Trained> {
+  const { model: asked, seq, recompute } = settings;
+  const model =
+    asked === 'bert'
+      ? new CrossEncoder(configFor(settings, tokenizer), random, recompute)
+      : await crossFrom(asked, random, settings);
+  const maxLength = Math.min(seq, model.config.max_position_embeddings);
+  const files = () => crossFiles(model, tokenizer, { maxLength, card: cardOf(settings) });
+  return { model, kept: { files, weights: model, head: {} } };
+}
+
+async function newBert(settings: FinetuneSettings, tokenizer: WordPiece, random: Random): Promise<Trained> {
+  const { initWords: words, recompute } = settings;
+  const model = new BertForMaskedLM(configFor(settings, tokenizer), random, recompute);
   const { pooling = words === undefined ? 'cls' : 'weighted' } = settings;
   if (words !== undefined) await initWords(model, (await loadStatic(words)).model, random, pooling === 'weighted');
   return keptPooled(model, pooling, settings, tokenizer);
@@ -158,9 +189,11 @@ function keptStatic(model: StaticModel, settings: FinetuneSettings, tokenizer: W
 
 const promptsOf = ({ queryPrompt: query, documentPrompt: document }: FinetuneSettings) => ({ query, document });
 
-const cardOf = ({ method, examples, pairs }: FinetuneSettings): ModelCard => ({
-  method:
-    method === 'distill'
-      ? 'distillation of a teacher’s scores'
-      : `[contrastive learning](https://arxiv.org/abs/2004.04906) of ${examples === undefined ? `pairs from raw text (${pairs})` : 'labelled examples'}`,
-});
+const cardOf = (settings: FinetuneSettings): ModelCard => ({ method: methodOf(settings) });
+
+function methodOf({ method, examples, pairs }: FinetuneSettings): string {
+  if (method === 'cross') return 'a softmax over the passages of each query';
+  if (method === 'distill') return 'distillation of a teacher’s scores';
+  const source = examples === undefined ? `pairs from raw text (${pairs})` : 'labelled examples';
+  return `[contrastive learning](https://arxiv.org/abs/2004.04906) of ${source}`;
+}

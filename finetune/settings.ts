@@ -19,7 +19,7 @@ export const NO_CORPUS = '';
 /** What a model is that is made here: words alone, or a BERT. */
 export const ARCHITECTURES = ['static', 'bert'] as const;
 export const poolings = ['cls', 'mean', 'weighted'] as const;
-export const methods = ['dpr', 'distill'] as const;
+export const methods = ['dpr', 'distill', 'cross'] as const;
 
 /** A text that a function can read. */
 const readBy = (wanted: string, read: (value: string) => unknown) => ({
@@ -65,7 +65,11 @@ export const finetuneRows = {
   ),
   judged: option('train', text, 'which judgements of a BEIR folder in --examples', { value: 'SPLIT' }),
   out: { ...runRows.out, preset: 'runs/finetuned' },
-  method: option('dpr', oneOf(methods), 'dpr: find the passage among those of the batch; distill: a teacher’s scores'),
+  method: option(
+    'dpr',
+    oneOf(methods),
+    'dpr: find the passage among those of the batch; distill: a teacher’s scores; cross: a cross-encoder',
+  ),
   pairs: option(
     'title:0.2,cloze:0.4,crop:0.4',
     readBy('kinds of pairs with weights, such as title:1,cloze:2,crop:2,neighbour:1,question:1', parseMix),
@@ -115,7 +119,11 @@ export const finetuneRows = {
   lowercase: runRows.lowercase,
   accents: runRows.accents,
   alphabetCoverage: runRows.alphabetCoverage,
-  batch: { ...runRows.batch, preset: 512, help: 'queries in a micro-batch' },
+  batch: option(
+    undefined,
+    optional(integer(1)),
+    'queries in a micro-batch (default: 512 of words alone, 64 of a BERT, 16 of a cross-encoder)',
+  ),
   accumulate: runRows.accumulate,
   steps: runRows.steps,
   minutes: runRows.minutes,
@@ -157,7 +165,7 @@ function isString(value: unknown): value is string {
 }
 
 type Rows = OptionsOf<typeof finetuneRows>;
-export type FinetuneSettings = Omit<Rows, 'lr' | 'corpus'> & { lr: string; corpus: string };
+export type FinetuneSettings = Omit<Rows, 'lr' | 'corpus' | 'batch'> & { lr: string; corpus: string; batch: number };
 
 /**
  * Completes settings with defaults and checks them.
@@ -194,6 +202,13 @@ export function finetuneSettings(given: Partial<FinetuneSettings>): FinetuneSett
     throw wrong('initWords', 'left out, as --model is not bert: only a new BERT begins with words');
   if (method === 'distill' && examples === undefined)
     throw wrong('method', 'dpr, as a teacher’s scores are of --examples');
+  if (method === 'cross') {
+    if (model === 'static')
+      throw wrong('model', 'bert or a folder, as --method cross reads query and passage together');
+    for (const name of ['cacheChunk', 'eval'] as const)
+      if (settings[name]) throw wrong(name, 'left out, as --method cross has no vectors');
+    if (examples === undefined) throw wrong('method', 'dpr, as a cross-encoder learns from --examples with negatives');
+  }
   if (cropLeast > cropMost) throw wrong('cropLeast', `at most that of the longest crop, ${cropMost}`);
   if (patience > 0 && dev === undefined) throw wrong('patience', '0, or --eval is to say what is probed');
   if (model === 'static' && settings.pooling !== undefined)
@@ -201,7 +216,13 @@ export function finetuneSettings(given: Partial<FinetuneSettings>): FinetuneSett
   const widest = dims === undefined ? 0 : parseDims(dims)[0].dim;
   if (widest > width && (ARCHITECTURES as readonly string[]).includes(model))
     throw wrong('dims', `at most --width ${width}`);
-  return { ...settings, corpus: corpus ?? NO_CORPUS, lr: settings.lr ?? (model === 'static' ? '6e-3' : '5e-4') };
+  const usual = {
+    cross: { lr: '5e-4', batch: 16 },
+    static: { lr: '6e-3', batch: 512 },
+    bert: { lr: '5e-4', batch: 64 },
+  };
+  const { lr, batch } = usual[method === 'cross' ? 'cross' : model === 'static' ? 'static' : 'bert'];
+  return { ...settings, corpus: corpus ?? NO_CORPUS, lr: settings.lr ?? lr, batch: settings.batch ?? batch };
 }
 
 export const finetuning: RunKind<FinetuneSettings> = {

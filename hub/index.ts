@@ -4,4 +4,6 @@ export { configOf, HEAD_FILE, initialise, loadModel, saveModel, tokenizerOf } fr
 export { saveFiles, writeFiles } from './save-files.js';
 export type { LoadedModel } from './folder.js';
 export { isStatic, loadStatic, saveStatic, type LoadedStatic } from './static-folder.js';
+export { crossFiles, crossFrom, isCross, loadCross, saveCross } from './cross-folder.js';
+export type { CrossFilesOptions, LoadedCross } from './cross-folder.js';
 export { withSafetensors } from './safetensors.js';

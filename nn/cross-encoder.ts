@@ -16,12 +16,12 @@ class PooledBertModel extends BertModel {
   }
 }
 
-/** Pairs laid end to end, each `[CLS] query [SEP] passage [SEP]`. */
-export interface PackedPairs {
+/** Pairs laid end to end, as `packPairs` of retromae/data makes them. */
+export interface Pairs {
   readonly ids: Int32Array;
   /** [pairs + 1] */
   readonly offsets: Int32Array;
-  /** 0 up to and with the first [SEP], then 1. */
+  /** [N] token types. */
   readonly types: Int32Array;
 }
 
@@ -45,7 +45,7 @@ export class CrossEncoder {
   }
 
   /** How well each passage answers its query: [pairs], any numbers. @param random of dropout; none: no dropout */
-  scores({ ids, offsets, types }: PackedPairs, random?: Random): Tensor {
+  scores({ ids, offsets, types }: Pairs, random?: Random): Tensor {
     const sequences = new Sequences(offsets);
     const rows = new Ids(singleRows(sequences, 'cls')!);
     const needed = { rows, sequences: Sequences.ofLengths(Array.from({ length: sequences.count }, () => 1)) };

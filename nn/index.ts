@@ -5,7 +5,7 @@ export { CrossAttention } from './cross-attention.js';
 export { Linear, Embedding, LayerNorm, Dropout } from './layers.js';
 export { bertConfig, configFromHuggingFace, configToHuggingFace, type BertConfig } from './config.js';
 export { BertEmbeddings, BertLayer, BertModel, BertHead, BertForMaskedLM, type Needed, type Pass } from './bert.js';
-export { CrossEncoder, type PackedPairs } from './cross-encoder.js';
+export { CrossEncoder, type Pairs } from './cross-encoder.js';
 export { initWords } from './init-words.js';
 export { StaticModel, type StaticConfig } from './static.js';
 export { pooledBert, type TextModel } from './text-model.js';
