@@ -9,6 +9,10 @@ const commands: Record<string, { summary: string; load: () => Promise<(args: str
   eval: { summary: 'measure a model on a BEIR folder', load: async () => (await import('./eval.js')).evalCommand },
   encode: { summary: 'turn a corpus into vectors', load: async () => (await import('./encode.js')).encodeCommand },
   search: { summary: 'search an encoded corpus', load: async () => (await import('./search.js')).searchCommand },
+  distill: {
+    summary: 'make a static encoder of a model',
+    load: async () => (await import('./distill.js')).distillCommand,
+  },
   mine: { summary: 'find hard negatives for training', load: async () => (await import('./mine.js')).mineCommand },
 };
 
