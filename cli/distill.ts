@@ -77,12 +77,16 @@ export async function distillCommand(args: string[]): Promise<void> {
       sayData(set.name, countsOf(set.corpus.map(documentText), tokenizer, how), given['max-unknown']);
     }
     const progress: { ticker?: Ticker } = {};
-    const onProgress = (done: number, total: number): void =>
-      (progress.ticker ??= new Ticker(process.stderr, { what: 'tokens', total })).update(done);
+    const onProgress = (done: number, total: number): void => {
+      progress.ticker ??= new Ticker(process.stderr, { what: 'tokens', total });
+      progress.ticker.update(done);
+      if (done < total) return;
+      progress.ticker.done();
+      say('Taking their principal components.');
+    };
     const teaching = { model: pooledBert(model, loaded.pooling), steps: loaded.steps };
     const { dims, sif } = given;
     const distilled = await distillStatic(teaching, tokenizer, { dims, sif, frequencies: read?.counts, onProgress });
-    progress.ticker?.done();
     await saveStatic(out, distilled.model, tokenizer, { card: cardOf(basename(resolve(dir)), distilled, given) });
     const { tokens, kept } = distilled;
     const { dim } = distilled.model;

@@ -33,7 +33,7 @@ export interface Distilled {
  * principal components, which take the mean away; then the weight a / (a + p). Special tokens, `[UNK]` among them, and
  * BERT's `[unused0]` and so on get zeros, and count neither for the components nor for p. A last scaling to length 1 is left
  * out, as in model2vec: the length of a token's vector is what it weighs in a mean. So are prompts.
- * @throws if dims or sif is out of bounds, counts are not one a token, or no token is left
+ * @throws if dims or sif is out of bounds, counts are not one a token, no token is left, or a vector is not of numbers
  */
 export async function distillStatic(
   { model, steps = [] }: { readonly model: TextModel; readonly steps?: readonly VectorStep[] },
@@ -49,6 +49,11 @@ export async function distillStatic(
   const before = steps.at(-1) === unitLength ? steps.slice(0, -1) : steps;
   const encoder = new ModelEncoder(model, alone, { steps: before });
   const vectors = await encoder.encode(ids.map(String), { onProgress: (done) => onProgress(done, ids.length) });
+  const wrong = vectors.findIndex((value) => !Number.isFinite(value));
+  if (wrong >= 0)
+    throw new Error(
+      `distillStatic: the vector of ${tokenizer.token(ids[Math.floor(wrong / encoder.dim)])} has a number that is ${vectors[wrong]}; the weights of the model are damaged or too large. Check it with another text, or take another model.`,
+    );
   const { rows, count: dim, kept } = principalComponents(vectors, encoder.dim, dims);
   const weights = weightsOf(ids, frequencies, sif);
   const table = new Float32Array(tokenizer.size * dim);

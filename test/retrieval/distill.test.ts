@@ -258,5 +258,10 @@ void t.test('what cannot be', async (t) => {
   await t.rejects(distil({ dims: 1.5 }), /dims is 1\.5/);
   await t.rejects(distil({ sif: 0 }), /sif is 0, expected a number above 0/);
   await t.rejects(distil({ frequencies: [1, 2] }), /there are 2 counts, but the tokenizer has 12 tokens/);
+  const broken: VectorStep = (x) => x.map((value, i) => (i === 3 ? value / 0 : value));
+  await t.rejects(
+    distillStatic({ model, steps: [broken] }, tokenizer),
+    /the vector of air has a number that is -?Infinity; the weights of the model are damaged/,
+  );
   await t.rejects(distil({}, WordPiece.fromVocab(words.slice(0, 6))), /the vocabulary of 6 tokens has none/);
 });
