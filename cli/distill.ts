@@ -61,9 +61,8 @@ export async function distillCommand(args: string[]): Promise<void> {
   const out = required(given.out, 'out', 'the folder to write');
   refuseOthers(given);
   // Finds out before minutes are spent, and leaves nothing: the folder appears whole.
-  await (
-    await claimFolder(out)
-  )();
+  const release = await claimFolder(out);
+  await release();
   const set = given.data === undefined ? undefined : await loadBeir(given.data, { split: given.split });
   set?.warnings.forEach(say);
   await withBackend(given, async () => {
