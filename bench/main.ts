@@ -5,6 +5,7 @@ import { gemm } from './gemm.js';
 import { growth } from './growth.js';
 import { memory } from './memory.js';
 import { ours } from './ours.js';
+import { staticEncoding } from './static.js';
 import { step } from './step.js';
 import { tokenize } from './tokenize.js';
 
@@ -19,6 +20,7 @@ const benchmarks: Record<string, { run: (args: string[]) => Promise<void>; help:
   memory: { run: memory, help: 'peak memory of RetroMAE training steps, with and without recomputation' },
   step: { run: step, help: 'whole RetroMAE training steps, beside PyTorch and other peers where they are installed' },
   ours: { run: ours, help: 'our step as a program that `step` starts (bench/peers/README.md)' },
+  static: { run: staticEncoding, help: 'static encoding: sentences and tokens a second, beside BERT mini' },
   tokenize: { run: tokenize, help: 'WordPiece: tokens a second, beside @huggingface/tokenizers' },
 };
 

@@ -17,6 +17,14 @@ const commands: Record<string, { summary: string; load: () => Promise<(args: str
   eval: { summary: 'measure a model on a BEIR folder', load: async () => (await import('./eval.js')).evalCommand },
   encode: { summary: 'turn a corpus into vectors', load: async () => (await import('./encode.js')).encodeCommand },
   search: { summary: 'search an encoded corpus', load: async () => (await import('./search.js')).searchCommand },
+  distill: {
+    summary: 'make a static encoder of a model',
+    load: async () => (await import('./distill.js')).distillCommand,
+  },
+  rerank: {
+    summary: 'rerank hits by a cross-encoder',
+    load: async () => (await import('./rerank.js')).rerankCommand,
+  },
   mine: { summary: 'find hard negatives for training', load: async () => (await import('./mine.js')).mineCommand },
 };
 

@@ -1,6 +1,6 @@
 // The encoder of a model folder, for the commands that retrieve.
 import { isStatic, loadModel, loadStatic } from '../hub/index.js';
-import { countText, noCounts, type DataCounts } from '../data/index.js';
+import { countText, noCounts, type DataCounts, type WordPiece } from '../data/index.js';
 import { representations } from '../nn/index.js';
 import type { BertForMaskedLM, Representation, RepresentationName, Similarity } from '../nn/index.js';
 import { BertEncoder, DupmaeEncoder, ModelEncoder } from '../retrieval/index.js';
@@ -65,14 +65,21 @@ export async function loadEncoder(
     : await bertEncoder(dir, given.maxLength, asked);
   notes.forEach(say);
   if (description) say(description);
-  const measure: FolderEncoder['measure'] = (texts, role = 'document') => {
-    const counts = noCounts();
-    const prompt = prompts[role];
-    const limits = { unk: tokenizer.unk, room: encoder.maxLength - 2 };
-    for (const text of texts) countText(counts, text, tokenizer.encode(prompt + text), limits);
-    return counts;
-  };
+  const measure: FolderEncoder['measure'] = (texts, role = 'document') =>
+    countsOf(texts, tokenizer, { prompt: prompts[role], maxLength: encoder.maxLength });
   return { encoder, similarity, fingerprint, represent, measure };
+}
+
+/** What texts are to an encoder with that tokenizer, each after the prompt. */
+export function countsOf(
+  texts: Iterable<string>,
+  tokenizer: WordPiece,
+  { prompt, maxLength }: { readonly prompt: string; readonly maxLength: number },
+): DataCounts {
+  const counts = noCounts();
+  const limits = { unk: tokenizer.unk, room: maxLength - 2 };
+  for (const text of texts) countText(counts, text, tokenizer.encode(prompt + text), limits);
+  return counts;
 }
 
 async function bertEncoder(dir: string, maxLength: number | undefined, represent: RepresentationName | undefined) {

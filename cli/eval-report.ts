@@ -153,7 +153,7 @@ async function objectOf<T, V>(
   return Object.fromEntries(entries);
 }
 
-const plain = (x: number): string => x.toFixed(3);
-const signed = (x: number): string => `${x >= 0 ? '+' : ''}${plain(x)}`;
-const shown = ({ mean, low, high }: Interval, number: (x: number) => string): string =>
+export const plain = (x: number): string => x.toFixed(3);
+export const signed = (x: number): string => `${x >= 0 ? '+' : ''}${plain(x)}`;
+export const shown = ({ mean, low, high }: Interval, number: (x: number) => string): string =>
   `${number(mean)} [${number(low)}, ${number(high)}]`;

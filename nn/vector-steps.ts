@@ -8,12 +8,19 @@ export type VectorStep = (x: Float64Array) => Float64Array;
 export const similarities = ['cosine', 'dot', 'euclidean', 'manhattan'] as const;
 export type Similarity = (typeof similarities)[number];
 
-const squares = (x: Float64Array): number => x.reduce((sum, value) => sum + value * value, 0);
+// Loops, and not `reduce` and `map`: of a static encoder these steps were half of the time.
+function squares(x: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += x[i] * x[i];
+  return sum;
+}
 
 /** x / max(|x|, 1e-12): length 1, a vector of zeros stays one. As torch.nn.functional.normalize. */
 export const unitLength: VectorStep = (x) => {
   const factor = 1 / Math.max(Math.sqrt(squares(x)), 1e-12);
-  return x.map((value) => value * factor);
+  const y = new Float64Array(x.length);
+  for (let i = 0; i < x.length; i++) y[i] = x[i] * factor;
+  return y;
 };
 
 /** The first `width` numbers; all, where there are fewer. */

@@ -87,7 +87,7 @@ export class ModelEncoder implements Encoder {
       const pooled = await this.compute(packed, skip);
       const width = pooled.length / places.length;
       places.forEach((place, b) => {
-        const vector = this.finish(Float64Array.from(pooled.subarray(b * width, (b + 1) * width)));
+        const vector = this.finish(new Float64Array(pooled.subarray(b * width, (b + 1) * width)));
         vectors.set(vector, place * dim);
       });
     });

@@ -46,6 +46,7 @@ export { compareHits, compareIds } from './ranking.js';
 export { bm25Ranking, encoderRankings, type Ranking } from './rankings.js';
 export { FlatIndex, type FlatIndexOptions, type Index } from './search.js';
 export type { Hit, Run } from './types.js';
+export { distillStatic, type Distilled, type DistillOptions } from './distill.js';
 export { DupmaeEncoder } from './dupmae-encoder.js';
 export { DupmaeIndex, type DupmaeDocuments, type DupmaeShape } from './dupmae-index.js';
 export { BertEncoder, encodeTexts, indexTexts, ModelEncoder } from './encode.js';

@@ -32,9 +32,12 @@ export interface Reading {
 /** Texts that are tokenised ahead and sorted by length: many batches, and little memory. */
 const WINDOW = 4096;
 
+/** Milliseconds for which other work of the host may have to wait. */
+const DEAF = 20;
+
 /** The ids of a text as far as they count, so that a window of long texts holds no more than that. */
 export const idsOf = (text: string, { tokenizer, maxLength }: Omit<Reading, 'prompt'>): Int32Array =>
-  Int32Array.from(tokenizer.encode(text)).slice(0, maxLength - 2);
+  new Int32Array(tokenizer.encode(text)).slice(0, maxLength - 2);
 
 /**
  * Calls `use` for one batch of texts after another, with their places among the texts.
@@ -49,6 +52,7 @@ export async function eachBatch(
   const { tokenizer, maxLength, prompt } = reading;
   let done = 0;
   let tokens = 0;
+  let heard = performance.now();
   for (let begin = 0; begin < texts.length; begin += WINDOW) {
     const window = texts.slice(begin, begin + WINDOW).map((text) => idsOf(prompt + text, reading));
     for (const batch of batchesByLength(window, tokensPerBatch)) {
@@ -56,8 +60,12 @@ export async function eachBatch(
       const packed = packSequences(own, tokenizer, maxLength);
       const places = batch.map((i) => begin + i);
       await use(packed, places);
-      // The wasm backend never waits, so nothing else (Ctrl-C) would be heard until the end.
-      await new Promise((resolve) => setTimeout(resolve));
+      // The wasm backend never waits, so nothing else (Ctrl-C) would be heard until the end. A turn takes a millisecond,
+      // in which a static encoder does a batch.
+      if (performance.now() - heard > DEAF) {
+        await new Promise((resolve) => setTimeout(resolve));
+        heard = performance.now();
+      }
       done += batch.length;
       tokens += packed.ids.length;
       onProgress?.(done, tokens);

@@ -7,7 +7,7 @@ import { settingRows } from '../../train/index.js';
 import { nodesOf, sourcesIn, type Source } from '../structure/source.js';
 import { succeed } from './support.js';
 
-const commands = ['pretrain', 'compare', 'finetune', 'adapt', 'eval', 'encode', 'search', 'mine'];
+const commands = ['pretrain', 'compare', 'finetune', 'adapt', 'eval', 'encode', 'search', 'mine', 'distill', 'rerank'];
 const flagsIn = (text: string): string[] => [...text.matchAll(/(?<![\w-])--[a-z][a-z-]*[a-z]/g)].map(([flag]) => flag);
 
 /** The flags that a command takes, as its --help lists them. */
@@ -31,7 +31,7 @@ void test('messages and pages name flags that there are', async (t) => {
   const any = new Set([...own.values()].flatMap((flags) => [...flags]).concat('--version', '--no-'));
   // What is said in the file of a command is of that command; but pretrain ends with what to do next.
   const flagsFor = (path: string): Set<string> =>
-    own.get(/^cli\/(eval|encode|search|mine)\.ts$/.exec(path)?.[1] ?? '') ?? any;
+    own.get(/^cli\/(eval|encode|search|mine|distill)\.ts$/.exec(path)?.[1] ?? '') ?? any;
   const sources = sourcesIn(['cli', 'train', 'finetune', 'retromae', 'retrieval', 'hub', 'data', 'nn', 'core']);
   let named = 0;
   // The style sheet of the report has names that look the same.
@@ -45,7 +45,7 @@ void test('messages and pages name flags that there are', async (t) => {
   const pages = ['README.md', ...readdirSync('docs/design').map((page) => join('docs/design', page))];
   for (const page of pages)
     for (const [, line] of readFileSync(page, 'utf8').matchAll(
-      /retromae (?:pretrain|compare|finetune|adapt|eval|encode|search|mine)([^\n`]*)/g,
+      /retromae (?:pretrain|compare|finetune|adapt|eval|encode|search|mine|distill|rerank)([^\n`]*)/g,
     ))
       for (const flag of flagsIn(line)) t.ok(any.has(flag), `${page}: ${flag}`);
 });

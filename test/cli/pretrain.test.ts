@@ -301,7 +301,7 @@ void t.test('--corpus takes .txt, a directory, and a BEIR folder; --eval a BEIR 
 });
 
 void t.test('--help, --version, and a reader that leaves early', async (t) => {
-  for (const command of ['pretrain', 'eval', 'encode', 'search', 'mine'])
+  for (const command of ['pretrain', 'eval', 'encode', 'search', 'mine', 'distill'])
     t.match((await succeed(command, '--help')).stdout, `Usage: retromae ${command}`);
   t.match((await succeed('pretrain', '--help')).stdout, /exit code 130/);
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };

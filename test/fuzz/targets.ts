@@ -36,7 +36,7 @@ export interface Target {
 
 /** All targets, with their share in 1000 inputs. */
 const shares: Readonly<Record<string, number>> = {
-  safetensors: 270,
+  safetensors: 265,
   'config.json': 140,
   tokenizer: 190,
   corpus: 145,
@@ -52,6 +52,7 @@ const shares: Readonly<Record<string, number>> = {
   eval: 5,
   encode: 5,
   search: 5,
+  distill: 5,
   mine: 5,
 };
 export const names = Object.keys(shares);
@@ -269,6 +270,20 @@ function commands({ model, bare, dense, shards, run, index }: Seeds): Target[] {
         files: together({ model: files, '.': file(name, corpora[name]) }),
         edited: i < models.length ? /^model\/(?!README)/ : /^(?!model)/,
         args: ['encode', ...ONE_THREAD, '--model', `${HERE}/model`, '--corpus', `${HERE}/${name}`, '--out', OUT],
+      })),
+      run: command,
+      isCommand: true,
+      leftover: outOf,
+    },
+    {
+      name: 'distill',
+      cases: models.map((files) => ({
+        files: together({ model: files, set: sets[0] }),
+        edited: /^(model\/(?!README)|set)/,
+        args: [
+          ...['distill', ...ONE_THREAD, '--model', `${HERE}/model`, '--out', OUT, '--dims', '4', '--json'],
+          ...['--corpus', `${HERE}/set/corpus.jsonl`, '--data', `${HERE}/set`, '--split', 'test'],
+        ],
       })),
       run: command,
       isCommand: true,

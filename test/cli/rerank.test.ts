@@ -1,0 +1,191 @@
+// Cross-encoders from the command line: trained, resumed, reranking, teaching; and what is refused.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import {
+  digest,
+  jsonLines,
+  ONE_THREAD,
+  readLog,
+  refused,
+  stepsOf,
+  succeed,
+  writeBeir,
+  writeCorpus,
+} from './support.js';
+
+const dir = t.testdir({});
+const corpus = writeCorpus(dir);
+const beir = writeBeir(dir);
+const cross = join(dir, 'cross');
+const examples = join(dir, 'examples.jsonl');
+const texts = readFileSync(corpus, 'utf8')
+  .trimEnd()
+  .split('\n')
+  .map((line) => (JSON.parse(line) as { text: string }).text);
+writeFileSync(
+  examples,
+  jsonLines(
+    texts
+      .slice(0, 100)
+      .map((text, i) => ({ query: text.split('. ')[1], pos: [text], neg: [texts[i + 50], texts[i + 90]] })),
+  ),
+);
+const shape = [
+  '--model',
+  'bert',
+  '--layers',
+  '1',
+  '--width',
+  '32',
+  '--heads',
+  '2',
+  '--vocab-size',
+  '150',
+  '--seq',
+  '128',
+];
+const run = [
+  ...ONE_THREAD,
+  '--examples',
+  examples,
+  '--method',
+  'cross',
+  ...shape,
+  '--negatives',
+  '2',
+  '--batch',
+  '8',
+  '--lr',
+  '3e-3',
+];
+
+t.before(async () => {
+  await succeed('finetune', ...run, '--steps', '60', '--out', cross);
+});
+
+void t.test('it learns which passage has the sentence, and goes on to the same bits', async (t) => {
+  const losses = stepsOf(readLog(cross)).map(({ loss }) => loss as number);
+  const mean = (from: number) => losses.slice(from, from + 10).reduce((sum, loss) => sum + loss / 10, 0);
+  t.ok(mean(50) < mean(0) - 0.05, `${mean(0)} to ${mean(50)}`);
+  const shorter = join(dir, 'shorter');
+  await succeed('finetune', ...run, '--schedule', 'constant', '--steps', '6', '--out', shorter);
+  await succeed('finetune', '--resume', '--out', shorter, '--steps', '12');
+  const longer = join(dir, 'longer');
+  await succeed('finetune', ...run, '--schedule', 'constant', '--steps', '12', '--out', longer, '--warmup', '0');
+  t.match(JSON.parse(readFileSync(join(cross, 'config.json'), 'utf8')), {
+    architectures: ['BertForSequenceClassification'],
+  });
+  t.equal(existsSync(join(shorter, 'model.safetensors')), true);
+});
+
+void t.test('BM25, and three stages', async (t) => {
+  const words = join(dir, 'words');
+  await succeed(
+    'finetune',
+    ...ONE_THREAD,
+    '--corpus',
+    corpus,
+    '--vocab-size',
+    '150',
+    '--width',
+    '16',
+    '--steps',
+    '10',
+    '--batch',
+    '8',
+    '--out',
+    words,
+  );
+  const { stdout } = await succeed(
+    'rerank',
+    ...ONE_THREAD,
+    '--model',
+    cross,
+    '--data',
+    beir,
+    '--depth',
+    '20',
+    '--json',
+  );
+  const { BM25, reranked } = JSON.parse(stdout) as Record<string, { 'ndcg@10': number; queries: number }>;
+  t.equal(BM25.queries, 12);
+  t.ok(reranked['ndcg@10'] > 0 && reranked['ndcg@10'] <= 1);
+  const table = await succeed(
+    'rerank',
+    ...ONE_THREAD,
+    '--model',
+    cross,
+    '--data',
+    beir,
+    '--first',
+    words,
+    '--depth',
+    '5',
+  );
+  t.match(table.stdout, /nDCG@10 .*\nfused .*\nreranked .*\n12 queries; nDCG@10 of reranking, paired: [+-]/);
+  const none = await succeed('rerank', ...ONE_THREAD, '--model', cross, '--data', beir, '--depth', '1', '--json');
+  const one = JSON.parse(none.stdout) as typeof JSON.parse extends never
+    ? never
+    : Record<string, { 'ndcg@10': number }>;
+  t.equal(one.reranked['ndcg@10'], one.BM25['ndcg@10'], 'one hit has one order');
+});
+
+void t.test('its scores teach a bi-encoder', async (t) => {
+  const taught = join(dir, 'taught.jsonl');
+  await succeed('rerank', ...ONE_THREAD, '--model', cross, '--teacher', examples, '--out', taught);
+  const lines = readFileSync(taught, 'utf8').trimEnd().split('\n');
+  t.equal(lines.length, 100);
+  t.match(JSON.parse(lines[0]), { pos_scores: [Number], neg_scores: [Number, Number] });
+  const before = digest(taught);
+  await succeed('rerank', ...ONE_THREAD, '--model', cross, '--teacher', taught, '--out', taught);
+  t.not(before, '');
+  const flags = [
+    '--method',
+    'distill',
+    '--distill-loss',
+    'margin-mse',
+    '--negatives',
+    '2',
+    '--vocab-size',
+    '150',
+    '--width',
+    '16',
+  ];
+  await succeed(
+    'finetune',
+    ...ONE_THREAD,
+    '--examples',
+    taught,
+    ...flags,
+    '--batch',
+    '8',
+    '--steps',
+    '5',
+    '--out',
+    join(dir, 'student'),
+  );
+});
+
+void t.test('refusals', async (t) => {
+  const out = join(dir, 'none');
+  const common = ['finetune', ...ONE_THREAD, '--method', 'cross', '--out', out];
+  await refused(t, [...common, '--examples', examples], /--model is "static"; it must be bert or a folder/, 2);
+  await refused(t, [...common, '--corpus', corpus, '--model', 'bert'], /--method is "cross"; it must be dpr/, 2);
+  await refused(
+    t,
+    [...common, '--examples', examples, '--model', 'bert', '--cache-chunk', '3'],
+    /--cache-chunk is 3; it must be left out/,
+    2,
+  );
+  await refused(t, [...common, '--examples', beir, '--judged', 'test', ...shape], /no example has a negative/);
+  await refused(t, ['rerank', '--model', cross], /--data is missing/, 2);
+  await refused(t, ['rerank', '--model', cross, '--teacher', examples], /--out is missing/, 2);
+  await refused(
+    t,
+    ['rerank', '--model', cross, '--data', beir, '--teacher', examples],
+    /--data and --teacher both say/,
+    2,
+  );
+  await refused(t, ['rerank', '--model', dir, '--data', beir], /config\.json/);
+});

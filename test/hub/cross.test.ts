@@ -1,0 +1,116 @@
+// Cross-encoders in folders: the scores of transformers and sentence-transformers, long pairs cut as they cut them; what is refused.
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import t from 'tap';
+import { Random, setBackend } from '../../core/index.js';
+import { packPairs } from '../../data/index.js';
+import { crossFrom, isCross, loadCross, saveCross, saveModel } from '../../hub/index.js';
+import { openBackend } from '../../kernels/index.js';
+import { CrossEncoder } from '../../nn/index.js';
+import { CrossScorer, reranked } from '../../retrieval/index.js';
+import { config, newModel, tokenizer } from '../retromae/tiny.js';
+
+const backend = await openBackend('wasm', { threads: 1 });
+setBackend(backend);
+t.teardown(() => backend.close());
+const place = join(process.cwd(), 'test', 'hub', 'cross-folders');
+const dir = t.testdir({});
+const folder = join(dir, 'model');
+
+void t.test('the scores of transformers', async (t) => {
+  const expected = JSON.parse(readFileSync(join(place, 'tiny.expected.json'), 'utf8')) as {
+    pairs: [string, string][];
+    scores: number[];
+  };
+  t.ok(await isCross(join(place, 'tiny')));
+  const { model, tokenizer, maxLength } = await loadCross(join(place, 'tiny'));
+  t.equal(maxLength, 13);
+  const scorer = new CrossScorer(model, tokenizer, { maxLength });
+  for (const [i, [query, passage]] of expected.pairs.entries()) {
+    const [score] = await scorer.scores(query, [passage]);
+    t.ok(Math.abs(score - expected.scores[i]) < 1e-5, `${query} | ${passage}: ${score} ${expected.scores[i]}`);
+  }
+  const texts = expected.pairs.map(([, passage]) => passage);
+  const together = await scorer.scores('heat', texts);
+  const small = await new CrossScorer(model, tokenizer, { maxLength, tokensPerBatch: 14 }).scores('heat', texts);
+  t.ok(
+    together.every((score, i) => Math.abs(score - small[i]) < 1e-6),
+    'whatever shares a batch',
+  );
+});
+
+void t.test('pairs lose tokens at the end of the longer text', async (t) => {
+  const marks = { cls: 101, sep: 102 };
+  const packed = packPairs(
+    [
+      [[1, 2, 3, 4, 5], [6]],
+      [
+        [1, 2, 3],
+        [6, 7, 8, 9],
+      ],
+      [[], [5]],
+    ],
+    marks,
+    8,
+  );
+  const rows = Array.from({ length: 3 }, (_, i) => [...packed.ids.subarray(packed.offsets[i], packed.offsets[i + 1])]);
+  t.same(rows, [
+    [101, 1, 2, 3, 4, 102, 6, 102],
+    [101, 1, 2, 102, 6, 7, 8, 102],
+    [101, 102, 5, 102],
+  ]);
+  t.same([...packed.types.subarray(0, 8)], [0, 0, 0, 0, 0, 0, 1, 1]);
+  t.throws(() => packPairs([], marks, 4), /maxLength is 4, expected a whole number of at least 5/);
+  fc.assert(
+    fc.property(fc.nat(30), fc.nat(30), fc.integer({ min: 5, max: 40 }), (a, b, length) => {
+      const { ids, types } = packPairs([[new Int32Array(a).fill(1), new Int32Array(b).fill(2)]], marks, length);
+      const [first, second] = [ids.filter((id) => id === 1).length, ids.filter((id) => id === 2).length];
+      const whole = a + b + 3 <= length;
+      const room = length - 3;
+      // Nothing is lost for nothing, and no text loses more than leaves it as long as the other.
+      const fair = whole
+        ? first === a && second === b
+        : first + second === room && Math.min(first, second) >= Math.min(a, b, Math.floor(room / 2));
+      return fair && ids.length === first + second + 3 && types.filter((type) => type === 1).length === second + 1;
+    }),
+  );
+});
+
+void t.test('what was written is what is read, and training begins with an encoder', async (t) => {
+  const model = new CrossEncoder(config, new Random(3));
+  await saveCross(folder, model, tokenizer, { maxLength: 12 });
+  const loaded = await loadCross(folder);
+  const scores = (each: CrossEncoder) => new CrossScorer(each, tokenizer).scores('a b', ['c', 'd e f']);
+  t.same(await scores(loaded.model), await scores(model));
+  t.equal(loaded.maxLength, 12);
+  const encoder = newModel(4);
+  await saveModel(join(dir, 'encoder'), encoder, tokenizer, { maxLength: 12 });
+  const begun = await crossFrom(join(dir, 'encoder'), new Random(9), { dropout: 0, recompute: false });
+  const [ours, theirs] = [begun, encoder].map(({ bert }) => bert.encoder.layer[1].output.dense.weight.read());
+  t.same(await ours, await theirs);
+  t.notOk(await isCross(join(dir, 'encoder')));
+  await t.rejects(loadCross(join(dir, 'encoder')), /architectures is .*, expected \["BertForSequenceClassification"\]/);
+  t.notOk(await isCross(dir));
+  const copy = join(dir, 'copy');
+  const edited = (change: object) => {
+    rmSync(copy, { recursive: true, force: true });
+    cpSync(folder, copy, { recursive: true });
+    const json = JSON.parse(readFileSync(join(copy, 'config.json'), 'utf8')) as object;
+    writeFileSync(join(copy, 'config.json'), JSON.stringify({ ...json, ...change }));
+    return loadCross(copy);
+  };
+  await t.rejects(edited({ id2label: { 0: 'a', 1: 'b' } }), /id2label has 2 labels, expected one, a score/);
+  await t.rejects(edited({ id2label: undefined }), /id2label has 2 labels/);
+  await t.rejects(edited({ hidden_size: 16 }), /copy|wants/);
+  t.throws(() => new CrossEncoder({ ...config, type_vocab_size: 1 }, new Random(1)), /two token types/);
+});
+
+void t.test('the best hits in a new order, the others below them', async (t) => {
+  const hits = ['a', 'b', 'c', 'd'].map((id, i) => ({ id, score: 9 - i }));
+  const ids = (scores: number[]) => reranked(hits, scores).map(({ id }) => id);
+  t.same(ids([1, 3, 2]), ['b', 'c', 'a', 'd']);
+  t.same(ids([]), ['a', 'b', 'c', 'd']);
+  const all = reranked(hits, [-5, 7]);
+  t.ok(all.every(({ score }, i) => i === 0 || score < all[i - 1].score));
+});
