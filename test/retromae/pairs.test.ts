@@ -194,7 +194,8 @@ void t.test('the share that finds its partner', async (t) => {
     [9, 1, 2],
     [0, 0, 5],
   ]);
-  const share = (isOut?: (row: number, column: number) => boolean) => infoNce(scores, [0, 1, 2], { isOut }).accuracy.item();
+  const share = (isOut?: (row: number, column: number) => boolean) =>
+    infoNce(scores, [0, 1, 2], { isOut }).accuracy.item();
   t.equal((await share()).toFixed(6), '0.666667');
   t.equal(await share((row, column) => row === 1 && column !== 1), 1, 'what is no candidate does not count');
 });
