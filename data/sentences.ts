@@ -23,6 +23,12 @@ const CUTS = SPACE | PUNCTUATION;
 const ABBREVIATION =
   /(?:^|[\s("“‘])(?:Mr|Mrs|Ms|Messrs|Dr|Prof|Rev|Hon|Gen|Col|Capt|Lt|Sen|Rep|Gov|St|vs|[A-Z]|(?:[A-Z]\.)+[A-Z])\.\s+$/;
 
+/**
+ * Text that somebody has tokenised has its stops between blanks, and often no capitals, without which UAX 29 ends no sentence:
+ * `the wing is heated . heat flows`.
+ */
+const TOKENISED_END = /(?<=\s[.?!]\s+)(?=\S)/;
+
 const SENTENCE_END = /[.?!]["'”’)\]]*\s+(?=["'“‘([]?[A-Z0-9])/g;
 
 /**
@@ -68,7 +74,7 @@ export function* sentenceSegments(text: string, locale = 'en'): Generator<string
       if (found.length === 0) found.push(text.slice(start, cutBetweenWords(text, start, start + width)));
     }
     for (const segment of found) {
-      yield segment;
+      yield* segment.split(TOKENISED_END);
       start += segment.length;
     }
     width = WINDOW;

@@ -1,6 +1,6 @@
 // Pairs from raw text, without labels: two texts of a passage that should find each other, of several kinds mixed by weight.
 import type { Random } from '../core/index.js';
-import { cloze, crops, neighbours, slice, twice, type Pair, type Passage } from '../retromae/index.js';
+import { cloze, crops, neighbours, slice, titled, twice, without, type Pair, type Passage } from '../retromae/index.js';
 
 /** What a kind needs to know beyond the passage. */
 export interface PairOptions {
@@ -25,8 +25,10 @@ const kinds = {
     return title.ids.length === 0 || ids.length <= heading ? undefined : [title, slice(passage, heading, ids.length)];
   },
   /** Inverse cloze: a sentence and the rest of its passage, under its title. */
-  cloze: (passage, random, { keepSentence }) =>
-    passage.ids.length < 2 ? undefined : cloze(passage, random, keepSentence),
+  cloze: (passage, random, { keepSentence }) => {
+    if (passage.ids.length < 2) return undefined;
+    return (passage.sentences.length > 1 ? cloze : stretch)(passage, random, keepSentence);
+  },
   /** Two crops, which may overlap. */
   crop: (passage, random, { cropLeast, cropMost }) => crops(passage, random, { least: cropLeast, most: cropMost }),
   /** A passage and its neighbour in the document. */
@@ -44,6 +46,18 @@ const kinds = {
     return siblings.place + 1 < siblings.count ? [question, siblings.at(siblings.place + 1)] : undefined;
   },
 } satisfies Record<string, Kind>;
+
+/** Tokens of a stretch that stands for a sentence, at most. */
+const STRETCH = 24;
+
+/** A short stretch of a passage and what is around it: of text without ends of sentences, whose halves say too much. */
+function stretch(passage: Passage, random: Random, keepSentence: number): Pair {
+  const { length } = passage.ids;
+  const tokens = Math.max(1, Math.min(STRETCH, Math.round(length * (0.1 + 0.2 * random.uniform()))));
+  const from = random.below(length - tokens + 1);
+  const rest = random.uniform() < keepSentence ? passage : without(passage, from, from + tokens);
+  return [slice(passage, from, from + tokens), titled(rest)];
+}
 
 export type PairKind = keyof typeof kinds;
 export const pairKinds = Object.keys(kinds) as PairKind[];

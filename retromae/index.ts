@@ -36,7 +36,7 @@ export type {
   TextRules,
 } from './objective.js';
 export * as objectives from './objectives/index.js';
-export { cloze, crops, neighbours, PairCollator, slice, twice, type Pair } from './pairs.js';
+export { cloze, crops, neighbours, PairCollator, slice, titled, twice, without, type Pair } from './pairs.js';
 export { representing, representOptions, type Representing, type RepresentOptions } from './representing.js';
 export * as rules from './options.js';
 export { completeOptions, option, wrongOption } from './options.js';

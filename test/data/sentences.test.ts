@@ -86,3 +86,10 @@ void t.test('words', (t) => {
   t.equal(wordCount('... !'), 0);
   t.end();
 });
+
+void t.test('text that was tokenised has its stops between blanks, and no capitals', async (t) => {
+  const text = 'the wing is heated . heat flows , at 3.5 feet  ? yes ! e.g. so.';
+  t.same([...sentenceSegments(text)], ['the wing is heated . ', 'heat flows , at 3.5 feet  ? ', 'yes ! ', 'e.g. so.']);
+  t.same(splitSentences(text), ['the wing is heated .', 'heat flows , at 3.5 feet  ?', 'yes !', 'e.g. so.']);
+  t.same(splitSentences('a .'), ['a .']);
+});

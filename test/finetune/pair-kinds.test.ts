@@ -61,8 +61,19 @@ void t.test('a sentence and the rest, under the title where the block does not b
   t.same(
     [...sentence, ...rest].sort((a, b) => a - b),
     [1, 2, 40, 41, 42],
-    'halves of a single sentence',
+    'a stretch of a single sentence, and the rest',
   );
+});
+
+void t.test('of text without ends of sentences, a short stretch and what is around it', async (t) => {
+  const ids = Array.from({ length: 100 }, (_, i) => i);
+  const flat: Passage = { ids, sentences: [0], title: [], siblings: { count: 1, place: 0, at: () => flat } };
+  for (let seed = 0; seed < 50; seed++) {
+    const [query, rest] = draw(flat, { cloze: 1 }, seed);
+    t.same(query, ids.slice(query[0], query[0] + query.length));
+    t.ok(query.length >= 10 && query.length <= 24, String(query.length));
+    t.same(rest, [...ids.slice(0, query[0]), ...ids.slice(query[0] + query.length)]);
+  }
 });
 
 void t.test('crops lie within the passage, and are as long as asked', async (t) => {
