@@ -12,6 +12,8 @@ export const wordsRecipe = {
   temperature: 0.05,
   pairs: 'title:0.2,cloze:0.4,crop:0.4',
   seq: 256,
+  /** Where little text is passed over so often, more brings nothing. */
+  mostEpochs: 200,
 } as const satisfies Partial<FinetuneSettings>;
 
 /** BM25's share where the two are fused (scores scaled by the best): anything from 0.5 to 0.7 is as good. */

@@ -128,6 +128,7 @@ export const finetuneRows = {
   steps: runRows.steps,
   minutes: runRows.minutes,
   epochs: { ...runRows.epochs, preset: 10 },
+  mostEpochs: option(0, notNegative, 'passes over the text at most, however many fit into --minutes; 0: any number'),
   /** Not given, what suits the model: see `ratesOf`. */
   lr: option(
     undefined,

@@ -29,6 +29,8 @@ export type LoopSettings = Pick<
   | ('out' | 'seed' | 'steps' | 'minutes' | 'epochs' | 'accumulate' | 'lr' | 'schedule' | 'warmup')
   | ('weightDecay' | 'clip' | 'evalEvery' | 'saveEvery' | 'saveMinutes' | 'keep')
 > & {
+  /** Passes over the corpus at most, however many fit into the minutes; 0: any number. */
+  readonly mostEpochs?: number;
   /** Probes without a better one, after which the run ends with the best model; 0: never. */
   readonly patience?: number;
 };
@@ -119,10 +121,11 @@ export class TrainingRun<M extends object, B extends Batch> {
 
   /** How many steps there will be: given, or as many as fit into the time, or passes over the corpus. */
   async length(): Promise<number> {
-    const { steps, minutes, epochs, accumulate } = this.settings;
+    const { steps, minutes, epochs, accumulate, mostEpochs = 0 } = this.settings;
     const { batches, model } = this.task;
+    const passes = (count: number) => Math.max(1, Math.ceil((count * batches.perEpoch) / accumulate));
     if (steps) return steps;
-    if (!minutes) return Math.max(1, Math.ceil((epochs * batches.perEpoch) / accumulate));
+    if (!minutes) return passes(epochs);
     const started = performance.now();
     const seconds = Math.min(MEASURED_SECONDS, MEASURED_SHARE * 60 * minutes);
     const each = await stepTime(
@@ -135,11 +138,13 @@ export class TrainingRun<M extends object, B extends Batch> {
       { seconds },
     );
     const left = minutes * 60_000 - (performance.now() - started);
-    const planned = Math.max(1, Math.floor(left / each));
+    const fitting = Math.max(1, Math.floor(left / each));
+    const most = mostEpochs > 0 ? passes(mostEpochs) : Infinity;
     this.hooks.message?.(
-      `A step takes ${formatQuantity(each)} ms: ${formatCount(planned)} steps in ${minutes} minutes.`,
+      `A step takes ${formatQuantity(each)} ms: ${formatCount(fitting)} steps in ${minutes} minutes` +
+        `${fitting > most ? `, but ${formatCount(most)} are ${formatCount(mostEpochs)} passes, which is enough` : ''}.`,
     );
-    return planned;
+    return Math.min(fitting, most);
   }
 
   /** Lets go of the corpus, where there will be no training, which does it. */
@@ -197,7 +202,8 @@ export class TrainingRun<M extends object, B extends Batch> {
       const best = new Checkpoints(join(out, 'best'), { keep: 1 });
       const saved: FoundCheckpoint[] = checkpoint ? [checkpoint] : [];
       hooks.planned?.(steps);
-      const planned = minutes && !settings.steps ? new PlannedTime({ minutes, steps, from }) : undefined;
+      const planned =
+        minutes && !settings.steps && !settings.mostEpochs ? new PlannedTime({ minutes, steps, from }) : undefined;
       const started = performance.now();
       let step = from;
       let savedAt = started;
