@@ -1,7 +1,7 @@
 // Cross-encoders in folders: Hugging Face's BertForSequenceClassification with one label, which sentence-transformers opens too.
 import { join } from 'node:path';
 import type { Random } from '../core/index.js';
-import { isFile, loadTokenizer, readJsonObject, tokenizerFiles, type WordPiece } from '../data/index.js';
+import { isFile, loadTokenizer, readJsonObject, shownValue, tokenizerFiles, type WordPiece } from '../data/index.js';
 import { configFromHuggingFace, configToHuggingFace, CrossEncoder, loadWeights, parameters } from '../nn/index.js';
 import type { BertConfig } from '../nn/index.js';
 import { configOf } from './folder.js';
@@ -89,7 +89,7 @@ export async function loadCross(dir: string): Promise<LoadedCross> {
   const { architectures, id2label } = json;
   if (!Array.isArray(architectures) || architectures[0] !== ARCHITECTURE)
     throw new Error(
-      `${path}: architectures is ${JSON.stringify(architectures)}, expected ["${ARCHITECTURE}"], a cross-encoder. Train one with \`retromae finetune --method cross\`.`,
+      `${path}: architectures is ${shownValue(architectures)}, expected ["${ARCHITECTURE}"], a cross-encoder. Train one with \`retromae finetune --method cross\`.`,
     );
   const labels = typeof id2label === 'object' && id2label !== null ? Object.keys(id2label).length : 2;
   if (labels !== 1)

@@ -84,6 +84,25 @@ export const pairs = lines(
   documents.slice(0, 3).map(({ title, text }, i) => ({ query_id: `q${i}`, query: title, pos: [`${title} ${text}`] })),
 );
 
+/** Training examples by the name of their file, in every dialect. */
+export const examples: Record<string, string> = {
+  'lists.jsonl': lines(
+    TEXTS.slice(1).map((text, i) => ({
+      query: text.slice(0, 9),
+      pos: [text],
+      neg: [TEXTS[i]],
+      pos_scores: [2],
+      neg_scores: [i],
+    })),
+  ),
+  'columns.jsonl': lines(TEXTS.map((text) => ({ anchor: text.slice(0, 9), positive: text, negative: 'Of stones' }))),
+  'columns.csv': rows([['query', 'answer'], ...TEXTS.map((text) => [`"${text.slice(0, 5)}"`, `"${text}"`])], ','),
+  'triples.tsv': rows(
+    TEXTS.map((text) => [text.slice(0, 9), text, 'Of stones']),
+    '\t',
+  ),
+};
+
 export interface Seeds {
   /** A model folder, as `pretrain` leaves it. */
   readonly model: Files;
@@ -95,6 +114,9 @@ export interface Seeds {
   /** A run that was interrupted after the first of its two steps. */
   readonly run: Files;
   readonly index: Files;
+  /** A static encoder, and a cross-encoder. */
+  readonly words: Files;
+  readonly cross: Files;
 }
 
 /** Makes what the product itself writes, in a folder that is empty again afterwards. */
@@ -109,6 +131,16 @@ export async function makeSeeds(dir: string): Promise<Seeds> {
   });
   const encode = ['encode', ...ONE_THREAD, '--model', at('model'), '--corpus', at('corpus.jsonl')];
   await quietly(() => runCommand([...encode, '--out', at('i.idx')]));
+  writeFileSync(at('lists.jsonl'), examples['lists.jsonl']);
+  const finetune = ['finetune', ...ONE_THREAD, '--workers', '0', '--steps', '1', '--batch', '2', '--width', '8'];
+  const small = ['--vocab-size', '64', '--layers', '1', '--heads', '2', '--seq', '16'];
+  const words = ['--corpus', at('corpus.jsonl'), '--out', at('words')];
+  await quietly(() => runCommand([...finetune, ...small, ...words]));
+  const cross = ['--examples', at('lists.jsonl'), '--method', 'cross', '--model', 'bert', '--out', at('cross')];
+  await quietly(() => runCommand([...finetune, ...small, ...cross]));
+  const folderOf = (name: string) =>
+    readFiles(at(name), (path) => !/^(checkpoints|tokens|charts|report|events|log|run\.json)/.test(path));
+  const [staticFolder, crossFolder] = [folderOf('words'), folderOf('cross')];
   const model = readFiles(at('model'), (path) => !/^(checkpoints|tokens|report|events|log|run\.json)/.test(path));
   const run = readFiles(at('run'), (path) => !/^events|report/.test(path));
   const index = files({ 'i.idx': readFileSync(at('i.idx')) });
@@ -122,6 +154,8 @@ export async function makeSeeds(dir: string): Promise<Seeds> {
     bare: moved.set('added_tokens.json', Buffer.from('{"river": 9}')),
     run,
     index,
+    words: staticFolder,
+    cross: crossFolder,
   };
 }
 

@@ -2,14 +2,14 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from '../../cli/commands.js';
-import { documentText, documents, loadBeir, loadTokenizer } from '../../data/index.js';
-import { configOf, loadModel } from '../../hub/index.js';
+import { documentText, documents, loadBeir, loadTokenizer, trainingExamples } from '../../data/index.js';
+import { configOf, loadCross, loadModel, loadStatic } from '../../hub/index.js';
 import { SafetensorsFile } from '../../nn/index.js';
 import { loadIndex } from '../../retrieval/index.js';
 import { Checkpoints, readPlan, RunLog, TokenFile } from '../../train/index.js';
 import type { Files } from './edits.js';
 import { quietly, type Said } from './quietly.js';
-import { corpora, file, ONE_THREAD, pairs, sets, together, type Seeds } from './seeds.js';
+import { corpora, examples, file, ONE_THREAD, pairs, sets, together, type Seeds } from './seeds.js';
 
 /** A valid beginning: files, which of them are edited, and the arguments of a command. */
 export interface Case {
@@ -39,21 +39,25 @@ const shares: Readonly<Record<string, number>> = {
   safetensors: 265,
   'config.json': 140,
   tokenizer: 190,
-  corpus: 145,
+  corpus: 92,
   judgements: 100,
   index: 40,
   'run folder': 30,
   checkpoints: 15,
   tokens: 20,
   'model folder': 20,
+  'static folder': 15,
+  'cross folder': 10,
+  examples: 30,
   pretrain: 4,
   'pretrain --init': 3,
   'pretrain --resume': 3,
   eval: 5,
   encode: 5,
-  search: 5,
-  distill: 5,
-  mine: 5,
+  search: 3,
+  distill: 4,
+  finetune: 3,
+  mine: 3,
 };
 export const names = Object.keys(shares);
 export const shareOf = (name: string): number => shares[name];
@@ -62,7 +66,7 @@ const WEIGHTS = 'model.safetensors';
 const PROBES = ['The river of 東京, 𠮷a!', '', '[MASK] ΛΟΓΟΣ Käse\u0301 [UNK]##x', '\u0000\uD800 \u2028 Fuß'];
 
 function readers(seeds: Seeds): Target[] {
-  const { model, bare, dense, shards, run, index } = seeds;
+  const { model, bare, dense, shards, run, index, words, cross } = seeds;
   const only = (content: Files, names: RegExp): Case => ({
     files: new Map([...content].filter(([path]) => names.test(path))),
   });
@@ -146,6 +150,25 @@ function readers(seeds: Seeds): Target[] {
       cases: [model, bare, dense, shards].map((files) => ({ files, edited: /^(?!README)/ })),
       run: async ({ dir }) => void (await loadModel(dir)),
     },
+    {
+      name: 'static folder',
+      cases: [{ files: words, edited: /^(?!README)/ }],
+      run: async ({ dir }) => void (await loadStatic(dir)),
+    },
+    {
+      name: 'cross folder',
+      cases: [{ files: cross, edited: /^(?!README)/ }],
+      run: async ({ dir }) => void (await loadCross(dir)),
+    },
+    {
+      name: 'examples',
+      cases: Object.entries(examples).map(([name, content]) => ({ files: file(name, content), args: [name] })),
+      async run({ dir, args: [name] }) {
+        let count = 0;
+        for await (const { positives } of trainingExamples(join(dir, name))) count += positives.length;
+        if (count === 0) throw new Error(`${name}: nothing was read, and nothing said.`);
+      },
+    },
   ];
 }
 
@@ -180,7 +203,7 @@ async function command({ dir, args }: { dir: string; args: readonly string[] }):
   return into;
 }
 
-function commands({ model, bare, dense, shards, run, index }: Seeds): Target[] {
+function commands({ model, bare, dense, shards, run, index, words }: Seeds): Target[] {
   const models = [model, bare, dense, shards];
   const pretrain = ['pretrain', ...ONE_THREAD, '--workers', '0', '--json'];
   const fresh = [...pretrain, '--out', OUT, '--steps', '1', '--eval-every', '0'];
@@ -188,6 +211,21 @@ function commands({ model, bare, dense, shards, run, index }: Seeds): Target[] {
   const settings = { layers: 1, hidden: 8, heads: 2, batch: 2, seq: 16, vocabSize: 64, lr: '1e-3 * min(step / 10, 1)' };
   const asked = { ...settings, steps: 1, encoderMask: 0.3, schedule: 'cosine', recompute: true, dropout: 0 };
   const corpus = file('corpus.jsonl', corpora['corpus.jsonl']);
+  const finetune = [
+    'finetune',
+    ...ONE_THREAD,
+    '--workers',
+    '0',
+    '--json',
+    '--out',
+    OUT,
+    '--steps',
+    '1',
+    '--batch',
+    '2',
+    '--width',
+    '8',
+  ];
   return [
     {
       name: 'pretrain',
@@ -208,6 +246,23 @@ function commands({ model, bare, dense, shards, run, index }: Seeds): Target[] {
             '--config',
             `${HERE}/config/settings.json`,
           ],
+        })),
+      ],
+      run: command,
+      isCommand: true,
+      leftover: outOf,
+    },
+    {
+      name: 'finetune',
+      cases: [
+        ...Object.entries(examples).map(([name, content]) => ({
+          files: file(name, content),
+          args: [...finetune, '--vocab-size', '64', '--examples', `${HERE}/${name}`],
+        })),
+        ...[words, model].map((files) => ({
+          files: together({ '.': corpus, model: files }),
+          edited: /^model\/(?!README)/,
+          args: [...finetune, '--corpus', `${HERE}/corpus.jsonl`, '--model', `${HERE}/model`, '--seq', '16'],
         })),
       ],
       run: command,
