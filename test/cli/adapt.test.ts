@@ -18,7 +18,7 @@ import {
 
 const dir = t.testdir({});
 const corpus = writeCorpus(dir, 120);
-const tiny = [...ONE_THREAD, '--steps', '40', '--batch', '16', '--vocab-size', '150', '--width', '24'];
+const tiny = [...ONE_THREAD, '--steps', '80', '--batch', '16', '--vocab-size', '150', '--width', '24'];
 
 interface Told {
   round: number;
@@ -71,7 +71,7 @@ void t.test('killed, it goes on with the same command, to the same bits', async 
   t.equal(code, 130);
   t.match(stderr, /Saved\. Go on with: npx retromae adapt|Saved\. Go on with: .*retromae adapt/);
   await succeed(...run);
-  t.equal(readLog(join(out, 'round-1', 'words')).length, 40);
+  t.equal(readLog(join(out, 'round-1', 'words')).length, 80);
   t.equal(digest(words(out, 1)), digest(words(join(dir, 'out'), 1)));
   t.notOk(existsSync(join(out, 'round-2')));
 });
