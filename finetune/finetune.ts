@@ -1,11 +1,12 @@
 // Fine-tuning as a job: what `retromae finetune` does, as a function.
-import { join } from 'node:path';
-import { isThere, loadBeir, type TrainingExample, trainingExamples, documentText } from '../data/index.js';
 import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { documentText, isThere, loadBeir, trainingExamples, type TrainingExample } from '../data/index.js';
 import { configOf, isStatic, loadStatic, tokenizerOf } from '../hub/index.js';
-import type { Scalars } from '../retromae/index.js';
 import { CrossEncoder, parameterCount, type BertForMaskedLM, type StaticModel, type TextModel } from '../nn/index.js';
+import type { Scalars } from '../retromae/index.js';
 import {
+  corpusDocuments,
   foldedAsAsked,
   formatCount,
   formatQuantity,
@@ -17,7 +18,6 @@ import {
   startJob,
   tokenise,
   tokensDir,
-  corpusDocuments,
   type Observer,
   type RunHooks,
   type RunResult,

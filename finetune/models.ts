@@ -14,17 +14,17 @@ import {
 } from '../hub/index.js';
 import {
   bertConfig,
-  type BertConfig,
   BertForMaskedLM,
   copyWeights,
   CrossEncoder,
   initWords,
   pooledBert,
   StaticModel,
+  type BertConfig,
   type TextModel,
 } from '../nn/index.js';
-import { keptBert, type Kept, type Observer, type TokenFile } from '../train/index.js';
 import { passageOf } from '../retromae/index.js';
+import { keptBert, type Kept, type Observer, type TokenFile } from '../train/index.js';
 import type { FinetuneSettings, poolings } from './settings.js';
 
 /** The stream of random numbers for initial weights, apart from those of the batches. */
@@ -45,7 +45,7 @@ type Texts = Pick<TokenFile, 'length' | 'at'>;
 
 /**
  * The model that the settings name.
- * @param checkpoint whether all weights will be replaced
+ * @param texts what new static words are counted in
  * @throws as `loadModel`, `loadStatic`, `initWords`
  */
 export async function newTrained(
