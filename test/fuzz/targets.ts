@@ -39,7 +39,7 @@ const shares: Readonly<Record<string, number>> = {
   safetensors: 265,
   'config.json': 140,
   tokenizer: 190,
-  corpus: 92,
+  corpus: 87,
   judgements: 100,
   index: 40,
   'run folder': 30,
@@ -57,7 +57,7 @@ const shares: Readonly<Record<string, number>> = {
   search: 3,
   distill: 4,
   finetune: 3,
-  mine: 3,
+  mine: 8,
 };
 export const names = Object.keys(shares);
 export const shareOf = (name: string): number => shares[name];
