@@ -7,6 +7,7 @@ import { backendNames, openBackend, type Backend, type BackendName } from '../ke
 import { SPLITS, writeError, type CorpusOptions, type Split } from '../data/index.js';
 import { rules } from '../retromae/index.js';
 import { UsageError, type Flags, type Values } from './flags.js';
+import { withSignals, type Stopped } from './signals.js';
 
 export const backendFlags = {
   backend: { type: 'string', choices: ['auto', ...backendNames], preset: 'auto', help: 'where to compute' },
@@ -86,3 +87,20 @@ export function required<T>(value: T | undefined, flag: string, what: string): T
 /** Words as one would type them into a shell. */
 export const shellLine = (words: readonly string[]): string =>
   words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');
+
+/** Whether work that writes one file came to its end; if Ctrl-C stopped it, the exit code is the one that shells expect. */
+export async function untilStopped(work: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
+  return withSignals(
+    async (signal) => {
+      try {
+        await work(signal);
+        return true;
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        process.exitCode = (signal.reason as Stopped).code;
+        return false;
+      }
+    },
+    () => say('\nStopping; nothing is written. Once more to leave at once.'),
+  );
+}

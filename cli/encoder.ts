@@ -1,5 +1,5 @@
 // The encoder of a model folder, for the commands that retrieve.
-import { isStatic, loadModel, loadStatic } from '../hub/index.js';
+import { isCross, isStatic, loadModel, loadStatic } from '../hub/index.js';
 import { countText, noCounts, type DataCounts, type WordPiece } from '../data/index.js';
 import { representations } from '../nn/index.js';
 import type { BertForMaskedLM, Representation, RepresentationName, Similarity } from '../nn/index.js';
@@ -53,12 +53,16 @@ export interface FolderEncoder {
  * Loads the encoder, and says what the folder lacks and how it makes vectors, where that is not from [CLS] alone.
  * @param given.maxLength tokens of the longest text, where a user wants other than the folder says
  * @param given.represent what texts shall be made of, likewise
- * @throws as `loadModel`
+ * @throws as `loadModel`, or if the folder has a cross-encoder, whose states are no vectors of texts
  */
 export async function loadEncoder(
   dir: string,
   given: { readonly maxLength?: number; readonly represent?: string } = {},
 ): Promise<FolderEncoder> {
+  if (await isCross(dir))
+    throw new Error(
+      `${dir}: is a cross-encoder, which scores pairs and makes no vectors. Give it to \`retromae rerank\`, and a bi-encoder here.`,
+    );
   const asked = given.represent as RepresentationName | undefined;
   const { encoder, tokenizer, notes, description, fingerprint, similarity, represent, prompts } = (await isStatic(dir))
     ? await staticEncoder(dir, given)

@@ -5,12 +5,11 @@ import { Bm25, bm25Ranking, encoderRankings, indexTexts, negativePicks } from '.
 import type { Hit, Margin, MinedNegatives, NegativeMiner, Ranking } from '../retrieval/index.js';
 import { rules } from '../retromae/index.js';
 import { Ticker } from '../train/index.js';
-import { backendFlags, checkWritable, corpusFlags, required, say, withBackend } from './common.js';
+import { backendFlags, checkWritable, corpusFlags, required, say, untilStopped, withBackend } from './common.js';
 import { sayData, unknownFlag } from './data-summary.js';
 import { loadEncoder, refuseSimilarity, representFlag } from './encoder.js';
 import { helpText, parseFlags, UsageError, type Values } from './flags.js';
 import { readTask, type Asked, type MiningTask } from './mine-task.js';
-import { withSignals, type Stopped } from './signals.js';
 
 const { field, 'max-bad-lines': maxBadLines } = corpusFlags;
 
@@ -229,21 +228,4 @@ function report(counts: MineCounts, where: { from: string; out: string }, json =
     [counts.withoutNegative, 'queries have no negative in the corpus and are left out'],
   ] as const;
   for (const [count, what] of left) if (count > 0) say(`${count} ${what}.`);
-}
-
-/** Whether the work came to its end; if Ctrl-C stopped it, the exit code is the one that shells expect. */
-async function untilStopped(work: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
-  return withSignals(
-    async (signal) => {
-      try {
-        await work(signal);
-        return true;
-      } catch (error) {
-        if (!signal.aborted) throw error;
-        process.exitCode = (signal.reason as Stopped).code;
-        return false;
-      }
-    },
-    () => say('\nStopping; nothing is written. Once more to leave at once.'),
-  );
 }

@@ -1,23 +1,26 @@
 // `retromae rerank`: the hits of a first stage in the order of a cross-encoder; or its scores of training examples, as a teacher.
-import { documentText, loadBeir, trainingExamples, writeFileAtomic, type RetrievalSet } from '../data/index.js';
+import { documents, documentText, loadBeir, trainingExamples, writeFileAtomic } from '../data/index.js';
+import type { RetrievalSet } from '../data/index.js';
 import { loadCross } from '../hub/index.js';
 import {
+  Bm25,
   BM25_WEIGHT,
-  compareRuns,
   CrossScorer,
   evaluateBm25,
   evaluateFusion,
   evaluateRun,
-  metricInterval,
+  readTrecRun,
   reranked,
+  writeTrecRun,
   type Evaluation,
   type Hit,
 } from '../retrieval/index.js';
 import { rules } from '../retromae/index.js';
 import { Ticker } from '../train/index.js';
-import { backendFlags, checkWritable, required, say, withBackend } from './common.js';
+import { backendFlags, checkWritable, required, say, untilStopped, withBackend } from './common.js';
 import { loadEncoder } from './encoder.js';
-import { helpText, parseFlags, UsageError } from './flags.js';
+import { helpText, parseFlags, UsageError, type Values } from './flags.js';
+import { rerankTable } from './rerank-table.js';
 
 const flags = {
   model: { type: 'string', value: 'DIR', help: 'folder of a cross-encoder' },
@@ -34,57 +37,116 @@ const flags = {
     preset: BM25_WEIGHT,
     help: 'share of BM25 beside --first',
   },
+  from: { type: 'string', value: 'FILE', help: 'instead of a first stage: a run, in TREC’s six columns' },
+  query: { type: 'string', value: 'TEXT', help: 'instead of --data: one question, to the documents of --corpus' },
+  corpus: { type: 'string', value: 'PATH', help: 'with --query: documents, of which BM25 finds the first' },
+  top: { type: 'number', rule: rules.integer(1), preset: 10, help: 'with --query: how many to show' },
   depth: { type: 'number', rule: rules.integer(1), preset: 100, help: 'hits of the first stage that are reranked' },
   teacher: { type: 'string', value: 'FILE', help: 'instead of --data: training examples, to be scored as a teacher' },
   out: {
     type: 'string',
     value: 'FILE',
-    help: 'with --teacher: the examples with scores, for finetune --method distill',
+    help: 'with --data: the new run, in TREC’s columns; with --teacher: the examples with scores, for finetune --method distill',
   },
   'max-length': { type: 'number', rule: rules.integer(5), help: 'cut pairs to so many tokens (default: the model’s)' },
   ...backendFlags,
-  json: { type: 'boolean', help: 'print one JSON object' },
+  json: { type: 'boolean', help: 'print one JSON object; with --query, an array' },
   help: { type: 'boolean', help: 'this text' },
 } as const;
+type Given = Values<typeof flags>;
 
 const usage = `Reranks what a first stage found by a cross-encoder, which reads query and passage together, and measures it.
 
-Usage: retromae rerank --model DIR --data BEIRDIR [--first DIR] [--depth N]
+Usage: retromae rerank --model DIR --data BEIRDIR [--first DIR | --from FILE] [--depth N] [--out FILE]
+       retromae rerank --model DIR --query TEXT --corpus PATH [--top N]
        retromae rerank --model DIR --teacher FILE --out FILE
 
 With --first there are three stages: BM25 and vectors, fused, then the cross-encoder.`;
 
-const metrics = { 'ndcg@10': 'nDCG@10', 'mrr@10': 'MRR@10', 'recall@100': 'Recall@100' } as const;
+/** What is scored, with the flags that go with it and not with all others. */
+const TASKS = {
+  data: ['split', 'first', 'fuse-weight', 'from', 'depth', 'out'],
+  query: ['corpus', 'top', 'depth'],
+  teacher: ['out'],
+} as const;
+const tasks = ['data', 'query', 'teacher'] as const;
+
+/** Characters of a text that are shown. */
+const SHOWN = 160;
 
 export async function rerankCommand(args: string[]): Promise<void> {
   const given = parseFlags(args, flags);
   if (given.help) return void process.stdout.write(helpText(usage, flags));
   const dir = required(given.model, 'model', 'a folder of a cross-encoder');
-  const { data, teacher, out, first, split = 'test', depth = 100, 'fuse-weight': weight = BM25_WEIGHT } = given;
-  if (data !== undefined && teacher !== undefined)
-    throw new UsageError('--data and --teacher both say what to score. Give one of them.');
-  if (teacher === undefined) required(data, 'data', 'a BEIR folder, or --teacher and --out');
-  else await checkWritable(required(out, 'out', 'where the scored examples go'));
+  const task = taskOf(given);
+  const { out } = given;
+  if (task === 'teacher') required(out, 'out', 'where the scored examples go');
+  if (task === 'query') required(given.corpus, 'corpus', 'the documents to search');
+  if (out !== undefined) await checkWritable(out);
   await withBackend(given, async () => {
     const { model, tokenizer, maxLength } = await loadCross(dir);
     const scorer = new CrossScorer(model, tokenizer, { maxLength: given['max-length'] ?? maxLength });
-    if (teacher !== undefined) return teach(scorer, teacher, out!, given.json);
-    const set = await loadBeir(data!, { split });
-    set.warnings.forEach(say);
-    const before = first === undefined ? evaluateBm25(set) : await fusedFirst(first, set, weight);
-    const after = await rerankAll(scorer, set, before, depth);
-    const systems = { [first === undefined ? 'BM25' : 'fused']: before, reranked: after };
-    if (given.json)
-      process.stdout.write(
-        `${JSON.stringify(Object.fromEntries(Object.entries(systems).map(([name, { mean }]) => [name, mean])))}\n`,
-      );
-    else process.stdout.write(await tableOf(systems));
+    if (task === 'teacher') await teach(scorer, given.teacher!, out!, given.json);
+    else if (task === 'query') await answer(scorer, given.query!, given.corpus!, given);
+    else await measure(scorer, given.data!, given);
   });
 }
 
-async function fusedFirst(dir: string, set: RetrievalSet, weight: number): Promise<Evaluation> {
-  const { encoder, similarity } = await loadEncoder(dir);
-  return (await evaluateFusion(encoder, set, { similarity, fusion: { method: 'weighted', weight } })).fused;
+/** @throws UsageError unless one thing is to be scored, with flags of its own */
+function taskOf(given: Given): (typeof tasks)[number] {
+  const [task, other] = tasks.filter((name) => given[name] !== undefined);
+  required(task, 'data', 'a BEIR folder; or --query and --corpus, or --teacher and --out');
+  if (other) throw new UsageError(`--${task} and --${other} both say what to score. Give one of them.`);
+  const own: readonly string[] = TASKS[task];
+  for (const name of new Set(Object.values(TASKS).flat()))
+    if (given[name] !== undefined && !own.includes(name))
+      throw new UsageError(`--${name} has no meaning with --${task}. Leave it out.`);
+  if (given.from !== undefined && given.first !== undefined)
+    throw new UsageError('--from and --first both say what the first stage is. Give one of them.');
+  if (given['fuse-weight'] !== undefined && given.first === undefined)
+    throw new UsageError('--fuse-weight is for BM25 beside vectors. Give --first, or leave it out.');
+  return task;
+}
+
+/** Both stages on judged queries, side by side. */
+async function measure(scorer: CrossScorer, data: string, { split = 'test', depth = 100, ...given }: Given) {
+  const set = await loadBeir(data, { split });
+  set.warnings.forEach(say);
+  const { name, before } = await firstStage(set, given);
+  const after = await rerankAll(scorer, set, before, depth);
+  if (given.out !== undefined) await writeTrecRun(given.out, after.run, 'retromae-rerank');
+  const systems = { [name]: before, reranked: after };
+  if (given.json)
+    process.stdout.write(
+      `${JSON.stringify(Object.fromEntries(Object.entries(systems).map(([system, { mean }]) => [system, mean])))}\n`,
+    );
+  else process.stdout.write(await rerankTable(systems));
+}
+
+async function firstStage(set: RetrievalSet, given: Given): Promise<{ name: string; before: Evaluation }> {
+  if (given.from !== undefined) return { name: 'run', before: await fromRun(given.from, set) };
+  if (given.first === undefined) return { name: 'BM25', before: evaluateBm25(set) };
+  const { encoder, similarity } = await loadEncoder(given.first);
+  const fusion = { method: 'weighted', weight: given['fuse-weight'] ?? BM25_WEIGHT } as const;
+  return { name: 'fused', before: (await evaluateFusion(encoder, set, { similarity, fusion })).fused };
+}
+
+/** @throws if the run has a document that the corpus lacks, or none of the queries */
+async function fromRun(path: string, { corpus, queries, qrels }: RetrievalSet): Promise<Evaluation> {
+  const run = await readTrecRun(path);
+  const ids = new Set(corpus.map(({ id }) => id));
+  for (const [query, hits] of run) {
+    const unknown = hits.find(({ id }) => !ids.has(id));
+    if (unknown)
+      throw new Error(
+        `${path}: query ${JSON.stringify(query)} has the document ${JSON.stringify(unknown.id)}, which the corpus lacks; give the run of this very corpus.`,
+      );
+  }
+  const missing = queries.filter(({ id }) => !run.has(id)).length;
+  if (missing === queries.length)
+    throw new Error(`${path}: has hits for none of the ${missing} queries; give the run of these, or another --split.`);
+  if (missing > 0) say(`${path}: has no hits for ${missing} of the ${queries.length} queries; they count 0.`);
+  return evaluateRun(run, qrels);
 }
 
 /** The best hits of every query in the order of the cross-encoder. */
@@ -98,53 +160,60 @@ async function rerankAll(
   const ticker = new Ticker(process.stderr, { what: 'queries', total: set.queries.length });
   const found = new Map<string, Hit[]>();
   for (const { id, text } of set.queries) {
-    const hits = run.get(id) ?? [];
-    const scores = await scorer.scores(
-      text,
-      hits.slice(0, depth).map((hit) => texts.get(hit.id)!),
-    );
-    found.set(id, reranked(hits, scores));
+    found.set(id, await rerankOne(scorer, text, run.get(id) ?? [], texts, depth));
     ticker.update(found.size);
   }
   ticker.done();
   return evaluateRun(found, set.qrels);
 }
 
+async function rerankOne(
+  scorer: CrossScorer,
+  query: string,
+  hits: readonly Hit[],
+  texts: ReadonlyMap<string, string>,
+  depth: number,
+): Promise<Hit[]> {
+  const best = hits.slice(0, depth).map(({ id }) => texts.get(id)!);
+  return reranked(hits, await scorer.scores(query, best));
+}
+
+/** The documents that answer one question. */
+async function answer(
+  scorer: CrossScorer,
+  query: string,
+  corpus: string,
+  { depth = 100, top = 10, json }: Given,
+): Promise<void> {
+  const texts = new Map<string, string>();
+  for await (const document of documents(corpus, { distinctIds: true, onWarning: say }))
+    texts.set(document.id, documentText(document));
+  const bm25 = new Bm25(Array.from(texts, ([id, text]) => ({ id, text })));
+  const found = await rerankOne(scorer, query, bm25.search(query, depth), texts, depth);
+  if (found.length === 0) say('No document has a word of the query.');
+  const shown = found.slice(0, top).map((hit) => ({ ...hit, text: texts.get(hit.id)! }));
+  if (json) return void process.stdout.write(`${JSON.stringify(shown)}\n`);
+  for (const { id, score, text } of shown)
+    process.stdout.write(`${score.toFixed(4)}  ${id}  ${text.replace(/\s+/g, ' ').slice(0, SHOWN)}\n`);
+}
+
 /** Training examples with the cross-encoder's scores, in FlagEmbedding's names. */
 async function teach(scorer: CrossScorer, path: string, out: string, json = false): Promise<void> {
   let count = 0;
   const bytes = new TextEncoder();
-  async function* lines(): AsyncGenerator<Uint8Array> {
+  const ticker = new Ticker(process.stderr, { what: 'examples' });
+  async function* lines(signal: AbortSignal): AsyncGenerator<Uint8Array> {
     for await (const { id, query, positives, negatives } of trainingExamples(path)) {
+      signal.throwIfAborted();
       const scores = Array.from(await scorer.scores(query, [...positives, ...negatives]));
       const [pos_scores, neg_scores] = [scores.slice(0, positives.length), scores.slice(positives.length)];
       const line = { query_id: id, query, pos: positives, neg: negatives, pos_scores, neg_scores };
       yield bytes.encode(`${JSON.stringify(line)}\n`);
-      count++;
+      ticker.update(++count);
     }
   }
-  await writeFileAtomic(out, lines());
+  const isWhole = await untilStopped((signal) => writeFileAtomic(out, lines(signal))).finally(() => ticker.done());
+  if (!isWhole) return;
   if (json) process.stdout.write(`${JSON.stringify({ examples: count, out })}\n`);
   say(`${count} examples with scores in ${out}.`);
-}
-
-async function tableOf(systems: Readonly<Record<string, Evaluation>>): Promise<string> {
-  const names = Object.keys(metrics) as (keyof typeof metrics)[];
-  const lines = [`${' '.repeat(10)}${names.map((name) => metrics[name].padEnd(24)).join('')}`];
-  for (const [system, evaluation] of Object.entries(systems)) {
-    const cells = await Promise.all(
-      names.map(async (name) => {
-        const { mean, low, high } = await metricInterval(evaluation, name);
-        return `${mean.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`.padEnd(24);
-      }),
-    );
-    lines.push(system.padEnd(10) + cells.join(''));
-  }
-  const [before, after] = Object.values(systems);
-  const { mean, low, high } = await compareRuns(after, before, 'ndcg@10');
-  const signed = (x: number): string => `${x >= 0 ? '+' : ''}${x.toFixed(3)}`;
-  lines.push(
-    `${after.mean.queries} queries; nDCG@10 of reranking, paired: ${signed(mean)} [${signed(low)}, ${signed(high)}].`,
-  );
-  return `${lines.join('\n')}\n`;
 }

@@ -6,6 +6,7 @@ export * from './files/index.js';
 export { JsonFields } from './json-fields.js';
 export { hasSplit, loadBeir, loadOtherSplit, loadQrels, loadRetrievalSet, type SetPaths } from './load-set.js';
 export { trainingExamples, type TrainingExample } from './training-examples.js';
+export { textLines } from './read/open.js';
 export { isReadOnce } from './read/source.js';
 export { SPLITS, type Split } from './read/texts.js';
 export { sotu } from './sotu.js';

@@ -57,7 +57,10 @@ export function packPairs(
     throw new Error(
       `packPairs: maxLength is ${maxLength}, expected a whole number of at least 5, for [CLS], two tokens and two [SEP]; try 256.`,
     );
-  const kept = pairs.map(([first, second]) => longestFirst(first.length, second.length, maxLength - 3));
+  // Tokenizers cut each text to maxLength before they look at the pair: past it, both count as equally long.
+  const kept = pairs.map(([first, second]) =>
+    longestFirst(Math.min(first.length, maxLength), Math.min(second.length, maxLength), maxLength - 3),
+  );
   const offsets = new Int32Array(pairs.length + 1);
   kept.forEach(([a, b], i) => (offsets[i + 1] = offsets[i] + a + b + 3));
   const ids = new Int32Array(offsets[pairs.length]);

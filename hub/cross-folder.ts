@@ -2,16 +2,17 @@
 import { join } from 'node:path';
 import type { Random } from '../core/index.js';
 import { isFile, loadTokenizer, readJsonObject, shownValue, tokenizerFiles, type WordPiece } from '../data/index.js';
-import { configFromHuggingFace, configToHuggingFace, CrossEncoder, loadWeights, parameters } from '../nn/index.js';
+import { configFromHuggingFace, configToHuggingFace, CrossEncoder, parameters } from '../nn/index.js';
 import type { BertConfig } from '../nn/index.js';
 import { configOf } from './folder.js';
 import { fieldsIfThere } from './fields.js';
 import { fenced, frontMatter, type ModelCard } from './model-card.js';
 import { asJson, fileNames, safetensorsOf, type Files } from './model-files.js';
+import { readModules } from './modules.js';
 import { withSafetensors } from './safetensors.js';
 import { saveFiles } from './save-files.js';
 import { Undrawn } from './undrawn.js';
-import { checkSize, weightFiles } from './weight-files.js';
+import { checkSize, checkVocabulary, loadFiles, weightFiles } from './weight-files.js';
 
 const ARCHITECTURE = 'BertForSequenceClassification';
 
@@ -86,22 +87,27 @@ export async function isCross(dir: string): Promise<boolean> {
 export async function loadCross(dir: string): Promise<LoadedCross> {
   const path = join(dir, fileNames.config);
   const json = await readJsonObject(path);
-  const { architectures, id2label } = json;
+  const { architectures, id2label, num_labels: count } = json;
   if (!Array.isArray(architectures) || architectures[0] !== ARCHITECTURE)
     throw new Error(
       `${path}: architectures is ${shownValue(architectures)}, expected ["${ARCHITECTURE}"], a cross-encoder. Train one with \`retromae finetune --method cross\`.`,
     );
-  const labels = typeof id2label === 'object' && id2label !== null ? Object.keys(id2label).length : 2;
+  // As transformers counts them: what num_labels says goes before the names.
+  const named = typeof id2label === 'object' && id2label !== null ? Object.keys(id2label).length : 2;
+  const labels = typeof count === 'number' ? count : named;
   if (labels !== 1)
-    throw new Error(`${path}: id2label has ${labels} labels, expected one, a score. Take a model that ranks.`);
+    throw new Error(
+      `${path}: ${typeof count === 'number' ? 'num_labels says' : 'id2label has'} ${labels} labels, expected one, a score. Take a model that ranks.`,
+    );
   const config = configFromHuggingFace(json, path);
   const paths = await weightFiles(dir);
   const tokenizer = await loadTokenizer(dir);
+  checkVocabulary(dir, tokenizer, config);
   const told = (await fieldsIfThere(join(dir, fileNames.tokenizerConfig))).number('model_max_length', 5) ?? Infinity;
   const model = withSafetensors(paths, (files) => {
     checkSize(config, path, files);
     const made = new CrossEncoder(config, new Undrawn(0));
-    loadWeights(made, files[0]);
+    loadFiles(made, files, () => false);
     return made;
   });
   return { model, tokenizer, maxLength: Math.min(told, config.max_position_embeddings) };
@@ -119,8 +125,8 @@ export async function crossFrom(
 ): Promise<CrossEncoder> {
   const config = { ...(await configOf(dir)), hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout };
   const model = new CrossEncoder(config, random, recompute);
-  withSafetensors(await weightFiles(dir), ([file]) =>
-    loadWeights(model, file, (name) => name.includes('pooler') || name.startsWith('classifier')),
+  withSafetensors(await weightFiles((await readModules(dir)).encoder), (files) =>
+    loadFiles(model, files, (name) => name.includes('pooler') || name.startsWith('classifier')),
   );
   return model;
 }

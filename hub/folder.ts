@@ -24,7 +24,7 @@ import { withSafetensors } from './safetensors.js';
 import { saveFiles } from './save-files.js';
 import { encoderSettings, vectorSettings, type VectorSettings } from './sentence-settings.js';
 import { pooledAs, readVectors, type VectorRecipe } from './vectors.js';
-import { checkSize, hasHead, loadEncoder, weightFiles } from './weight-files.js';
+import { checkSize, checkVocabulary, hasHead, loadEncoder, weightFiles } from './weight-files.js';
 
 /** What was trained beside a model, as a checkpoint has it; the name is that of 0.1, whatever the objective. */
 export const HEAD_FILE = join('training_state', 'decoder.safetensors');
@@ -82,10 +82,7 @@ export async function loadModel(
   const { modules, json, config, paths, isTied } = await openFolder(dir);
   const isDupmae = represent === 'dupmae';
   const { maxLength, tokenizer } = await readTexts(modules, config);
-  if (tokenizer.size > config.vocab_size)
-    throw new Error(
-      `${dir}: the tokenizer has ${tokenizer.size} tokens, but vocab_size in ${fileNames.config} is ${config.vocab_size}. Copy the tokenizer of this very model.`,
-    );
+  checkVocabulary(dir, tokenizer, config);
   const fingerprint = new Fingerprint();
   const found = await readVectors(modules, config, fingerprint.add);
   const recipe = represent === undefined || isDupmae ? found : pooledAs(represent, found, dir);

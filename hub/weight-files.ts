@@ -1,6 +1,6 @@
 // The weights of a model folder: which files they are in, and from them into a model.
 import { basename, dirname, join } from 'node:path';
-import { isFile, readJsonObject } from '../data/index.js';
+import { isFile, readJsonObject, type WordPiece } from '../data/index.js';
 import { loadWeights } from '../nn/index.js';
 import type { BertConfig, BertForMaskedLM, LoadReport, SafetensorsFile } from '../nn/index.js';
 import { encoderOf, fileNames } from './model-files.js';
@@ -60,6 +60,14 @@ export function checkSize(config: BertConfig, configFile: string, files: readonl
     );
 }
 
+/** @throws naming the folder, if the tokenizer has ids that the word table has no rows for */
+export function checkVocabulary(dir: string, { size }: WordPiece, { vocab_size: rows }: BertConfig): void {
+  if (size > rows)
+    throw new Error(
+      `${dir}: the tokenizer has ${size} tokens, but vocab_size in ${fileNames.config} is ${rows}. Copy the tokenizer of this very model.`,
+    );
+}
+
 /** Fills encoder and head from one file or several. Returns lines for the user. */
 export function loadEncoder(model: BertForMaskedLM, files: readonly SafetensorsFile[], weights?: Weights): string[] {
   const optional = hasHead(files) ? () => false : (name: string) => name.startsWith('cls.');
@@ -75,7 +83,7 @@ export const hasHead = (files: readonly SafetensorsFile[]): boolean =>
   files.some(({ tensors }) => [...tensors.keys()].some((name) => /^cls\.predictions\.(transform\.|bias$)/.test(name)));
 
 /** `loadWeights` from several files: a parameter must be in one of them. */
-function loadFiles(
+export function loadFiles(
   module: object,
   files: readonly SafetensorsFile[],
   optional: (name: string) => boolean,

@@ -36,6 +36,20 @@ export async function* readRecords<T>(
   }
 }
 
+/**
+ * The lines of a text file, gzipped or not, each with its place.
+ * @throws as `readRecords`, or naming the place of a line that is no UTF-8
+ */
+export async function* textLines(path: string): AsyncGenerator<{ at: string; text: string }> {
+  yield* readRecords(path, new Set(), async function* ({ name, lines }) {
+    for await (const { number, text } of lines) {
+      const at = `${name}:${number}`;
+      if (text === null) throw new Error(`${at}: invalid UTF-8, expected UTF-8 text; correct the line.`);
+      yield { at, text };
+    }
+  });
+}
+
 const rowsOf = { json: jsonRows, csv: csvRows, tsv: tsvRows, text: () => none<Row>(), parquet: () => none<Row>() };
 
 function recordsOf(path: string, source: Source, usual: ReadonlySet<string>): Records {

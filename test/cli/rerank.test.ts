@@ -1,7 +1,11 @@
 // Cross-encoders from the command line: trained, resumed, reranking, teaching; and what is refused.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { setBackend } from '../../core/index.js';
+import { loadCross } from '../../hub/index.js';
+import { openBackend } from '../../kernels/index.js';
+import { CrossScorer, readTrecRun } from '../../retrieval/index.js';
 import {
   digest,
   jsonLines,
@@ -14,6 +18,13 @@ import {
   writeCorpus,
 } from './support.js';
 
+interface Stages {
+  readonly [stage: string]: { readonly 'ndcg@10': number };
+}
+
+const backend = await openBackend('wasm', { threads: 1 });
+setBackend(backend);
+t.teardown(() => backend.close());
 const dir = t.testdir({});
 const corpus = writeCorpus(dir);
 const beir = writeBeir(dir);
@@ -69,14 +80,14 @@ void t.test('it learns which passage has the sentence, and goes on to the same b
   const mean = (from: number) => losses.slice(from, from + 10).reduce((sum, loss) => sum + loss / 10, 0);
   t.ok(mean(50) < mean(0) - 0.05, `${mean(0)} to ${mean(50)}`);
   const shorter = join(dir, 'shorter');
-  await succeed('finetune', ...run, '--schedule', 'constant', '--steps', '6', '--out', shorter);
+  await succeed('finetune', ...run, '--schedule', 'constant', '--warmup', '0', '--steps', '6', '--out', shorter);
   await succeed('finetune', '--resume', '--out', shorter, '--steps', '12');
   const longer = join(dir, 'longer');
   await succeed('finetune', ...run, '--schedule', 'constant', '--steps', '12', '--out', longer, '--warmup', '0');
+  t.equal(digest(join(shorter, 'model.safetensors')), digest(join(longer, 'model.safetensors')));
   t.match(JSON.parse(readFileSync(join(cross, 'config.json'), 'utf8')), {
     architectures: ['BertForSequenceClassification'],
   });
-  t.equal(existsSync(join(shorter, 'model.safetensors')), true);
 });
 
 void t.test('BM25, and three stages', async (t) => {
@@ -125,10 +136,55 @@ void t.test('BM25, and three stages', async (t) => {
   );
   t.match(table.stdout, /nDCG@10 .*\nfused .*\nreranked .*\n12 queries; nDCG@10 of reranking, paired: [+-]/);
   const none = await succeed('rerank', ...ONE_THREAD, '--model', cross, '--data', beir, '--depth', '1', '--json');
-  const one = JSON.parse(none.stdout) as typeof JSON.parse extends never
-    ? never
-    : Record<string, { 'ndcg@10': number }>;
+  const one = JSON.parse(none.stdout) as Record<string, { 'ndcg@10': number }>;
   t.equal(one.reranked['ndcg@10'], one.BM25['ndcg@10'], 'one hit has one order');
+});
+
+void t.test('runs in files: what was reranked is a first stage again', async (t) => {
+  const [out, again] = [join(dir, 'out.run'), join(dir, 'again.run')];
+  const common = ['rerank', ...ONE_THREAD, '--model', cross, '--data', beir, '--json'];
+  const first = JSON.parse((await succeed(...common, '--depth', '20', '--out', out)).stdout) as Stages;
+  const second = JSON.parse(
+    (await succeed(...common, '--from', out, '--depth', '20', '--out', again)).stdout,
+  ) as Stages;
+  t.same(second.run, first.reranked, 'the run is what was measured');
+  t.same(second.reranked, first.reranked, 'and its order is that of the same model');
+  const lines = readFileSync(out, 'utf8').trimEnd().split('\n');
+  t.equal(new Set(lines.map((line) => line.split(' ')[0])).size, 12);
+  t.match(lines[0], /^q0 Q0 d\d+ 1 \S+ retromae-rerank$/);
+  t.same(
+    (await readTrecRun(again)).get('q3')!.slice(0, 20),
+    (await readTrecRun(out)).get('q3')!.slice(0, 20),
+    'with the same scores',
+  );
+  const part = join(dir, 'part.run');
+  writeFileSync(part, 'q1 Q0 d1 1 2 x\n');
+  const { stdout, stderr } = await succeed(...common, '--from', part);
+  t.match(stderr, /part\.run: has no hits for 11 of the 12 queries; they count 0\./);
+  t.equal((JSON.parse(stdout) as Stages).run['ndcg@10'], 1 / 12);
+  writeFileSync(part, 'q1 Q0 other 1 2 x\n');
+  await refused(t, [...common, '--from', part], /query "q1" has the document "other", which the corpus lacks/, 1);
+  writeFileSync(part, 'p1 Q0 d1 1 2 x\n');
+  await refused(t, [...common, '--from', part], /has hits for none of the 12 queries/, 1);
+});
+
+void t.test('one question', async (t) => {
+  const common = ['rerank', ...ONE_THREAD, '--model', cross, '--corpus', join(beir, 'corpus.jsonl')];
+  const words = texts[0].split(' ').slice(0, 4).join(' ');
+  const { stdout } = await succeed(...common, '--query', words, '--top', '3', '--json');
+  const hits = JSON.parse(stdout) as { id: string; score: number; text: string }[];
+  t.equal(hits.length, 3);
+  const { model, tokenizer, maxLength } = await loadCross(cross);
+  const scores = await new CrossScorer(model, tokenizer, { maxLength }).scores(
+    words,
+    hits.map(({ text }) => text),
+  );
+  hits.forEach(({ score }, i) => t.ok(Math.abs(score - scores[i]) < 1e-5, `${score} ${scores[i]}`));
+  t.ok(hits.every(({ score }, i) => i === 0 || score <= hits[i - 1].score));
+  const shown = await succeed(...common, '--query', words, '--top', '2');
+  t.equal(shown.stdout.trimEnd().split('\n').length, 2);
+  t.ok(shown.stdout.startsWith(`${hits[0].score.toFixed(4)}  ${hits[0].id}  `));
+  t.match((await succeed(...common, '--query', 'zeppelin')).stderr, /No document has a word of the query\./);
 });
 
 void t.test('its scores teach a bi-encoder', async (t) => {
@@ -137,9 +193,15 @@ void t.test('its scores teach a bi-encoder', async (t) => {
   const lines = readFileSync(taught, 'utf8').trimEnd().split('\n');
   t.equal(lines.length, 100);
   t.match(JSON.parse(lines[0]), { pos_scores: [Number], neg_scores: [Number, Number] });
-  const before = digest(taught);
+  const scoresOf = (content: string) =>
+    content
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { pos_scores: number[]; neg_scores: number[] })
+      .map(({ pos_scores, neg_scores }) => [...pos_scores, ...neg_scores]);
+  const before = scoresOf(readFileSync(taught, 'utf8'));
   await succeed('rerank', ...ONE_THREAD, '--model', cross, '--teacher', taught, '--out', taught);
-  t.not(before, '');
+  t.same(scoresOf(readFileSync(taught, 'utf8')), before, 'over itself, to the same scores');
   const flags = [
     '--method',
     'distill',
@@ -187,5 +249,17 @@ void t.test('refusals', async (t) => {
     /--data and --teacher both say/,
     2,
   );
+  const misplaced: [string[], RegExp][] = [
+    [['--teacher', examples, '--out', out, '--first', dir], /--first has no meaning with --teacher\. Leave it out\./],
+    [['--teacher', examples, '--out', out, '--depth', '3'], /--depth has no meaning with --teacher/],
+    [['--query', 'a', '--corpus', corpus, '--out', out], /--out has no meaning with --query/],
+    [['--data', beir, '--corpus', corpus], /--corpus has no meaning with --data/],
+    [['--query', 'a'], /--corpus is missing/],
+    [['--data', beir, '--from', examples, '--first', dir], /--from and --first both say what the first stage is/],
+    [['--data', beir, '--fuse-weight', '0.3'], /--fuse-weight is for BM25 beside vectors/],
+  ];
+  for (const [flags, said] of misplaced) await refused(t, ['rerank', '--model', cross, ...flags], said, 2);
   await refused(t, ['rerank', '--model', dir, '--data', beir], /config\.json/);
+  const encode = ['encode', ...ONE_THREAD, '--model', cross, '--corpus', corpus, '--out', join(dir, 'none.index')];
+  await refused(t, encode, /is a cross-encoder, which scores pairs and makes no vectors/, 1);
 });

@@ -5,9 +5,9 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Random, setBackend } from '../../core/index.js';
 import { packPairs } from '../../data/index.js';
-import { crossFrom, isCross, loadCross, saveCross, saveModel } from '../../hub/index.js';
+import { crossFrom, isCross, loadCross, saveCross, saveModel, type LoadedCross } from '../../hub/index.js';
 import { openBackend } from '../../kernels/index.js';
-import { CrossEncoder } from '../../nn/index.js';
+import { CrossEncoder, SafetensorsFile, writeSafetensors } from '../../nn/index.js';
 import { CrossScorer, reranked } from '../../retrieval/index.js';
 import { config, newModel, tokenizer } from '../retromae/tiny.js';
 
@@ -77,6 +77,42 @@ void t.test('pairs lose tokens at the end of the longer text', async (t) => {
   );
 });
 
+void t.test('as many tokens stay of each text as transformers leaves', async (t) => {
+  // Rooms of odd sizes, and texts on either side of the longest pair, which tokenizers cut first.
+  const rows = JSON.parse(readFileSync(join(place, 'longest-first.json'), 'utf8')) as number[][];
+  t.equal(rows.length, 4 * 15 * 15);
+  const wrong = rows.filter(([length, a, b, first, second]) => {
+    const pair = [new Int32Array(a).fill(1), new Int32Array(b).fill(2)] as const;
+    const { ids } = packPairs([pair], { cls: 101, sep: 102 }, length);
+    return ids.filter((id) => id === 1).length !== first || ids.filter((id) => id === 2).length !== second;
+  });
+  t.same(wrong, []);
+});
+
+void t.test('a folder in shards, and an encoder in a folder of its own', async (t) => {
+  const file = new SafetensorsFile(readFileSync(join(place, 'tiny', 'model.safetensors')), 'tiny');
+  const names = [...file.tensors.keys()];
+  const shards = join(dir, 'shards');
+  cpSync(join(place, 'tiny'), shards, { recursive: true });
+  rmSync(join(shards, 'model.safetensors'));
+  const map: Record<string, string> = {};
+  for (const part of [0, 1]) {
+    const own = names.filter((_, i) => i % 2 === part);
+    own.forEach((name) => (map[name] = `${part}.safetensors`));
+    const chunks = writeSafetensors(own.map((name) => [name, file.float32(name)]));
+    writeFileSync(join(shards, `${part}.safetensors`), Buffer.concat([...chunks]));
+  }
+  writeFileSync(join(shards, 'model.safetensors.index.json'), JSON.stringify({ weight_map: map }));
+  const score = ({ model, tokenizer }: LoadedCross) => new CrossScorer(model, tokenizer).scores('heat', ['the wing']);
+  t.same(await score(await loadCross(shards)), await score(await loadCross(join(place, 'tiny'))));
+  const modules = join(dir, 'modules');
+  cpSync(shards, join(modules, '0_Transformer'), { recursive: true });
+  const type = 'sentence_transformers.models.Transformer';
+  writeFileSync(join(modules, 'modules.json'), JSON.stringify([{ idx: 0, name: '0', path: '0_Transformer', type }]));
+  const begun = await crossFrom(modules, new Random(9), { dropout: 0, recompute: false });
+  t.same(await begun.bert.pooler.dense.weight.read(), file.float32('bert.pooler.dense.weight').data);
+});
+
 void t.test('what was written is what is read, and training begins with an encoder', async (t) => {
   const model = new CrossEncoder(config, new Random(3));
   await saveCross(folder, model, tokenizer, { maxLength: 12 });
@@ -102,6 +138,9 @@ void t.test('what was written is what is read, and training begins with an encod
   };
   await t.rejects(edited({ id2label: { 0: 'a', 1: 'b' } }), /id2label has 2 labels, expected one, a score/);
   await t.rejects(edited({ id2label: undefined }), /id2label has 2 labels/);
+  await t.rejects(edited({ num_labels: 3 }), /num_labels says 3 labels/);
+  t.equal((await edited({ id2label: undefined, num_labels: 1 })).maxLength, 12);
+  await t.rejects(edited({ vocab_size: 4 }), /the tokenizer has \d+ tokens, but vocab_size in config\.json is 4/);
   await t.rejects(edited({ hidden_size: 16 }), /copy|wants/);
   t.throws(() => new CrossEncoder({ ...config, type_vocab_size: 1 }, new Random(1)), /two token types/);
 });

@@ -42,3 +42,14 @@ predicted = CrossEncoder(FOLDER, max_length=LENGTH, activation_fn=torch.nn.Ident
 assert max(abs(a - b) for a, b in zip(scores, predicted.tolist())) < 1e-5
 with open(f"{OUT}/tiny.expected.json", "w", encoding="utf-8") as file:
     json.dump({"pairs": PAIRS, "length": LENGTH, "scores": scores}, file)
+
+
+def kept(length, a, b):
+    """How many tokens stay of texts of a and b."""
+    ids = tokenizer([" ".join(["heat"] * a)], [" ".join(["wing"] * b)], truncation="longest_first", max_length=length)["input_ids"][0]
+    return [ids.count(tokenizer.convert_tokens_to_ids(word)) for word in ("heat", "wing")]
+
+
+with open(f"{OUT}/longest-first.json", "w", encoding="utf-8") as file:
+    rows = [[length, a, b, *kept(length, a, b)] for length in (5, 6, 9, 10) for a in range(15) for b in range(15)]
+    json.dump(rows, file, separators=(",", ":"))
