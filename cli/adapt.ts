@@ -110,6 +110,7 @@ async function report({ settings, round, scores, commands }: AdaptResult): Promi
       ...(gained && { against: { BM25: gained } }),
     })),
     tableNote:
-      'Sentences that were held out, each to find the document that it was taken from; BM25 is strong there, for its words are those of the document’s neighbourhood.',
+      'Sentences that were held out, each to find the document that it was taken from; BM25 is strong there, for its words are those of the document’s neighbourhood.' +
+      (round > 1 ? ' Former rounds may have learnt from some of these sentences.' : ''),
   });
 }

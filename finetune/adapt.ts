@@ -3,6 +3,7 @@
 // The folder has adapt.json (what was asked, the rounds), round-N/ (of each text that was given: what is learnt from and
 // measured with, and a run for each stage), and at the top the model of the last round. A round that was broken off goes on; with
 // other text, or once more, the next round begins with the words of the last.
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureEmptyDir, flagOf, isThere, readJsonObject, writeFileAtomic, type RetrievalSet } from '../data/index.js';
 import { loadStatic, saveFiles, staticFiles } from '../hub/index.js';
@@ -60,12 +61,12 @@ interface AdaptPlan {
   readonly commands: readonly string[];
 }
 
-/** What a stage came to, on sentences that nothing was trained on. */
+/** What a stage came to, on sentences that were taken out of the text of this round: words of a former one may have met them. */
 export interface StageScore {
   readonly stage: string;
   readonly evaluation: Evaluation;
   readonly 'ndcg@10': Interval;
-  /** Against the stage before it, paired by query. */
+  /** Against BM25, paired by query. */
   readonly gained?: Interval;
 }
 
@@ -107,6 +108,8 @@ export async function adapt(given: Partial<AdaptSettings>, hooks: AdaptHooks = {
   await writePlan(out, plan);
   const number = plan.rounds.length;
   const round = roundDir(out, number);
+  // What a round of other text, that was broken off, left there.
+  if (!goesOn) await rm(round, { recursive: true, force: true });
   hooks.message?.(
     `Round ${number}: ${documents.length} documents${number > 1 ? `, beginning with the words of round ${number - 1}` : ''}.`,
   );
@@ -154,7 +157,7 @@ async function stage(name: string, dir: string, settings: FinetuneSettings, hook
   return !interrupted;
 }
 
-/** BM25, vectors and both, on what was held out; and what the words knew before they were trained. */
+/** BM25, vectors and both, on what was held out. */
 async function measure(set: RetrievalSet, words: string): Promise<StageScore[]> {
   const { model, tokenizer, ...folder } = await loadStatic(words);
   const encoder = new ModelEncoder(model, tokenizer, folder);

@@ -76,6 +76,21 @@ void t.test('killed, it goes on with the same command, to the same bits', async 
   t.notOk(existsSync(join(out, 'round-2')));
 });
 
+void t.test('a round that was broken off leaves nothing to one of other text', async (t) => {
+  const out = join(dir, 'changed');
+  const log = join(out, 'round-1', 'words', 'log.jsonl');
+  const running = start(['adapt', ...tiny, '--corpus', corpus, '--out', out]);
+  while (!existsSync(log) || readFileSync(log, 'utf8').split('\n').length < 4) await sleep(1);
+  running.child.kill('SIGKILL');
+  await running;
+  const other = join(dir, 'other.jsonl');
+  writeFileSync(other, jsonLines(paragraphs(100, 31).map((text) => ({ text }))));
+  t.equal(told(await succeed('adapt', ...tiny, '--corpus', other, '--out', out, '--json')).round, 1);
+  const fresh = join(dir, 'fresh');
+  await succeed('adapt', ...tiny, '--corpus', other, '--out', fresh);
+  t.equal(digest(words(out, 1)), digest(words(fresh, 1)), 'as if there had been no other');
+});
+
 void t.test('one long text without a sentence to spare is adapted to, and not measured', async (t) => {
   const out = join(dir, 'short');
   const path = join(dir, 'short.jsonl');
