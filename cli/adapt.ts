@@ -6,7 +6,6 @@ import {
   adaptRows,
   adaptSettings,
   FUSION_WEIGHT,
-  scalarsOf,
   type AdaptResult,
   type StageScore,
 } from '../finetune/index.js';
@@ -49,9 +48,9 @@ export async function adaptCommand(args: string[]): Promise<void> {
     untilSignal(async (signal) => {
       const result = await adapt(asked, {
         ...{ message: say, signal, command },
-        watch: (stage, own) => {
-          say(`\nStage: ${stage}, ${own.steps ? `${own.steps} steps` : `${own.minutes} minutes`}.`);
-          return watchRun({ corpus: own.corpus, scalars: scalarsOf(own), json: false, signal });
+        watch: ({ name, settings: { steps, minutes = 0, corpus }, scalars }) => {
+          say(`\nStage: ${name}, ${steps ? `${steps} steps` : `${train.formatQuantity(minutes)} minutes`}.`);
+          return watchRun({ corpus, scalars, json: false, signal });
         },
       });
       if (result.interrupted) {
@@ -81,9 +80,12 @@ const within = ({ low, high }: Interval, show = (x: number) => x.toFixed(3)): st
 /** Stages as rows. */
 function tableOf(scores: readonly StageScore[]): string {
   if (scores.length === 0) return '';
-  const lines = scores.map(({ stage, gained, 'ndcg@10': score }) => {
-    const against = gained ? `${signed(gained.mean)} ${within(gained, signed)} against BM25` : '';
-    return `${stage.padEnd(8)}nDCG@10 ${score.mean.toFixed(3)} ${within(score)}  ${against}`.trimEnd();
+  const widest = Math.max(...scores.map(({ stage }) => stage.length));
+  const lines = scores.map(({ stage, against, 'ndcg@10': score }) => {
+    const gains = Object.entries(against).map(
+      ([name, gain]) => `${signed(gain.mean)} ${within(gain, signed)} against ${name}`,
+    );
+    return [stage.padEnd(widest), `nDCG@10 ${score.mean.toFixed(3)} ${within(score)}`, ...gains].join('  ');
   });
   const { queries } = scores[0].evaluation.mean;
   return `${lines.join('\n')}\n${queries} sentences that were held out; each is to find the document that it was taken from.\n`;
@@ -91,26 +93,30 @@ function tableOf(scores: readonly StageScore[]): string {
 
 const jsonOf = ({ round, scores }: AdaptResult) => ({
   round,
-  stages: scores.map(({ stage, evaluation, gained, 'ndcg@10': interval }) => ({
-    ...{ stage, ...evaluation.mean, interval, gained },
+  stages: scores.map(({ stage, evaluation, against, 'ndcg@10': interval }) => ({
+    ...{ stage, ...evaluation.mean, interval, against },
   })),
 });
 
-async function report({ settings, round, scores, commands }: AdaptResult): Promise<void> {
+async function report({ settings, round, stages, scores, commands }: AdaptResult): Promise<void> {
   const { out } = settings;
-  const { steps } = await train.RunLog.read(join(out, `round-${round}`, 'words'));
+  const runs = await Promise.all(
+    stages.map(async ({ name, scalars, settings: own }) => ({
+      ...{ name, scalars, steps: (await train.RunLog.read(own.out)).steps },
+    })),
+  );
   await train.writeReport(out, {
     title: `Adapted to ${settings.corpus}, round ${round}`,
-    scalars: scalarsOf({ method: 'dpr' }),
+    scalars: stages[0].scalars,
     config: settings,
-    ...{ steps, probes: [], commands },
-    table: scores.map(({ stage, evaluation, gained, 'ndcg@10': interval }) => ({
-      ...evaluation.mean,
-      ...{ name: stage, 'ndcg@10': interval },
-      ...(gained && { against: { BM25: gained } }),
+    ...{ steps: runs[0].steps, probes: [], commands },
+    table: scores.map(({ stage, evaluation, against, 'ndcg@10': interval }) => ({
+      ...{ ...evaluation.mean, name: stage, 'ndcg@10': interval, against },
     })),
     tableNote:
-      'Sentences that were held out, each to find the document that it was taken from; BM25 is strong there, for its words are those of the document’s neighbourhood.' +
-      (round > 1 ? ' Former rounds may have learnt from some of these sentences.' : ''),
+      'Sentences that were held out, each to find the document that it was taken from; BM25 is strong there, for its words are those of the document’s neighbourhood.',
+    figures: await Promise.all(
+      runs.slice(1).map(async (run) => ({ name: run.name, svg: await train.lossChart([run]) })),
+    ),
   });
 }

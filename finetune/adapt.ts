@@ -1,26 +1,19 @@
-// From private text without labels to a retriever: words trained on it, BM25 beside them. What `retromae adapt` does.
+// From private text without labels to a retriever: words trained on it, a transformer that begins with them where one is asked
+// for, BM25 beside them. What `retromae adapt` does.
 //
 // The folder has adapt.json (what was asked, the rounds), round-N/ (of each text that was given: what is learnt from and
 // measured with, and a run for each stage), and at the top the model of the last round. A round that was broken off goes on; with
-// other text, or once more, the next round begins with the words of the last.
+// other text, or once more, the next round begins with what the last one came to.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureEmptyDir, flagOf, isThere, readJsonObject, writeFileAtomic, type RetrievalSet } from '../data/index.js';
-import { loadStatic, saveFiles, staticFiles } from '../hub/index.js';
-import {
-  compareRuns,
-  evaluateFusion,
-  metricInterval,
-  ModelEncoder,
-  type Evaluation,
-  type Interval,
-} from '../retrieval/index.js';
-import { completeOptions, option, rules, type OptionsOf } from '../retromae/index.js';
-import { runRows, withAbsolutePaths, type Setting } from '../train/index.js';
+import { ensureEmptyDir, flagOf, isThere, readJsonObject, writeFileAtomic } from '../data/index.js';
+import { saveFiles } from '../hub/index.js';
+import { completeOptions, option, rules, wrongOption, type OptionsOf } from '../retromae/index.js';
+import { runRows, withAbsolutePaths, type RunHooks, type Setting } from '../train/index.js';
+import { measureStages, type StageScore } from './adapt-scores.js';
+import { filesOfStage, stagesOf, type AdaptStage } from './adapt-stages.js';
 import { digestOf, heldOutSet, readCorpus, setDir } from './held-out-set.js';
-import { finetune, resumeFinetune, type FinetuneHooks } from './finetune.js';
-import { FUSION_WEIGHT, wordsRecipe } from './recipe.js';
-import { finetuneSettings, type FinetuneSettings } from './settings.js';
+import { transformerRecipe, wordsRecipe } from './recipe.js';
 
 const { integer, optional, positive } = rules;
 
@@ -31,7 +24,17 @@ export const adaptRows = {
   steps: option(undefined, optional(integer(1)), '  or how many steps, instead'),
   vocab: runRows.vocab,
   vocabSize: { ...runRows.vocabSize, preset: wordsRecipe.vocabSize },
-  width: option(wordsRecipe.width, integer(1, 2 ** 18), 'numbers of a vector'),
+  layers: option(
+    0,
+    integer(0, 1000),
+    'of a BERT that begins with the words, learns as RetroMAE and then as they do; 0: none',
+  ),
+  heads: runRows.heads,
+  width: option(
+    undefined,
+    optional(integer(1, 2 ** 18)),
+    'numbers of a vector (default: 768 of words alone, 256 of a BERT)',
+  ),
   batch: {
     ...runRows.batch,
     preset: wordsRecipe.batch,
@@ -47,7 +50,8 @@ export const adaptRows = {
   seed: runRows.seed,
 };
 
-export type AdaptSettings = OptionsOf<typeof adaptRows>;
+type Rows = OptionsOf<typeof adaptRows>;
+export type AdaptSettings = Omit<Rows, 'width'> & { width: number };
 
 interface Round {
   /** Of the text. */
@@ -61,23 +65,15 @@ interface AdaptPlan {
   readonly commands: readonly string[];
 }
 
-/** What a stage came to, on sentences that were taken out of the text of this round: words of a former one may have met them. */
-export interface StageScore {
-  readonly stage: string;
-  readonly evaluation: Evaluation;
-  readonly 'ndcg@10': Interval;
-  /** Against BM25, paired by query. */
-  readonly gained?: Interval;
-}
-
-export interface AdaptHooks extends Pick<FinetuneHooks, 'message' | 'signal' | 'command'> {
+export interface AdaptHooks extends Pick<RunHooks<object>, 'message' | 'signal' | 'command'> {
   /** A stage begins: what is shown while it trains. */
-  watch?(stage: string, settings: FinetuneSettings): FinetuneHooks & { done?(): void };
+  watch?(stage: AdaptStage): RunHooks<unknown> & { done?(): void };
 }
 
 export interface AdaptResult {
   readonly interrupted: boolean;
   readonly round: number;
+  readonly stages: readonly AdaptStage[];
   /** BM25, then the stages in their order; none if no sentence could be held out. */
   readonly scores: readonly StageScore[];
   readonly commands: readonly string[];
@@ -89,8 +85,12 @@ const planFile = (out: string): string => join(out, 'adapt.json');
 const rows = adaptRows as unknown as Readonly<Record<string, Setting>>;
 
 /** @throws naming the flag, what it must be, and what it was */
-export const adaptSettings = (given: Partial<AdaptSettings>): AdaptSettings =>
-  completeOptions<AdaptSettings>(adaptRows, given, flagOf);
+export function adaptSettings(given: Partial<AdaptSettings>): AdaptSettings {
+  const settings = completeOptions<Rows>(adaptRows, given, flagOf);
+  const { layers, heads, width = layers > 0 ? transformerRecipe.width : wordsRecipe.width } = settings;
+  if (layers > 0 && width % heads !== 0) throw wrongOption(flagOf, 'heads', heads, `a divisor of --width ${width}`);
+  return { ...settings, width };
+}
 
 /**
  * Adapts to a corpus, in a folder that is new or empty, or goes on there.
@@ -110,21 +110,17 @@ export async function adapt(given: Partial<AdaptSettings>, hooks: AdaptHooks = {
   const round = roundDir(out, number);
   // What a round of other text, that was broken off, left there.
   if (!goesOn) await rm(round, { recursive: true, force: true });
+  const former = number > 1 ? roundDir(out, number - 1) : undefined;
   hooks.message?.(
-    `Round ${number}: ${documents.length} documents${number > 1 ? `, beginning with the words of round ${number - 1}` : ''}.`,
+    `Round ${number}: ${documents.length} documents${former === undefined ? '' : `, beginning with what round ${number - 1} came to`}.`,
   );
   const set = await heldOutSet(round, documents, seed, hooks);
-  const words = join(round, 'words');
-  const trained = await stage('words', words, wordsSettings(settings, round, number, documents.length), hooks);
-  const result = { round: number, commands: plan.commands, settings };
-  if (!trained) return { ...result, interrupted: true, scores: [] };
-  const model = await loadStatic(words);
-  const card = {
-    method: 'contrastive learning of the text that it searches (`retromae adapt`)',
-    text: `Best searched together with BM25, whose share is ${FUSION_WEIGHT}: \`retromae search --fuse weighted --fuse-weight ${FUSION_WEIGHT}\`.`,
-  };
-  await saveFiles(out, await staticFiles(model.model, model.tokenizer, { card }));
-  const scores = set ? await measure(set, words) : [];
+  const corpus = join(setDir(round), 'corpus.jsonl');
+  const stages = await stagesOf(settings, { round, former, corpus, number, documents: documents.length });
+  const result = { round: number, stages, commands: plan.commands, settings };
+  for (const stage of stages) if (!(await trained(stage, hooks))) return { ...result, interrupted: true, scores: [] };
+  await saveFiles(out, await filesOfStage(stages.at(-1)!));
+  const scores = set ? await measureStages(set, stages) : [];
   await writePlan(out, {
     ...plan,
     rounds: plan.rounds.map((each, i) => (i === number - 1 ? { ...each, done: true } : each)),
@@ -134,49 +130,11 @@ export async function adapt(given: Partial<AdaptSettings>, hooks: AdaptHooks = {
 
 const roundDir = (out: string, number: number): string => join(out, `round-${number}`);
 
-/** The recipe, for a corpus of so many documents. */
-function wordsSettings(settings: AdaptSettings, round: string, number: number, documents: number): FinetuneSettings {
-  const { minutes, steps, batch, width, vocab, vocabSize, out, backend, threads, workers, seed, maxUnknown } = settings;
-  const former = number > 1 ? join(roundDir(out, number - 1), 'words') : undefined;
-  return finetuneSettings({
-    ...wordsRecipe,
-    ...(former === undefined ? { width, vocab, vocabSize } : { model: former }),
-    ...{ corpus: join(setDir(round), 'corpus.jsonl'), out: join(round, 'words') },
-    ...(steps === undefined ? { minutes } : { steps }),
-    batch: Math.max(2, Math.min(batch, Math.floor(documents / 2))),
-    ...{ backend, threads, workers, seed: seed + number - 1, maxUnknown },
-  });
-}
-
-/** Trains, or goes on with what was broken off. @returns whether it came to its end */
-async function stage(name: string, dir: string, settings: FinetuneSettings, hooks: AdaptHooks): Promise<boolean> {
-  const { done, ...watching } = hooks.watch?.(name, settings) ?? {};
-  const own = { ...watching, signal: hooks.signal };
-  const work = (await isThere(join(dir, 'run.json'))) ? resumeFinetune(dir, {}, own) : finetune(settings, own);
-  const { interrupted } = await work.finally(() => done?.());
+/** @returns whether the stage came to its end */
+async function trained(stage: AdaptStage, { watch, signal }: AdaptHooks): Promise<boolean> {
+  const { done, ...watching } = watch?.(stage) ?? {};
+  const { interrupted } = await stage.train({ ...watching, signal }).finally(() => done?.());
   return !interrupted;
-}
-
-/** BM25, vectors and both, on what was held out. */
-async function measure(set: RetrievalSet, words: string): Promise<StageScore[]> {
-  const { model, tokenizer, ...folder } = await loadStatic(words);
-  const encoder = new ModelEncoder(model, tokenizer, folder);
-  const fusion = { method: 'weighted', weight: FUSION_WEIGHT } as const;
-  const { own, bm25, fused } = await evaluateFusion(encoder, set, { similarity: folder.similarity, fusion });
-  const stages: [string, Evaluation][] = [
-    ['BM25', bm25],
-    ['words', own],
-    ['fused', fused],
-  ];
-  const scores: StageScore[] = [];
-  for (const [name, evaluation] of stages) {
-    const against = name === 'BM25' ? undefined : bm25;
-    scores.push({
-      ...{ stage: name, evaluation, 'ndcg@10': await metricInterval(evaluation, 'ndcg@10') },
-      ...(against && { gained: await compareRuns(evaluation, against, 'ndcg@10') }),
-    });
-  }
-  return scores;
 }
 
 async function openPlan(settings: AdaptSettings, command?: string): Promise<AdaptPlan> {

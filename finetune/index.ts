@@ -5,5 +5,7 @@ export type { FinetunedModel, FinetuneHooks, FinetuneResult } from './finetune.j
 export { clustersOf } from './near-duplicates.js';
 export { finetuneRows, finetuneSettings, finetuning, type FinetuneSettings } from './settings.js';
 export { adapt, adaptRows, adaptSettings } from './adapt.js';
-export type { AdaptHooks, AdaptResult, AdaptSettings, StageScore } from './adapt.js';
-export { FUSION_WEIGHT, wordsRecipe } from './recipe.js';
+export type { AdaptHooks, AdaptResult, AdaptSettings } from './adapt.js';
+export type { StageScore } from './adapt-scores.js';
+export type { AdaptStage } from './adapt-stages.js';
+export { FUSION_WEIGHT, transformerRecipe, wordsRecipe } from './recipe.js';

@@ -23,7 +23,7 @@ import {
   type TextModel,
 } from '../nn/index.js';
 import type { Examples } from '../retromae/index.js';
-import { keptBert, type Kept, type Observer } from '../train/index.js';
+import { keptBert, openTokens, tokensDir, type Kept, type Observer } from '../train/index.js';
 import { bagOfWords } from './bag.js';
 import type { FinetuneSettings, poolings } from './settings.js';
 
@@ -63,6 +63,20 @@ export async function newTrained(
     return keptStatic(model, settings, tokenizer);
   }
   return bertFrom(asked, settings, tokenizer, observer);
+}
+
+/** The bag of words that a run of `--model static` began with, from the text in its folder. */
+export async function untrainedWords(
+  settings: FinetuneSettings,
+): Promise<{ model: StaticModel; tokenizer: WordPiece }> {
+  const file = await openTokens(settings);
+  if (!file) throw new Error(`${tokensDir(settings)}: is not there, though the run was begun. Begin in a new folder.`);
+  try {
+    const random = new Random(settings.seed, WEIGHTS);
+    return { model: await bagOfWords(file.tokenizer, file, settings.width, random), tokenizer: file.tokenizer };
+  } finally {
+    file.close();
+  }
 }
 
 /** The dimensions of a new BERT. */

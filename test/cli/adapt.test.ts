@@ -18,11 +18,12 @@ import {
 
 const dir = t.testdir({});
 const corpus = writeCorpus(dir, 120);
-const tiny = [...ONE_THREAD, '--steps', '80', '--batch', '16', '--vocab-size', '150', '--width', '24'];
+const small = [...ONE_THREAD, '--batch', '16', '--vocab-size', '150', '--width', '24'];
+const tiny = [...small, '--steps', '80'];
 
 interface Told {
   round: number;
-  stages: { stage: string; 'ndcg@10': number; queries: number; gained?: { mean: number } }[];
+  stages: { stage: string; 'ndcg@10': number; queries: number; against: Record<string, { mean: number }> }[];
 }
 const told = ({ stdout }: { stdout: string }) => JSON.parse(stdout) as Told;
 const words = (out: string, round: number) => join(out, `round-${round}`, 'words', 'model.safetensors');
@@ -33,12 +34,13 @@ void t.test('text in, a retriever out, that every command takes', async (t) => {
   t.equal(round, 1);
   t.same(
     stages.map(({ stage }) => stage),
-    ['BM25', 'words', 'fused'],
+    ['BM25', 'words, untrained', 'words', 'BM25 + words, untrained', 'BM25 + words'],
   );
-  const [bm25, own, fused] = stages;
+  const [bm25, , own, , fused] = stages;
   t.ok(own.queries > 4 && own.queries < 24, `about a tenth of the documents: ${own.queries}`);
   t.ok(own['ndcg@10'] > 0.1, JSON.stringify(own));
-  t.ok(Math.abs(fused.gained!.mean - (fused['ndcg@10'] - bm25['ndcg@10'])) < 1e-9);
+  t.same(Object.keys(fused.against), ['BM25', 'BM25 + words, untrained']);
+  t.ok(Math.abs(fused.against.BM25.mean - (fused['ndcg@10'] - bm25['ndcg@10'])) < 1e-9);
   t.match(readFileSync(join(out, 'report.html'), 'utf8'), /Adapted to .*, round 1/);
   t.match(readFileSync(join(out, 'README.md'), 'utf8'), /--fuse weighted --fuse-weight 0\.6/);
   const learnt = readFileSync(join(out, 'round-1', 'held-out', 'corpus.jsonl'), 'utf8');
@@ -51,7 +53,7 @@ void t.test('text in, a retriever out, that every command takes', async (t) => {
   await succeed('eval', ...ONE_THREAD, '--model', out, '--data', beir, '--fuse', 'weighted', '--fuse-weight', '0.6');
 
   const { stderr } = await start(['adapt', ...tiny, '--corpus', corpus, '--out', out]);
-  t.match(stderr, /Round 2: 120 documents, beginning with the words of round 1/);
+  t.match(stderr, /Round 2: 120 documents, beginning with what round 1 came to/);
   const more = join(dir, 'more.jsonl');
   writeFileSync(more, jsonLines(paragraphs(160, 9).map((text) => ({ text, title: 'On rivers' }))));
   const third = told(await succeed('adapt', ...tiny, '--corpus', more, '--out', out, '--json'));
@@ -75,6 +77,37 @@ void t.test('killed, it goes on with the same command, to the same bits', async 
   t.equal(digest(words(out, 1)), digest(words(join(dir, 'out'), 1)));
   t.notOk(existsSync(join(out, 'round-2')));
 });
+
+void t.test(
+  'a transformer that begins with the words: RetroMAE, then contrast; killed between, and with more text',
+  async (t) => {
+    const out = join(dir, 'bert');
+    const deep = ['--layers', '1', '--heads', '2', '--out', out];
+    const run = ['adapt', ...small, '--steps', '30', '--corpus', corpus, ...deep];
+    const log = join(out, 'round-1', 'retromae', 'log.jsonl');
+    const running = start(run);
+    while (!existsSync(log) || readFileSync(log, 'utf8').split('\n').length < 4) await sleep(1);
+    running.child.kill('SIGINT');
+    t.equal((await running).code, 130);
+    const { stages } = told(await succeed(...run, '--json'));
+    t.same(
+      stages.map(({ stage }) => stage),
+      [
+        ...['BM25', 'words, untrained', 'words', 'RetroMAE', 'contrast'],
+        ...['BM25 + words, untrained', 'BM25 + contrast'],
+      ],
+    );
+    for (const name of ['words', 'retromae', 'contrast']) t.equal(readLog(join(out, 'round-1', name)).length, 30, name);
+    t.equal(digest(join(out, 'model.safetensors')), digest(join(out, 'round-1', 'contrast', 'model.safetensors')));
+    const { code, stderr } = await start(run);
+    t.equal(code, 0, stderr);
+    const plan = JSON.parse(readFileSync(join(out, 'round-2', 'retromae', 'run.json'), 'utf8')) as {
+      settings: { init?: string; initWords?: string };
+    };
+    t.match(plan.settings.init, /round-1.contrast$/);
+    await succeed('eval', ...ONE_THREAD, '--model', out, '--data', writeBeir(join(dir, 'bert')));
+  },
+);
 
 void t.test('a round that was broken off leaves nothing to one of other text', async (t) => {
   const out = join(dir, 'changed');
@@ -108,6 +141,12 @@ void t.test('refusals', async (t) => {
     t,
     ['adapt', '--corpus', corpus, '--minutes', '0'],
     /--minutes is "?0"?; it must be a number above 0/,
+    2,
+  );
+  await refused(
+    t,
+    ['adapt', '--corpus', corpus, '--layers', '1', '--heads', '3'],
+    /--heads is 3; it must be a divisor/,
     2,
   );
   await refused(t, ['adapt', '--corpus', join(dir, 'nowhere'), '--out', out], /nowhere/);
