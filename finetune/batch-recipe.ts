@@ -4,6 +4,7 @@ import { TokenFile } from '../train/index.js';
 import { ExampleFile, type StoredExample } from './example-file.js';
 import { GroupCollator, type Group, type GroupBatch } from './groups.js';
 import { readClusters } from './near-duplicates.js';
+import { readNegatives } from './negatives-file.js';
 import { drawPair, dropTokens, parseMix, type PairOptions } from './pair-kinds.js';
 
 export interface FinetuneRecipe extends Omit<PairOptions, 'questionMark'> {
@@ -17,6 +18,8 @@ export interface FinetuneRecipe extends Omit<PairOptions, 'questionMark'> {
   readonly tokenDrop: number;
   /** Negatives of a query. */
   readonly negatives: number;
+  /** File of mined negatives, to be drawn instead of those of the examples. */
+  readonly mined?: string;
   readonly queryLength: number;
   readonly passageLength: number;
   readonly size: number;
@@ -33,8 +36,9 @@ export const openBatches = (recipe: FinetuneRecipe): Promise<OpenBatches> =>
   recipe.labelled ? ofExamples(recipe) : ofPairs(recipe);
 
 async function ofExamples(recipe: FinetuneRecipe): Promise<OpenBatches> {
-  const { dir, joined, negatives, queryLength, passageLength, size, seed } = recipe;
+  const { dir, joined, negatives, mined, queryLength, passageLength, size, seed } = recipe;
   const file = await ExampleFile.open(dir);
+  if (mined !== undefined) file.mined = await readNegatives(mined, file);
   const rules = { tokenizer: file.texts.tokenizer, queryLength, passageLength, joined };
   const collator = new GroupCollator<StoredExample>(rules, (example, random) => file.group(example, random, negatives));
   return { batches: new Batches(file, collator, size, seed), file };
