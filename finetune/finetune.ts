@@ -1,7 +1,7 @@
 // Fine-tuning as a job: what `retromae finetune` does, as a function.
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { documentText, loadBeir, trainingExamples, type TrainingExample } from '../data/index.js';
+import { documentText, flagOf, loadBeir, trainingExamples, type TrainingExample } from '../data/index.js';
 import { configOf, isStatic, loadStatic, tokenizerOf } from '../hub/index.js';
 import { CrossEncoder, parameterCount, type BertForMaskedLM, type StaticModel, type TextModel } from '../nn/index.js';
 import type { Scalars } from '../retromae/index.js';
@@ -223,7 +223,8 @@ async function* searchedOf(settings: FinetuneSettings, hooks: Observer): AsyncGe
     throw new Error(`--mine-corpus is given, but the folder ${examples} has a corpus of its own. Leave it out.`);
   if (isBeir) for (const document of (await loadBeir(examples, { split: judged })).corpus) yield documentText(document);
   if (mineCorpus === undefined) return;
-  for await (const { text } of corpusDocuments({ ...settings, corpus: mineCorpus }, hooks)) yield text;
+  const corpus = corpusDocuments({ ...settings, corpus: mineCorpus }, hooks, flagOf('mineCorpus'));
+  for await (const { text } of corpus) yield text;
 }
 
 /** The examples that the settings name, from a BEIR folder or a file. */

@@ -51,7 +51,7 @@ export class Mining implements Refresh {
   /** The first step of the stretch that batches are now made for. */
   private begin: number | undefined;
 
-  /** @throws if the ranks begin beyond the last passage */
+  /** @throws if the ranks begin beyond the last passage, or there is no passage but those that answer */
   constructor(
     model: TextModel,
     private readonly file: ExampleFile,
@@ -71,6 +71,10 @@ export class Mining implements Refresh {
     if (ranks.from > documents.length)
       throw new Error(
         `--mine-ranks is ${JSON.stringify(mineRanks)}, but there are ${formatCount(documents.length)} passages to rank. Begin with a better rank, or give more passages.`,
+      );
+    if (!hasNegatives(file))
+      throw new Error(
+        `--method ance: every one of ${formatCount(documents.length)} passages answers every query, expected some that do not. Give more with --mine-corpus.`,
       );
     // An example that comes several times in a stretch meets others each time, as long as the ranks have some.
     const passes = Math.ceil((this.every * batch * accumulate) / file.length);
@@ -138,10 +142,6 @@ export class Mining implements Refresh {
         counts.found += Number(positives.includes(rankings[i].hits[0].id));
       });
     }
-    if (counts.negatives === 0)
-      throw new Error(
-        `--method ance: none of ${formatCount(passages.length)} passages is a negative of any query, expected some that answer none. Give more passages with --mine-corpus.`,
-      );
     await this.folder.write(step, drawn);
     const seconds = (performance.now() - started) / 1000;
     this.report({ step, queries: queries.length, passages: passages.length, ...counts, seconds });
@@ -155,4 +155,13 @@ export class Mining implements Refresh {
       `Mined ${formatCount(negatives)} negatives at step ${formatCount(step)} in ${formatQuantity(seconds)} s${any}; the passage is found first by ${formatCount(found)} of ${formatCount(queries)} queries.`,
     );
   }
+}
+
+/** Whether there is a query for which not all passages are answers. */
+function hasNegatives(file: ExampleFile): boolean {
+  const keys = new Set(file.passages.map((text) => file.keyOf(text)));
+  return [...file.queries].some(([query, answers]) => {
+    const own = new Set(Array.from([query, ...answers], (text) => file.keyOf(text)));
+    return [...keys].some((key) => !own.has(key));
+  });
 }

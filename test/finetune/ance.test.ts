@@ -324,7 +324,6 @@ void t.test('refused', async (t) => {
   await refuse({ examples: undefined, corpus: beir }, /--method is "ance"; it must be dpr, as negatives are mined/);
   const lonely = join(dir, 'lonely.jsonl');
   writeFileSync(lonely, jsonLines([{ query: asked[0], pos: [texts[0]] }]));
-  await t.rejects(finetune({ ...settings, examples: lonely, mineRanks: '1-3', out }), {
-    message: /none of 1 passages is a negative of any query, .* Give more passages with --mine-corpus/,
-  });
+  await refuse({ examples: lonely }, /every one of 1 passages answers every query, .* Give more with --mine-corpus/);
+  await refuse({ examples: lonely, mineCorpus: '-' }, /^--mine-corpus - can be read only once/);
 });
