@@ -1,27 +1,23 @@
 // All that a fine-tuning run's batches are a function of, as plain data: whoever has it, in whatever thread, makes the same.
-import { Batches, type Example, passageOf } from '../retromae/index.js';
+import { Batches } from '../retromae/index.js';
 import { TokenFile } from '../train/index.js';
 import { ExampleFile, type StoredExample } from './example-file.js';
-import { GroupCollator, type Group, type GroupBatch } from './groups.js';
+import { GroupCollator, type GroupBatch } from './groups.js';
 import { readClusters } from './near-duplicates.js';
 import { readNegatives } from './negatives-file.js';
-import { drawPair, dropTokens, parseMix, type PairOptions } from './pair-kinds.js';
+import { pairCollator, type PairRules } from './pairs.js';
 
-export interface FinetuneRecipe extends Omit<PairOptions, 'questionMark'> {
+export interface FinetuneRecipe extends PairRules {
   /** Folder of the tokenised corpus, or of examples. */
   readonly dir: string;
   readonly labelled: boolean;
   /** Whether query and passage are one text. */
   readonly joined: boolean;
-  /** As it was typed. */
-  readonly pairs: string;
-  readonly tokenDrop: number;
   /** Negatives of a query. */
   readonly negatives: number;
   /** File of mined negatives, to be drawn instead of those of the examples. */
   readonly mined?: string;
   readonly queryLength: number;
-  readonly passageLength: number;
   readonly size: number;
   readonly seed: number;
 }
@@ -44,30 +40,10 @@ async function ofExamples(recipe: FinetuneRecipe): Promise<OpenBatches> {
   return { batches: new Batches(file, collator, size, seed), file };
 }
 
-/** The stream of an example's generator that pairs are drawn from. */
-const PAIRS = 2;
-
 async function ofPairs(recipe: FinetuneRecipe): Promise<OpenBatches> {
-  const { dir, pairs, tokenDrop, passageLength, size, seed } = recipe;
+  const { dir, size, seed } = recipe;
   const file = await TokenFile.open(dir);
-  const { tokenizer } = file;
-  const [mark] = tokenizer.encode('?');
-  const options = { ...recipe, ...(mark !== tokenizer.unk && { questionMark: mark }) };
-  const mix = parseMix(pairs);
   const clusters = await readClusters(dir);
-  const toGroup = (example: Example, generator: Parameters<typeof drawPair>[1]): Group => {
-    const passage = passageOf(example);
-    const random = generator.fork(PAIRS);
-    const [query, positive] = drawPair(passage, random, mix, options);
-    const document = passage.documentId ?? -1;
-    const key = clusters?.[document] ?? document;
-    return {
-      query: dropTokens(query.ids, random, tokenDrop),
-      passages: [dropTokens(positive.ids, random, tokenDrop)],
-      keys: [key],
-      isKnown: (other) => other === key,
-    };
-  };
-  const rules = { tokenizer, queryLength: passageLength, passageLength };
-  return { batches: new Batches(file, new GroupCollator(rules, toGroup), size, seed), file };
+  const collator = pairCollator(file.tokenizer, recipe, (document) => clusters?.[document] ?? document);
+  return { batches: new Batches(file, collator, size, seed), file };
 }

@@ -6,7 +6,7 @@ import { documentText, isThere, loadBeir, writeDirAtomic, type Document, type Re
 import { heldOut } from '../retrieval/index.js';
 import { corpusDocuments, type CorpusSettings, type Observer } from '../train/index.js';
 
-/** Queries at most, and as a share of the documents. */
+/** Queries at most, and the chance of a document to give one. */
 const QUERIES = 400;
 const SHARE = 0.1;
 
@@ -71,10 +71,9 @@ export async function heldOutSet(
 }
 
 function cut(documents: readonly Document[], seed: number, message: Observer['message']): RetrievalSet | undefined {
-  const queries = Math.min(QUERIES, Math.max(1, Math.floor(SHARE * documents.length)));
   try {
     const numbered = documents.map(({ text }, i) => ({ id: String(i), text }));
-    return heldOut(numbered, { queries, seed, minSentences: 2, minWords: 5 });
+    return heldOut(numbered, { queries: QUERIES, share: SHARE, seed, minSentences: 2, minWords: 5 });
   } catch (error) {
     message?.(`No sentence is held out to measure with: ${(error as Error).message}`);
     return undefined;

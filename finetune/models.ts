@@ -1,5 +1,5 @@
 // What a fine-tuning run trains: a static encoder or a BERT, new or from a folder, and how its folder is written.
-import { noGrad, Random, scope, tensor } from '../core/index.js';
+import { Random, tensor } from '../core/index.js';
 import type { WordPiece } from '../data/index.js';
 import {
   configOf,
@@ -15,18 +15,18 @@ import {
 import {
   bertConfig,
   BertForMaskedLM,
-  copyWeights,
   CrossEncoder,
   initWords,
   pooledBert,
-  StaticModel,
+  type StaticModel,
   unitLength,
   type BertConfig,
   type TextModel,
   type VectorStep,
 } from '../nn/index.js';
-import { passageOf } from '../retromae/index.js';
-import { keptBert, type Kept, type Observer, type TokenFile } from '../train/index.js';
+import type { Examples } from '../retromae/index.js';
+import { keptBert, type Kept, type Observer } from '../train/index.js';
+import { bagOfWords } from './bag.js';
 import type { FinetuneSettings, poolings } from './settings.js';
 
 /** The stream of random numbers for initial weights, apart from those of the batches. */
@@ -42,9 +42,6 @@ export interface Trained {
 
 type Pooling = (typeof poolings)[number];
 
-/** What texts are counted in, for the lengths of new static words. */
-type Texts = Pick<TokenFile, 'length' | 'at'>;
-
 /**
  * The model that the settings name.
  * @param texts what new static words are counted in
@@ -53,13 +50,14 @@ type Texts = Pick<TokenFile, 'length' | 'at'>;
 export async function newTrained(
   settings: FinetuneSettings,
   tokenizer: WordPiece,
-  texts: Texts,
+  texts: Examples,
   observer: Observer,
 ): Promise<Trained> {
   const { model: asked, seed, method } = settings;
   const random = new Random(seed, WEIGHTS);
   if (method === 'cross') return newCross(settings, tokenizer, random);
-  if (asked === 'static') return keptStatic(newStatic(settings, tokenizer, texts, random), settings, tokenizer);
+  if (asked === 'static')
+    return keptStatic(await bagOfWords(tokenizer, texts, settings.width, random), settings, tokenizer);
   if (asked === 'bert') return newBert(settings, tokenizer, random);
   if (await isStatic(asked)) {
     const { model, notes } = await loadStatic(asked);
@@ -67,36 +65,6 @@ export async function newTrained(
     return keptStatic(model, settings, tokenizer);
   }
   return bertFrom(asked, settings, tokenizer, observer);
-}
-
-/** A row for each word, of a random direction, and as long as the word is rare: idf = log(1 + (N - n + 0.5) / (n + 0.5)). */
-function newStatic({ width }: FinetuneSettings, tokenizer: WordPiece, texts: Texts, random: Random): StaticModel {
-  const { size, unk } = tokenizer;
-  const model = new StaticModel({ words: size, dim: width, unk }, random);
-  const inDocuments = new Float64Array(size);
-  const seen = new Int32Array(size).fill(-1);
-  let documents = 0;
-  for (let i = 0, current = -1; i < texts.length; i++) {
-    const { ids, documentId = i } = passageOf(texts.at(i));
-    if (documentId !== current) documents++;
-    current = documentId;
-    for (let at = 0; at < ids.length; at++)
-      if (seen[ids[at]] !== documentId) {
-        seen[ids[at]] = documentId;
-        inDocuments[ids[at]]++;
-      }
-  }
-  const lengths = Float64Array.from(inDocuments, (n, id) =>
-    tokenizer.isSpecial(id) ? 0 : Math.log(1 + (documents - n + 0.5) / (n + 0.5)),
-  );
-  scope(() =>
-    noGrad(() => {
-      const { weight } = model.embedding;
-      const scaled = weight.mul(tensor(lengths, [size, 1], { backend: weight.backend }));
-      copyWeights({ weight: scaled }, { weight });
-    }),
-  );
-  return model;
 }
 
 /** The dimensions of a new BERT. */

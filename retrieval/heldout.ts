@@ -6,6 +6,11 @@ export interface HeldOutOptions {
   /** How many passages lose a sentence; fewer if the text has no more that qualify. */
   readonly queries?: number;
   readonly seed?: number;
+  /**
+   * The chance of each passage to be drawn, by its own words alone. Of a corpus that grew, no sentence is then cut that was
+   * whole in the smaller one (but may have been cut there, and be whole now). Default: drawn at random from all.
+   */
+  readonly share?: number;
   /** Passages with fewer sentences are left whole: what remains must still be about something. */
   readonly minSentences?: number;
   /** Sentences with fewer words are no queries. */
@@ -30,6 +35,7 @@ export function heldOut(
   {
     queries: wanted = 500,
     seed = 0,
+    share,
     minSentences = 3,
     minWords = 8,
     locale = 'en',
@@ -39,12 +45,8 @@ export function heldOut(
   if (!Number.isInteger(wanted) || wanted < 1) {
     throw new Error(`held-out: queries = ${wanted}, expected a whole number of at least 1; 500 is usual.`);
   }
-  const random = new Random(seed);
-  const order = Uint32Array.from(documents.keys());
-  random.shuffle(order);
-
   const cuts = new Map<number, Cut>();
-  for (const at of order) {
+  for (const { at, random } of share === undefined ? fromAll(documents, seed) : byText(documents, seed, share)) {
     if (cuts.size === wanted) break;
     const sentences = split(documents[at].text).filter((sentence) => sentence.trim() !== '');
     if (sentences.length < minSentences) continue;
@@ -54,6 +56,36 @@ export function heldOut(
     if (candidates.length > 0) cuts.set(at, candidates[random.below(candidates.length)]);
   }
   return assemble(documents, cuts, wanted, `at least ${minSentences} sentences, one of ${minWords} words or more`);
+}
+
+/** A passage, and the generator that draws its sentence. */
+interface Drawn {
+  readonly at: number;
+  readonly random: Random;
+}
+
+function fromAll({ length }: ArrayLike<unknown>, seed: number): Drawn[] {
+  const random = new Random(seed);
+  const order = Uint32Array.from({ length }, (_, at) => at);
+  random.shuffle(order);
+  return Array.from(order, (at) => ({ at, random }));
+}
+
+/** Characters by which a passage is told from others. */
+const READ = 1000;
+
+/** Everything about a passage follows from its text: its generator, and by that its place in the order. */
+function byText(documents: readonly { readonly text: string }[], seed: number, share: number): Drawn[] {
+  const seen = new Set<string>();
+  return documents
+    .flatMap(({ text }, at) => {
+      if (seen.has(text)) return [];
+      seen.add(text);
+      const random = new Random(seed, ...Array.from(text.slice(0, READ), (_, i) => text.charCodeAt(i)));
+      const place = random.uniform();
+      return place < share ? [{ at, random, place }] : [];
+    })
+    .sort((a, b) => a.place - b.place);
 }
 
 interface Cut {

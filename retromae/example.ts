@@ -26,8 +26,8 @@ export interface Siblings {
   at(place: number): Passage;
 }
 
-/** A passage, or the tokens of a text of which nothing more is known: one sentence, without a title, a document of its own. */
-export type Example = Passage | ArrayLike<number>;
+/** A passage, or tokens of which less is known: one sentence, without a title, a document of its own, where not said otherwise. */
+export type Example = (Partial<Passage> & Pick<Passage, 'ids'>) | ArrayLike<number>;
 
 /** Examples by index: an array in memory, or a file. */
 export interface Examples<E = Example> {
@@ -35,22 +35,21 @@ export interface Examples<E = Example> {
   at(index: number): E | undefined;
 }
 
-const isPassage = (example: Example): example is Passage => 'ids' in example;
-
 /** The tokens of an example. */
-export const idsOf = (example: Example): ArrayLike<number> => (isPassage(example) ? example.ids : example);
+export const idsOf = (example: Example): ArrayLike<number> => ('ids' in example ? example.ids : example);
 
 /** What is known of its words, beyond what the vocabulary says. */
 export const continuesOf = (example: Example): ArrayLike<number> | undefined =>
-  isPassage(example) ? example.continues : undefined;
+  'ids' in example ? example.continues : undefined;
+
+const isPassage = (example: Example): example is Passage => 'siblings' in example;
 
 /** An example with all that is known of it. */
 export function passageOf(example: Example): Passage {
   if (isPassage(example)) return example;
   const passage: Passage = {
-    ids: example,
-    sentences: [0],
-    title: [],
+    ...{ sentences: [0], title: [] },
+    ...('ids' in example ? example : { ids: example }),
     siblings: { count: 1, place: 0, at: () => passage },
   };
   return passage;

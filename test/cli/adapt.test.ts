@@ -36,7 +36,7 @@ void t.test('text in, a retriever out, that every command takes', async (t) => {
     ['BM25', 'words', 'fused'],
   );
   const [bm25, own, fused] = stages;
-  t.equal(own.queries, 12, 'a tenth of the documents');
+  t.ok(own.queries > 4 && own.queries < 24, `about a tenth of the documents: ${own.queries}`);
   t.ok(own['ndcg@10'] > 0.1, JSON.stringify(own));
   t.ok(Math.abs(fused.gained!.mean - (fused['ndcg@10'] - bm25['ndcg@10'])) < 1e-9);
   t.match(readFileSync(join(out, 'report.html'), 'utf8'), /Adapted to .*, round 1/);

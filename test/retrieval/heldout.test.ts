@@ -76,3 +76,24 @@ void t.test('what qualifies', async (t) => {
   t.throws(() => heldOut([...passages(1), ...passages(1)]), /two of 2 passages have the same id/);
   t.throws(() => heldOut(passages(1), { queries: 0 }), /queries = 0, expected a whole number/);
 });
+
+void t.test('drawn by their own words: of a corpus that grew, nothing is cut that was whole', async (t) => {
+  const all = passages(600);
+  const drawn = (documents: typeof all, queries: number) =>
+    heldOut(documents, { queries, share: 0.2, seed: 3 }).queries.map(({ id, text }) => `${id} ${text}`);
+  const few = drawn(all.slice(0, 300), 1000);
+  t.ok(few.length > 30 && few.length < 90, `a fifth of 300: ${few.length}`);
+  const many = drawn(all, 1000);
+  t.same(
+    many.filter((query) => Number(/\d+/.exec(query)![0]) < 300),
+    few,
+    'the same sentences of the same passages',
+  );
+  const bounded = drawn(all, 50).filter((query) => Number(/\d+/.exec(query)![0]) < 300);
+  const before = new Set(drawn(all.slice(0, 300), 50));
+  t.ok(bounded.length > 0 && bounded.every((query) => before.has(query)), 'also where their number is bounded');
+  const twice = heldOut([...all.slice(0, 300), ...all.slice(0, 300).map(({ text }, i) => ({ id: `q${i}`, text }))], {
+    ...{ queries: 1000, share: 0.2, seed: 3 },
+  });
+  t.equal(twice.queries.length, few.length, 'what is there twice is drawn once');
+});
