@@ -8,6 +8,7 @@ import {
   finetuning,
   resumeFinetune,
   scalarsOf,
+  vectorSteps,
   type FinetuneHooks,
   type FinetuneResult,
   type FinetuneSettings,
@@ -32,11 +33,14 @@ const usage = `Trains a retriever: words alone (static), a new BERT, or a model 
 
 Usage: retromae finetune --corpus PATH [--model static|bert|DIR] --out DIR [flags]
        retromae finetune --examples BEIRDIR|FILE --model DIR --out DIR [flags]
+       retromae finetune --method ance --examples BEIRDIR|FILE --model DIR --out DIR [--mine-every K] [flags]
        retromae finetune --resume --out DIR
 
 --corpus needs no labels: two texts of a passage (its title and body, a sentence and the rest, two crops …) are to find each
 other among those of the batch. --examples are queries with texts that answer them, and texts that do not, as \`retromae mine\`
-finds them. Documents that say nearly the same, and texts that are known to answer, are never negatives.
+finds them. Documents that say nearly the same, and texts that are known to answer, are never negatives. With --method ance
+the run finds them itself: every so many steps it ranks the corpus (of the folder, or of --mine-corpus) by its present weights,
+and draws what the next steps learn from. --minutes counts steps alone.
 Ctrl-C saves and leaves; --resume goes on, after a kill too.`;
 
 export async function finetuneCommand(args: string[]): Promise<void> {
@@ -78,13 +82,22 @@ function watch(settings: FinetuneSettings, set: RetrievalSet | undefined, json: 
     probe: set && {
       name: set.name,
       measure: (_, tokenizer, onProgress) =>
-        evaluateEncoder(new ModelEncoder(text, tokenizer, { maxLength: seq, prompts: { query, document } }), set, {
-          similarity,
-          onProgress,
-        }),
+        evaluateEncoder(
+          new ModelEncoder(text, tokenizer, {
+            maxLength: seq,
+            prompts: { query, document },
+            steps: vectorSteps(settings),
+          }),
+          set,
+          { similarity, onProgress },
+        ),
     },
   });
-  return { ...hooks, model: (made) => void (text = made) } satisfies FinetuneHooks & { done(): void };
+  const own: Pick<FinetuneHooks, 'model' | 'mined'> = {
+    model: (made) => void (text = made),
+    mined: (record) => json && process.stdout.write(`${JSON.stringify({ type: 'mined', ...record })}\n`),
+  };
+  return { ...hooks, ...own };
 }
 
 /** The report, and the last lines. */

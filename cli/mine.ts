@@ -1,7 +1,7 @@
 // `retromae mine`: hard negatives for training, from BM25 (DPR), from a model (ANCE), or both.
 import { writeFileAtomic } from '../data/index.js';
 import { similarities } from '../nn/index.js';
-import { Bm25, bm25Ranking, encoderRankings, indexTexts, negativePicks } from '../retrieval/index.js';
+import { Bm25, bm25Ranking, encoderRankings, indexTexts, negativePicks, parseRanks } from '../retrieval/index.js';
 import type { Hit, Margin, MinedNegatives, NegativeMiner, Ranking } from '../retrieval/index.js';
 import { rules } from '../retromae/index.js';
 import { Ticker } from '../train/index.js';
@@ -98,11 +98,13 @@ function refuseOthers(from: string, given: Given): void {
 }
 
 function rangeOf(text = '1-200'): { from: number; to: number } {
-  const [from, to] = (/^(\d+)-(\d+)$/.exec(text)?.slice(1) ?? []).map(Number);
-  if (from >= 1 && from <= to && Number.isSafeInteger(to)) return { from, to };
-  throw new UsageError(
-    `--range is ${JSON.stringify(text)}; it must be two ranks, the first at least 1 and the second not below it, such as 10-100.`,
-  );
+  try {
+    return parseRanks(text);
+  } catch {
+    throw new UsageError(
+      `--range is ${JSON.stringify(text)}; it must be two ranks, the first at least 1 and the second not below it, such as 10-100.`,
+    );
+  }
 }
 
 function marginOf(text: string | undefined): Margin | undefined {

@@ -4,6 +4,7 @@ import { TokenFile } from '../train/index.js';
 import { ExampleFile, type StoredExample } from './example-file.js';
 import { GroupCollator, type GroupBatch } from './groups.js';
 import { readClusters } from './near-duplicates.js';
+import { readNegatives } from './negatives-file.js';
 import { pairCollator, type PairRules } from './pairs.js';
 
 export interface FinetuneRecipe extends PairRules {
@@ -14,6 +15,8 @@ export interface FinetuneRecipe extends PairRules {
   readonly joined: boolean;
   /** Negatives of a query. */
   readonly negatives: number;
+  /** File of mined negatives, to be drawn instead of those of the examples. */
+  readonly mined?: string;
   readonly queryLength: number;
   readonly size: number;
   readonly seed: number;
@@ -29,8 +32,9 @@ export const openBatches = (recipe: FinetuneRecipe): Promise<OpenBatches> =>
   recipe.labelled ? ofExamples(recipe) : ofPairs(recipe);
 
 async function ofExamples(recipe: FinetuneRecipe): Promise<OpenBatches> {
-  const { dir, joined, negatives, queryLength, passageLength, size, seed } = recipe;
+  const { dir, joined, negatives, mined, queryLength, passageLength, size, seed } = recipe;
   const file = await ExampleFile.open(dir);
+  if (mined !== undefined) file.mined = await readNegatives(mined, file);
   const rules = { tokenizer: file.texts.tokenizer, queryLength, passageLength, joined };
   const collator = new GroupCollator<StoredExample>(rules, (example, random) => file.group(example, random, negatives));
   return { batches: new Batches(file, collator, size, seed), file };

@@ -3,6 +3,7 @@
 //   texts/         a token file (retromae/train): a document a text
 //   examples.bin   int32: for each example its query, the numbers of positives and negatives, and these texts
 //   scores.bin     float32, in that order: a teacher's scores, where all examples have them
+//   clusters.bin   uint32: which texts say nearly the same, where somebody looked (near-duplicates.ts)
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { isThere, writeFileAtomic, type TrainingExample, type WordPiece } from '
 import type { Random } from '../core/index.js';
 import { TokenFile, writeTokens, type TokenisedDocument } from '../train/index.js';
 import type { Group } from './groups.js';
+import { readClusters } from './near-duplicates.js';
 
 /** Texts by their numbers in the file. */
 export interface StoredExample {
@@ -20,12 +22,17 @@ export interface StoredExample {
   readonly scores?: Float32Array;
 }
 
-export interface WriteExamplesOptions {
+interface Prompts {
+  readonly queryPrompt: string;
+  readonly documentPrompt: string;
+}
+
+export interface WriteExamplesOptions extends Prompts {
   /** Tokens of a query, and of a passage, without [CLS] and [SEP]. */
   readonly queryTokens: number;
   readonly passageTokens: number;
-  readonly queryPrompt: string;
-  readonly documentPrompt: string;
+  /** More passages, of no example. */
+  readonly corpus?: AsyncIterable<string>;
 }
 
 const EXAMPLES = 'examples.bin';
@@ -38,28 +45,28 @@ export async function writeExamples(
   dir: string,
   tokenizer: WordPiece,
   examples: AsyncIterable<TrainingExample>,
-  { queryTokens, passageTokens, queryPrompt, documentPrompt }: WriteExamplesOptions,
+  { queryTokens, passageTokens, queryPrompt, documentPrompt, corpus }: WriteExamplesOptions,
 ): Promise<void> {
   const numbers = new Map<string, number>();
   const rows: number[] = [];
   const scores: number[] = [];
   let [count, scored] = [0, 0];
+  let fresh: TokenisedDocument[] = [];
+  const numberOf = (prompt: string, text: string, room: number, role: string): number => {
+    // Texts may be many and long: what tells them apart is a hash.
+    const key = createHash('sha256').update(`${role}${text}`).digest('base64').slice(0, 22);
+    const known = numbers.get(key);
+    if (known !== undefined) return known;
+    const own = Int32Array.from(tokenizer.encode(prompt + text)).slice(0, room);
+    // A text of which the vocabulary has nothing is one word that it does not know.
+    const ids = own.length > 0 ? own : Int32Array.of(tokenizer.unk);
+    fresh.push({ title: new Int32Array(), blocks: [{ ids, sentences: Int32Array.of(0) }] });
+    numbers.set(key, numbers.size);
+    return numbers.size - 1;
+  };
+  const passages = (all: readonly string[]) => all.map((text) => numberOf(documentPrompt, text, passageTokens, 'p'));
   async function* texts(): AsyncGenerator<TokenisedDocument> {
     for await (const example of examples) {
-      const fresh: Int32Array[] = [];
-      const numberOf = (prompt: string, text: string, room: number, role: string): number => {
-        // Texts may be many and long: what tells them apart is a hash.
-        const key = createHash('sha256').update(`${role}${text}`).digest('base64').slice(0, 22);
-        const known = numbers.get(key);
-        if (known !== undefined) return known;
-        const ids = Int32Array.from(tokenizer.encode(prompt + text)).slice(0, room);
-        // A text of which the vocabulary has nothing is one word that it does not know.
-        fresh.push(ids.length > 0 ? ids : Int32Array.of(tokenizer.unk));
-        numbers.set(key, numbers.size);
-        return numbers.size - 1;
-      };
-      const passages = (all: readonly string[]) =>
-        all.map((text) => numberOf(documentPrompt, text, passageTokens, 'p'));
       const query = numberOf(queryPrompt, example.query, queryTokens, 'q');
       const [positives, negatives] = [passages(example.positives), passages(example.negatives)];
       rows.push(query, positives.length, negatives.length, ...positives, ...negatives);
@@ -68,7 +75,13 @@ export async function writeExamples(
         scored++;
       }
       count++;
-      for (const ids of fresh) yield { title: new Int32Array(), blocks: [{ ids, sentences: Int32Array.of(0) }] };
+      yield* fresh;
+      fresh = [];
+    }
+    for await (const text of corpus ?? []) {
+      passages([text]);
+      yield* fresh;
+      fresh = [];
     }
   }
   await writeTokens(join(dir, 'texts'), tokenizer, texts());
@@ -82,10 +95,13 @@ const bytesOf = ({ buffer }: Float32Array | Int32Array): Uint8Array => new Uint8
 export class ExampleFile {
   /** By the number of a query, all texts that answer it, in whatever example. */
   private readonly known = new Map<number, Set<number>>();
+  /** By the number of a query, negatives instead of those that its examples have: mined ones. */
+  mined?: ReadonlyMap<number, Int32Array>;
 
   private constructor(
     readonly texts: TokenFile,
     private readonly examples: readonly StoredExample[],
+    private readonly clusters: Uint32Array | undefined,
   ) {
     for (const { query, positives } of examples) {
       const all = this.known.get(query) ?? new Set();
@@ -102,6 +118,24 @@ export class ExampleFile {
     return this.examples.every(({ scores }) => scores !== undefined);
   }
 
+  /** The distinct queries, each with all texts that answer it. */
+  get queries(): ReadonlyMap<number, ReadonlySet<number>> {
+    return this.known;
+  }
+
+  /** All texts that are no queries. */
+  get passages(): number[] {
+    return Array.from({ length: this.texts.length }, (_, text) => text).filter((text) => !this.known.has(text));
+  }
+
+  /** The tokens of one text after the other, but for those of its prompt. */
+  *withoutPrompts({ queryPrompt, documentPrompt }: Prompts): Generator<ArrayLike<number>> {
+    const { tokenizer, length } = this.texts;
+    const [ofQuery, ofPassage] = [queryPrompt, documentPrompt].map((prompt) => tokenizer.encode(prompt).length);
+    for (let text = 0; text < length; text++)
+      yield Array.from(this.idsOf(text)).slice(this.known.has(text) ? ofQuery : ofPassage);
+  }
+
   /** The most negatives that an example has. */
   get mostNegatives(): number {
     return this.examples.reduce((most, { negatives }) => Math.max(most, negatives.length), 0);
@@ -112,7 +146,10 @@ export class ExampleFile {
   }
 
   /** The example as a query with one of its positives and so many negatives: its own, or if it has none any text. */
-  group({ query, positives, negatives, scores }: StoredExample, random: Random, wanted: number): Group {
+  group(example: StoredExample, random: Random, wanted: number): Group {
+    const { query, positives } = example;
+    const mined = this.mined?.get(query);
+    const { negatives, scores = undefined } = mined ? { negatives: mined } : example;
     const answers = this.known.get(query)!;
     const positive = random.below(positives.length);
     const places = Array.from(negatives.keys());
@@ -120,12 +157,14 @@ export class ExampleFile {
     const drawn = Array.from({ length: wanted }, (_, i) =>
       places.length > 0 ? places[i % places.length] : this.other(answers, random),
     );
+    // Of another example's passages, one that says nearly what an answer says is no negative either.
+    const known = new Set(Array.from([query, ...answers], (text) => this.keyOf(text)));
     const numbers = [positives[positive], ...drawn.map((place) => (places.length > 0 ? negatives[place] : place))];
     return {
       query: this.idsOf(query),
       passages: numbers.map((text) => this.idsOf(text)),
-      keys: numbers,
-      isKnown: (key) => answers.has(key),
+      keys: numbers.map((text) => this.keyOf(text)),
+      isKnown: (key) => known.has(key),
       ...(scores && { scores: [scores[positive], ...drawn.map((place) => scores[positives.length + place])] }),
     };
   }
@@ -144,7 +183,13 @@ export class ExampleFile {
     return this.examples[0].positives[0];
   }
 
-  private idsOf(text: number): ArrayLike<number> {
+  /** What texts that say nearly the same have in common, where somebody looked; else their number. */
+  keyOf(text: number): number {
+    return this.clusters?.[text] ?? text;
+  }
+
+  /** The tokens of a text, its prompt included. */
+  idsOf(text: number): ArrayLike<number> {
     const example = this.texts.at(text);
     return 'ids' in example ? example.ids : example;
   }
@@ -170,6 +215,6 @@ export class ExampleFile {
       if (at > rows.length || query >= texts.length)
         throw new Error(`${join(dir, EXAMPLES)}: is not whole. Delete the folder ${dir}; --resume makes it again.`);
     }
-    return new ExampleFile(texts, examples);
+    return new ExampleFile(texts, examples, await readClusters(dir));
   }
 }

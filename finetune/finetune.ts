@@ -1,7 +1,7 @@
 // Fine-tuning as a job: what `retromae finetune` does, as a function.
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { documentText, isThere, loadBeir, trainingExamples, type TrainingExample } from '../data/index.js';
+import { documentText, flagOf, loadBeir, trainingExamples, type TrainingExample } from '../data/index.js';
 import { configOf, isStatic, loadStatic, tokenizerOf } from '../hub/index.js';
 import { CrossEncoder, parameterCount, type BertForMaskedLM, type StaticModel, type TextModel } from '../nn/index.js';
 import type { Scalars } from '../retromae/index.js';
@@ -29,8 +29,9 @@ import { biEncoderLosses, distillScalars, rankingScalars, type BiEncoderOptions 
 import { crossLosses } from './cross.js';
 import { ExampleFile, hasExamples, writeExamples } from './example-file.js';
 import type { GroupBatch } from './groups.js';
+import { Mining, type MiningHooks } from './mining.js';
 import { newTrained } from './models.js';
-import { writeClusters } from './near-duplicates.js';
+import { documentsOf, hasClusters, writeClusters } from './near-duplicates.js';
 import {
   ARCHITECTURES,
   finetuneSettings,
@@ -41,10 +42,11 @@ import {
 } from './settings.js';
 
 export type FinetunedModel = BertForMaskedLM | StaticModel | CrossEncoder;
-export type FinetuneHooks = RunHooks<FinetunedModel> & {
-  /** Told of what makes vectors of texts, when it is there. */
-  model?(text: TextModel): void;
-};
+export type FinetuneHooks = RunHooks<FinetunedModel> &
+  Pick<MiningHooks, 'mined'> & {
+    /** Told of what makes vectors of texts, when it is there. */
+    model?(text: TextModel): void;
+  };
 export type FinetuneResult = RunResult<FinetunedModel>;
 
 /** Starts a run in an empty folder. @throws as `startJob`, or if the settings or what they name are wrong */
@@ -82,8 +84,11 @@ async function prepare(given: FinetuneSettings, hooks: FinetuneHooks): Promise<T
       `${formatCount(file.length)} ${recipe.labelled ? 'examples' : 'passages'} are ${formatCount(batches.perEpoch)} batches an epoch; ` +
         `${formatQuantity(parameterCount(model))} parameters.`,
     );
+    const mining =
+      settings.method === 'ance' && file instanceof ExampleFile ? new Mining(text!, file, settings, hooks) : undefined;
     return {
       ...{ model, tokenizer, kept, batches, data },
+      refresh: mining,
       objective: { scalars: scalarsOf(settings) },
       groups: lrWords === 1 ? [] : [{ matches: (name) => name.includes('word_embeddings'), lr: lrWords }],
       microBatch: (batch, index) => {
@@ -95,7 +100,11 @@ async function prepare(given: FinetuneSettings, hooks: FinetuneHooks): Promise<T
         );
       },
       prefetch: (first, end, together) =>
-        new Prefetch(batches, { program: 'finetune-worker', recipe }, { first, end, together, workers }),
+        new Prefetch(
+          batches,
+          { program: 'finetune-worker', recipe: { ...recipe, mined: mining?.path } },
+          { first, end, together, workers },
+        ),
       close: () => file.close(),
     };
   } catch (error) {
@@ -160,44 +169,67 @@ async function unlabelled(settings: FinetuneSettings, hooks: Observer): Promise<
     const tokenizer = (await givenTokenizer(settings)) ?? (await learntVocabulary(settings, texts(), hooks));
     file = await tokenise({ ...settings, words: 'pieces' }, tokenizer, hooks);
   }
-  if (!(await isThere(join(dir, 'clusters.bin')))) {
-    const count = await writeClusters(dir, file);
-    if (count > 0)
-      hooks.message?.(
-        `${formatCount(count)} documents say nearly what another one says: none is a negative of the other.`,
-      );
-  }
+  await findDuplicates(dir, documentsOf(file), hooks);
   file.close();
   return recipeOf(settings, dir, false);
 }
 
+/** Finds those that are to be no negatives of each other, if nobody did. */
+async function findDuplicates(dir: string, documents: Iterable<ArrayLike<number>>, hooks: Observer): Promise<void> {
+  if (await hasClusters(dir)) return;
+  const count = await writeClusters(dir, documents);
+  if (count > 0)
+    hooks.message?.(
+      `${formatCount(count)} documents say nearly what another one says: none is a negative of the other.`,
+    );
+}
+
 /** The examples as tokens in the run's folder. */
 async function labelled(settings: FinetuneSettings, hooks: Observer): Promise<FinetuneRecipe> {
-  const { out, queryLength, seq, queryPrompt, documentPrompt } = settings;
+  const { out, queryLength, seq, queryPrompt, documentPrompt, method } = settings;
   const dir = join(out, 'tokens');
   if (!(await hasExamples(dir))) {
     async function* texts() {
       for await (const { query, positives, negatives } of examplesOf(settings))
         yield* [query, ...positives, ...negatives];
+      yield* searchedOf(settings, hooks);
     }
     const tokenizer = (await givenTokenizer(settings)) ?? (await learntVocabulary(settings, texts(), hooks));
     const lengths = { queryTokens: queryLength - 2, passageTokens: seq - 2 };
     await mkdir(dir, { recursive: true });
-    await writeExamples(dir, tokenizer, examplesOf(settings), { ...lengths, queryPrompt, documentPrompt });
+    const corpus = searchedOf(settings, hooks);
+    await writeExamples(dir, tokenizer, examplesOf(settings), { ...lengths, queryPrompt, documentPrompt, corpus });
   }
   const file = await ExampleFile.open(dir);
-  const negatives = Math.min(settings.negatives, file.mostNegatives);
+  if (method === 'ance') await findDuplicates(dir, file.withoutPrompts({ queryPrompt, documentPrompt }), hooks);
+  const negatives = method === 'ance' ? settings.negatives : Math.min(settings.negatives, file.mostNegatives);
   file.close();
-  if (settings.method === 'cross' && negatives === 0)
+  if (method === 'cross' && negatives === 0)
     throw new Error(
       `${settings.examples}: no example has a negative, and a cross-encoder learns from one beside each positive. Let \`retromae mine\` find some, or ask for more with --negatives.`,
     );
   return recipeOf({ ...settings, negatives }, dir, true);
 }
 
+const isFolder = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+
+/** What negatives are mined from beside the passages of the examples. @throws if there are two corpora */
+async function* searchedOf(settings: FinetuneSettings, hooks: Observer): AsyncGenerator<string> {
+  const { examples = '', judged, method, mineCorpus } = settings;
+  if (method !== 'ance') return;
+  const isBeir = await isFolder(examples);
+  if (isBeir && mineCorpus !== undefined)
+    throw new Error(`--mine-corpus is given, but the folder ${examples} has a corpus of its own. Leave it out.`);
+  if (isBeir) for (const document of (await loadBeir(examples, { split: judged })).corpus) yield documentText(document);
+  if (mineCorpus === undefined) return;
+  const corpus = corpusDocuments({ ...settings, corpus: mineCorpus }, hooks, flagOf('mineCorpus'));
+  for await (const { text } of corpus) yield text;
+}
+
 /** The examples that the settings name, from a BEIR folder or a file. */
 async function* examplesOf({ examples: path = '', judged }: FinetuneSettings): AsyncGenerator<TrainingExample> {
-  if (!(await stat(path).catch(() => undefined))?.isDirectory()) return yield* trainingExamples(path);
+  if (!(await isFolder(path))) return yield* trainingExamples(path);
   const { corpus, queries, qrels } = await loadBeir(path, { split: judged });
   const texts = new Map(corpus.map((document) => [document.id, documentText(document)]));
   let count = 0;

@@ -2,6 +2,8 @@
 export * from './pure.js';
 export { finetune, resumeFinetune, scalarsOf } from './finetune.js';
 export type { FinetunedModel, FinetuneHooks, FinetuneResult } from './finetune.js';
+export type { MinedRecord } from './mining.js';
+export { vectorSteps } from './models.js';
 export { clustersOf } from './near-duplicates.js';
 export { finetuneRows, finetuneSettings, finetuning, type FinetuneSettings } from './settings.js';
 export { adapt, adaptRows, adaptSettings } from './adapt.js';

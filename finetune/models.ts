@@ -19,8 +19,10 @@ import {
   initWords,
   pooledBert,
   type StaticModel,
+  unitLength,
   type BertConfig,
   type TextModel,
+  type VectorStep,
 } from '../nn/index.js';
 import type { Examples } from '../retromae/index.js';
 import { keptBert, openTokens, tokensDir, type Kept, type Observer } from '../train/index.js';
@@ -169,6 +171,10 @@ function keptStatic(model: StaticModel, settings: FinetuneSettings, tokenizer: W
   return { model, text: model, kept };
 }
 
+/** What is done with a vector, so that inner products are what the run compares by. */
+export const vectorSteps = ({ similarity }: Pick<FinetuneSettings, 'similarity'>): VectorStep[] =>
+  similarity === 'cosine' ? [unitLength] : [];
+
 const promptsOf = ({ queryPrompt: query, documentPrompt: document }: FinetuneSettings) => ({ query, document });
 
 const cardOf = (settings: FinetuneSettings): ModelCard => ({ method: methodOf(settings) });
@@ -176,6 +182,8 @@ const cardOf = (settings: FinetuneSettings): ModelCard => ({ method: methodOf(se
 function methodOf({ method, examples, pairs }: FinetuneSettings): string {
   if (method === 'cross') return 'a softmax over the passages of each query';
   if (method === 'distill') return 'distillation of a teacher’s scores';
+  if (method === 'ance')
+    return '[contrastive learning with negatives that the model finds as it learns](https://arxiv.org/abs/2007.00808)';
   const source = examples === undefined ? `pairs from raw text (${pairs})` : 'labelled examples';
   return `[contrastive learning](https://arxiv.org/abs/2004.04906) of ${source}`;
 }

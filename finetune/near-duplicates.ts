@@ -13,21 +13,23 @@ const ROWS = 6;
 
 const FILE = 'clusters.bin';
 
+export const hasClusters = (dir: string): Promise<boolean> => isThere(join(dir, FILE));
+
 /** The cluster of each document, by the number of its first; undefined if nobody looked. */
 export async function readClusters(dir: string): Promise<Uint32Array | undefined> {
   const path = join(dir, FILE);
-  return (await isThere(path)) ? new Uint32Array(Uint8Array.from(await readFile(path)).buffer) : undefined;
+  return (await hasClusters(dir)) ? new Uint32Array(Uint8Array.from(await readFile(path)).buffer) : undefined;
 }
 
-/** Finds the clusters of a tokenised corpus and writes them beside it. @returns how many documents are of another's cluster */
-export async function writeClusters(dir: string, file: TokenFile): Promise<number> {
-  const clusters = clustersOf(documentsOf(file));
+/** Finds the clusters of documents and writes them into their folder. @returns how many documents are of another's cluster */
+export async function writeClusters(dir: string, documents: Iterable<ArrayLike<number>>): Promise<number> {
+  const clusters = clustersOf(documents);
   await writeFileAtomic(join(dir, FILE), new Uint8Array(clusters.buffer as ArrayBuffer));
   return clusters.reduce((count, first, document) => count + Number(first !== document), 0);
 }
 
-/** The tokens of one document after the other. */
-function* documentsOf(file: TokenFile): Generator<number[]> {
+/** The tokens of one document of a corpus after the other. */
+export function* documentsOf(file: TokenFile): Generator<number[]> {
   let tokens: number[] = [];
   let current = 0;
   for (let i = 0; i < file.length; i++) {

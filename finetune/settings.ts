@@ -2,6 +2,7 @@
 import { flagOf } from '../data/index.js';
 import { completeOptions, option, rules, wrongOption, similarityOptions, symmetric } from '../retromae/index.js';
 import type { OptionsOf } from '../retromae/index.js';
+import { parseRanks } from '../retrieval/index.js';
 import { learningRate, runRows, type RunKind, type Setting } from '../train/index.js';
 import { distillations } from './bi-encoder.js';
 import { parseMix } from './pair-kinds.js';
@@ -19,7 +20,10 @@ export const NO_CORPUS = '';
 /** What a model is that is made here: words alone, or a BERT. */
 export const ARCHITECTURES = ['static', 'bert'] as const;
 export const poolings = ['cls', 'mean', 'weighted'] as const;
-export const methods = ['dpr', 'distill', 'cross'] as const;
+export const methods = ['dpr', 'ance', 'distill', 'cross'] as const;
+
+/** Where negatives of `ance` are drawn from. */
+export const MINE_RANKS = '1-200';
 
 /** A text that a function can read. */
 const readBy = (wanted: string, read: (value: string) => unknown) => ({
@@ -68,7 +72,24 @@ export const finetuneRows = {
   method: option(
     'dpr',
     oneOf(methods),
-    'dpr: find the passage among those of the batch; distill: a teacher’s scores; cross: a cross-encoder',
+    'dpr: find the passage among those of the batch; ance: and hard ones; distill: a teacher’s scores; cross: a cross-encoder',
+  ),
+  mineEvery: option(
+    undefined,
+    optional(integer(1)),
+    'of --method ance: steps after which negatives are mined anew (default: an epoch)',
+  ),
+  mineRanks: option(
+    undefined,
+    optional(readBy('two ranks, the first at least 1 and the second not below it, such as 10-100', parseRanks)),
+    `ranks that they are drawn from (default: ${MINE_RANKS})`,
+    { value: 'FROM-TO' },
+  ),
+  mineCorpus: option(
+    undefined,
+    optional(text),
+    'more passages to mine from, where --examples is a file (default: all texts in it)',
+    path,
   ),
   pairs: option(
     'title:0.2,cloze:0.4,crop:0.4',
@@ -201,6 +222,11 @@ export function finetuneSettings(given: Partial<FinetuneSettings>): FinetuneSett
   if (model === 'bert' && width % heads !== 0) throw wrong('heads', `a divisor of --width ${width}`);
   if (initWords !== undefined && model !== 'bert')
     throw wrong('initWords', 'left out, as --model is not bert: only a new BERT begins with words');
+  if (method === 'ance' && examples === undefined)
+    throw wrong('method', 'dpr, as negatives are mined for the queries of --examples');
+  if (method === 'ance' && settings.negatives === 0) throw wrong('negatives', 'at least 1, as --method is ance');
+  for (const name of ['mineEvery', 'mineRanks', 'mineCorpus'] as const)
+    if (method !== 'ance' && settings[name] !== undefined) throw wrong(name, 'left out, as --method is not ance');
   if (method === 'distill' && examples === undefined)
     throw wrong('method', 'dpr, as a teacher’s scores are of --examples');
   if (method === 'cross') {

@@ -34,6 +34,13 @@ export interface NegativeOptions {
   readonly seed?: number;
 }
 
+/** Ranks as they are typed, such as 10-100: both included. @throws if they are none */
+export function parseRanks(text: string): { from: number; to: number } {
+  const [from, to] = (/^(\d+)-(\d+)$/.exec(text)?.slice(1) ?? []).map(Number);
+  if (from >= 1 && from <= to && Number.isSafeInteger(to)) return { from, to };
+  throw new Error(`${text}: no two ranks, the first at least 1 and the second not below it`);
+}
+
 export interface QueryToMine {
   readonly id: string;
   readonly text: string;

@@ -38,7 +38,7 @@ export {
   type Evaluation,
   type Scores,
 } from './metrics.js';
-export { NegativeMiner, negativePicks } from './negatives.js';
+export { NegativeMiner, negativePicks, parseRanks } from './negatives.js';
 export type { Margin, MinedNegatives, NegativeOptions, NegativePick, QueryToMine } from './negatives.js';
 export { CrossScorer, reranked, type ScoringOptions } from './rerank.js';
 export { sharingQueries } from './overlap.js';

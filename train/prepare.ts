@@ -87,10 +87,11 @@ type LeftOut = Pick<DataCounts, 'leftOut' | 'taken'>;
 export async function* corpusDocuments(
   { corpus, field, split, maxBadLines }: CorpusSettings,
   { message, signal }: Observer = {},
+  flag = flagOf('corpus'),
 ): AsyncGenerator<Document, LeftOut> {
   if (corpus !== BUILT_IN && (await isReadOnce(corpus)))
     throw new Error(
-      `${flagOf('corpus')} ${corpus} can be read only once (standard input, or a pipe), but training reads its corpus again and again. Write it to a file, and give that.`,
+      `${flag} ${corpus} can be read only once (standard input, or a pipe), but training reads its corpus again and again. Write it to a file, and give that.`,
     );
   const source =
     corpus === BUILT_IN ? await sotu() : documents(corpus, { field, split, maxBadLines, onWarning: message });

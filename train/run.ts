@@ -84,10 +84,24 @@ export interface Task<M extends object, B extends Batch> {
   readonly data?: DataCounts;
   /** Micro-batch number `index` of the run, ready to be computed. */
   microBatch(batch: B, index: number): Promise<MicroBatch>;
-  /** The batches from .. to - 1, made ahead, of which a step takes so many at once. */
+  /** Where batches are made of something that is made anew now and then, by the model as it is then. */
+  readonly refresh?: Refresh;
+  /** The batches from .. to - 1, made ahead, of which a step takes so many at once; all of one stretch of `refresh`. */
   prefetch(from: number, to: number, together: number): Prefetch<B>;
   /** Lets go of the corpus. */
   close(): void;
+}
+
+/** A run in stretches of so many steps: what the batches of one are made of is made when it begins. */
+export interface Refresh {
+  /** Steps of a stretch. */
+  readonly every: number;
+  /**
+   * Makes batches those of the stretch that a step is of. What they are made of is made if the stretch begins with this
+   * step, and lasts, so that a run that is resumed within the stretch finds it.
+   * @throws if the run is aborted meanwhile, or what a stretch that has begun was made of is gone
+   */
+  at(step: number): Promise<void>;
 }
 
 const score = (record: ProbeRecord): number => record['ndcg@10'];
@@ -186,7 +200,7 @@ export class TrainingRun<M extends object, B extends Batch> {
     const from = checkpoint?.step ?? 0;
     const { steps } = legs.at(-1)!;
     const { settings, hooks, task, checkpoints } = this;
-    const { model, tokenizer, kept } = task;
+    const { model, tokenizer, kept, refresh } = task;
     const { out, accumulate, minutes, evalEvery, saveEvery, saveMinutes, patience = 0 } = settings;
     const opened: Closing[] = [task];
     const opens = <T extends Closing>(one: T): T => {
@@ -230,15 +244,40 @@ export class TrainingRun<M extends object, B extends Batch> {
           if (!hooks.signal?.aborted) throw error;
         }
       };
-      const prefetch = opens(task.prefetch(from * accumulate, steps * accumulate, accumulate));
-      await probe();
-      await prefetch.filled();
+      let prefetch: Prefetch<B> | undefined;
+      let end = from;
+      opens({ close: () => prefetch?.close() });
+      /** Opens the batches from here to the end, or to where they are made of something else. */
+      const openStretch = async () => {
+        await prefetch?.close();
+        prefetch = undefined;
+        end = steps;
+        if (refresh) {
+          await save();
+          try {
+            await refresh.at(step);
+          } catch (error) {
+            if (!hooks.signal?.aborted) throw error;
+            return;
+          }
+          end = Math.min(steps, step - (step % refresh.every) + refresh.every);
+        }
+        prefetch = task.prefetch(step * accumulate, end * accumulate, accumulate);
+      };
       const isOver = () => step === steps || (patience > 0 && sinceBest(probes) >= patience);
+      if (!isOver()) await openStretch();
+      await probe();
+      await prefetch?.filled();
       while (!isOver() && !hooks.signal?.aborted) {
+        if (step === end) {
+          await openStretch();
+          await prefetch?.filled();
+          continue;
+        }
         const lr = optimizer.lr;
         const before = performance.now();
         const batches: B[] = [];
-        while (batches.length < accumulate) batches.push(await prefetch.take());
+        while (batches.length < accumulate) batches.push(await prefetch!.take());
         const dataSeconds = (performance.now() - before) / 1000;
         const numbers = await trainStep(optimizer, await this.microBatches(step, batches), { reduce: hooks.reduce });
         refuseDivergence(numbers, settings, step, saved);
