@@ -1,6 +1,5 @@
 // `retromae adapt`: private text without labels in, a retriever out, and what each stage bought.
 import { join } from 'node:path';
-import { flagOf } from '../data/index.js';
 import {
   adapt,
   adaptRows,
@@ -8,23 +7,19 @@ import {
   FUSION_WEIGHT,
   scalarsOf,
   type AdaptResult,
+  type AdaptSettings,
   type StageScore,
 } from '../finetune/index.js';
-import type { Interval } from '../retrieval/index.js';
-import type { Option } from '../retromae/index.js';
 import * as train from '../train/index.js';
-import { required, say, shellLine, withBackend } from './common.js';
-import { flagsOf, helpText, parseFlags, UsageError, type Flags } from './flags.js';
-import { settingName, untilSignal } from './pretrain.js';
+import { required, say, shellLine, untilSignal, withBackend } from './common.js';
+import { checked, flagsOf, helpText, parseFlags, settingsOf, type Flags } from './flags.js';
+import { plain, shown, signed } from './table.js';
 import { watchRun } from './watch.js';
 
 const { corpus: corpusRow, ...others } = adaptRows;
 
 const flags = {
-  ...flagsOf(
-    { corpus: { ...corpusRow, preset: undefined }, ...others } as Readonly<Record<string, Option<unknown>>>,
-    flagOf,
-  ),
+  ...flagsOf({ corpus: { ...corpusRow, preset: undefined }, ...others }),
   json: { type: 'boolean', help: 'print one JSON object at the end' },
   help: { type: 'boolean', help: 'this text' },
 } as const satisfies Flags;
@@ -41,9 +36,9 @@ Given other text, or given again, it goes on from the words that it has. Search 
 export async function adaptCommand(args: string[]): Promise<void> {
   const { help, json = false, ...given } = parseFlags(args, flags);
   if (help) return void process.stdout.write(helpText(usage, flags));
-  const asked = Object.fromEntries(Object.entries(given).map(([flag, value]) => [settingName(flag), value]));
-  required(asked.corpus as string | undefined, 'corpus', 'the text that will be searched');
-  const settings = checked(asked);
+  const asked = settingsOf<AdaptSettings>(given);
+  required(asked.corpus, 'corpus', 'the text that will be searched');
+  const settings = await checked(() => adaptSettings(asked));
   const command = shellLine(['retromae', 'adapt', ...args]);
   await withBackend(settings, () =>
     untilSignal(async (signal) => {
@@ -67,23 +62,12 @@ export async function adaptCommand(args: string[]): Promise<void> {
   );
 }
 
-function checked(asked: Parameters<typeof adaptSettings>[0]) {
-  try {
-    return adaptSettings(asked);
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
-const signed = (x: number): string => `${x >= 0 ? '+' : ''}${x.toFixed(3)}`;
-const within = ({ low, high }: Interval, show = (x: number) => x.toFixed(3)): string => `[${show(low)}, ${show(high)}]`;
-
 /** Stages as rows. */
 function tableOf(scores: readonly StageScore[]): string {
   if (scores.length === 0) return '';
   const lines = scores.map(({ stage, gained, 'ndcg@10': score }) => {
-    const against = gained ? `${signed(gained.mean)} ${within(gained, signed)} against BM25` : '';
-    return `${stage.padEnd(8)}nDCG@10 ${score.mean.toFixed(3)} ${within(score)}  ${against}`.trimEnd();
+    const against = gained ? `${shown(gained, signed)} against BM25` : '';
+    return `${stage.padEnd(8)}nDCG@10 ${shown(score, plain)}  ${against}`.trimEnd();
   });
   const { queries } = scores[0].evaluation.mean;
   return `${lines.join('\n')}\n${queries} sentences that were held out; each is to find the document that it was taken from.\n`;
