@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Test } from 'tap';
+import { lineOf, runCommand } from '../../cli/commands.js';
+import { UsageError } from '../../cli/flags.js';
 import { Random } from '../../core/index.js';
 
 const CLI = join(process.cwd(), process.env.RETROMAE_CLI ?? 'dist/node/cli.js');
@@ -19,9 +21,12 @@ export interface Running extends Promise<Ended> {
   child: ChildProcess;
 }
 
+/** What a user has: without what the test runner has each process load. */
+const { NODE_OPTIONS: _, ...env } = process.env;
+
 /** Starts `retromae ARGS`; the promise is kept whatever the exit code. */
 export function start(args: readonly string[], { cwd }: { cwd?: string } = {}): Running {
-  const child = spawn(process.execPath, [CLI, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [CLI, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<Ended>((resolve, reject) => {
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -143,9 +148,24 @@ export const readLog = (out: string): LoggedStep[] =>
 
 export const stepsOf = (log: readonly LoggedStep[]): LoggedStep[] => log.filter(({ type }) => type === 'step');
 
+/** Runs `retromae ARGS` in this process, as cli/main.ts does: where it is to be refused, another one takes longer to start. */
+async function attempt(args: readonly string[]): Promise<Pick<Ended, 'code' | 'stderr'>> {
+  const { write } = process.stderr;
+  let stderr = '';
+  process.stderr.write = (text: unknown) => Boolean((stderr += String(text)));
+  try {
+    await runCommand([...args]);
+    return { code: 0, stderr };
+  } catch (error) {
+    return { code: error instanceof UsageError ? 2 : 1, stderr: `${stderr}${lineOf(error)}\n` };
+  } finally {
+    process.stderr.write = write;
+  }
+}
+
 /** Checks that a command is refused as it should be: one line that says what, no stack, no success. */
-export async function refused(t: Test, args: readonly string[], said: RegExp, code?: number): Promise<Ended> {
-  const ended = await start(args);
+export async function refused(t: Test, args: readonly string[], said: RegExp, code?: number) {
+  const ended = await attempt(args);
   const name = args.join(' ');
   const lines = ended.stderr.split('\n').filter((line) => line.startsWith('retromae: '));
   t.ok(
