@@ -1,48 +1,45 @@
 // `retromae adapt`: private text without labels in, a retriever out, and what each stage bought.
 import { join } from 'node:path';
-import { flagOf } from '../data/index.js';
 import {
   adapt,
   adaptRows,
   adaptSettings,
   FUSION_WEIGHT,
   type AdaptResult,
+  type AdaptSettings,
   type StageScore,
 } from '../finetune/index.js';
-import type { Interval } from '../retrieval/index.js';
-import type { Option } from '../retromae/index.js';
 import * as train from '../train/index.js';
-import { required, say, shellLine, withBackend } from './common.js';
-import { flagsOf, helpText, parseFlags, UsageError, type Flags } from './flags.js';
-import { settingName, untilSignal } from './pretrain.js';
+import { required, say, shellLine, untilSignal, withBackend } from './common.js';
+import { checked, flagsOf, helpText, parseFlags, settingsOf, type Flags } from './flags.js';
+import { plain, shown, signed } from './table.js';
 import { watchRun } from './watch.js';
 
 const { corpus: corpusRow, ...others } = adaptRows;
 
 const flags = {
-  ...flagsOf(
-    { corpus: { ...corpusRow, preset: undefined }, ...others } as Readonly<Record<string, Option<unknown>>>,
-    flagOf,
-  ),
+  ...flagsOf({ corpus: { ...corpusRow, preset: undefined }, ...others }),
   json: { type: 'boolean', help: 'print one JSON object at the end' },
   help: { type: 'boolean', help: 'this text' },
 } as const satisfies Flags;
 
 const usage = `Makes a retriever for your own text, without labels: words that are trained on it, and BM25 beside them.
 
-Usage: retromae adapt --corpus PATH --out DIR [--minutes M]
+Usage: retromae adapt --corpus PATH --out DIR [--minutes M] [--layers L]
+
+With --layers, a BERT begins with the words, learns as RetroMAE and then by contrast, each stage in a third of the time.
 
 One sentence of some documents is held out, to say at the end what each stage bought. Ctrl-C saves; the same command goes on.
-Given other text, or given again, it goes on from the words that it has. Search with what it made:
+Given other text, or given again, it goes on from what it has. Search with what it made:
   retromae encode --model DIR --corpus PATH --out FILE
   retromae search --model DIR --index FILE --corpus PATH --fuse weighted --fuse-weight ${FUSION_WEIGHT} --query TEXT`;
 
 export async function adaptCommand(args: string[]): Promise<void> {
   const { help, json = false, ...given } = parseFlags(args, flags);
   if (help) return void process.stdout.write(helpText(usage, flags));
-  const asked = Object.fromEntries(Object.entries(given).map(([flag, value]) => [settingName(flag), value]));
-  required(asked.corpus as string | undefined, 'corpus', 'the text that will be searched');
-  const settings = checked(asked);
+  const asked = settingsOf<AdaptSettings>(given);
+  required(asked.corpus, 'corpus', 'the text that will be searched');
+  const settings = await checked(() => adaptSettings(asked));
   const command = shellLine(['retromae', 'adapt', ...args]);
   await withBackend(settings, () =>
     untilSignal(async (signal) => {
@@ -66,26 +63,13 @@ export async function adaptCommand(args: string[]): Promise<void> {
   );
 }
 
-function checked(asked: Parameters<typeof adaptSettings>[0]) {
-  try {
-    return adaptSettings(asked);
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
-const signed = (x: number): string => `${x >= 0 ? '+' : ''}${x.toFixed(3)}`;
-const within = ({ low, high }: Interval, show = (x: number) => x.toFixed(3)): string => `[${show(low)}, ${show(high)}]`;
-
 /** Stages as rows. */
 function tableOf(scores: readonly StageScore[]): string {
   if (scores.length === 0) return '';
   const widest = Math.max(...scores.map(({ stage }) => stage.length));
   const lines = scores.map(({ stage, against, 'ndcg@10': score }) => {
-    const gains = Object.entries(against).map(
-      ([name, gain]) => `${signed(gain.mean)} ${within(gain, signed)} against ${name}`,
-    );
-    return [stage.padEnd(widest), `nDCG@10 ${score.mean.toFixed(3)} ${within(score)}`, ...gains].join('  ');
+    const gains = Object.entries(against).map(([name, gain]) => `${shown(gain, signed)} against ${name}`);
+    return [stage.padEnd(widest), `nDCG@10 ${shown(score, plain)}`, ...gains].join('  ');
   });
   const { queries } = scores[0].evaluation.mean;
   return `${lines.join('\n')}\n${queries} sentences that were held out; each is to find the document that it was taken from.\n`;

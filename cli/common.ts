@@ -1,7 +1,7 @@
 // What several commands share: opening a backend and the flags for that, a look at what is to be written, a word to the user.
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setBackend } from '../core/index.js';
 import { backendNames, openBackend, type Backend, type BackendName } from '../kernels/index.js';
 import { SPLITS, writeError, type CorpusOptions, type Split } from '../data/index.js';
@@ -87,6 +87,31 @@ export function required<T>(value: T | undefined, flag: string, what: string): T
 /** Words as one would type them into a shell. */
 export const shellLine = (words: readonly string[]): string =>
   words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');
+
+/** The line that goes on with a run. */
+export const resumeLine = (command: string, out: string): string =>
+  shellLine(['retromae', command, '--resume', '--out', out]);
+
+/** Says where a run was left, and how to go on. */
+export const sayLeft = (command: string, out: string, { step, steps }: { step: number; steps: number }): void =>
+  say(`Saved at step ${step} of ${steps} in ${join(out, 'checkpoints')}. Go on with: ${resumeLine(command, out)}`);
+
+/**
+ * Runs `work` until Ctrl-C or SIGTERM.
+ * @param work says whether it came to its end; if not, the exit code is the one that shells expect of the signal
+ */
+export function untilSignal(work: (signal: AbortSignal) => Promise<boolean>): Promise<void> {
+  const attempt = async (signal: AbortSignal): Promise<void> => {
+    try {
+      if (await work(signal)) return;
+    } catch (error) {
+      if (error !== signal.reason || !signal.aborted) throw error;
+      say('Stopped before the first step.');
+    }
+    process.exitCode = (signal.reason as Stopped).code;
+  };
+  return withSignals(attempt, () => say('\nStopping, and saving what is done; once more to leave at once.'));
+}
 
 /** Whether work that writes one file came to its end; if Ctrl-C stopped it, the exit code is the one that shells expect. */
 export async function untilStopped(work: (signal: AbortSignal) => Promise<void>): Promise<boolean> {

@@ -1,6 +1,7 @@
 // What a comparison came to: a line a system, with intervals over queries, and paired differences.
 import { bootstrapDifference, bootstrapMean, type Evaluation, type Interval } from '../retrieval/index.js';
 import type { Outcome } from '../train/index.js';
+import { plain, shown, signed } from './table.js';
 
 const METRICS = ['ndcg@10', 'mrr@10', 'recall@100'] as const;
 type Metric = (typeof METRICS)[number];
@@ -104,10 +105,10 @@ export function tableOf(all: readonly Standing[]): string {
       const counts = [one.batch, one.steps, one.tokens && Math.round(one.tokens)];
       lines.push(
         `${one.system.padEnd(width)}${counts.map((count) => String(count ?? '').padStart(7)).join('')}  ` +
-          plain(one['ndcg@10']).padEnd(24) +
-          (seeds ? (one.spread === undefined ? '' : `±${one.spread.toFixed(3)}`).padEnd(8) : '') +
-          one['recall@100'].toFixed(3).padEnd(8) +
-          rivals.map((rival) => (one.against[rival] ? signed(one.against[rival]) : '').padEnd(27)).join(''),
+          shown(one['ndcg@10'], plain).padEnd(24) +
+          (seeds ? (one.spread === undefined ? '' : `±${plain(one.spread)}`).padEnd(8) : '') +
+          plain(one['recall@100']).padEnd(8) +
+          rivals.map((rival) => (one.against[rival] ? shown(one.against[rival], signed) : '').padEnd(27)).join(''),
       );
     }
     lines.push('');
@@ -115,7 +116,3 @@ export function tableOf(all: readonly Standing[]): string {
   lines.push('In brackets 95 % bootstrap intervals over queries; differences are paired by query.');
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
 }
-
-const plain = ({ mean, low, high }: Interval): string => `${mean.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
-const sign = (x: number): string => `${x >= 0 ? '+' : ''}${x.toFixed(3)}`;
-const signed = ({ mean, low, high }: Interval): string => `${sign(mean)} [${sign(low)}, ${sign(high)}]`;

@@ -6,11 +6,11 @@ import { evaluateBm25, evaluateEncoder } from '../retrieval/index.js';
 import { objectiveNamed, rules } from '../retromae/index.js';
 import * as train from '../train/index.js';
 import type { CompareHooks, ComparePlan, Outcome, PretrainSettings } from '../train/index.js';
-import { say, shellLine, withBackend } from './common.js';
+import { resumeLine, say, shellLine, untilSignal, withBackend } from './common.js';
 import { scoresOf, standings, tableOf, type SetScores, type Standing } from './compare-table.js';
 import { newEncoder } from './encoder.js';
-import { flagsOf, helpText, parseFlags, UsageError, type Flags } from './flags.js';
-import { probeSet, settingName, untilSignal, watch } from './pretrain.js';
+import { checked, flagsOf, helpText, parseFlags, settingsOf, UsageError, type Flags } from './flags.js';
+import { probeSet, watch } from './pretrain.js';
 
 /** The settings of a run that are those of all: none of an objective's own, and where and what to measure is said otherwise. */
 const base = train.pretrainSettings({ objective: 'mlm', out: 'runs/compare', evalEvery: 0 });
@@ -31,7 +31,7 @@ const flags = {
   seeds: { type: 'number', rule: rules.integer(1), preset: 1, help: 'runs of each objective, from --seed on' },
   eval: { type: 'string', value: 'DIRS', help: 'BEIR folders, with commas (default: sentences cut from the corpus)' },
   out: { type: 'string', value: 'DIR', preset: base.out, help: 'folder of all runs, results and the report' },
-  ...flagsOf(common, flagOf),
+  ...flagsOf(common),
   resume: { type: 'boolean', help: 'go on with the comparison in --out, to the same bits' },
   json: { type: 'boolean', help: 'print the standings as JSON' },
   help: { type: 'boolean', help: 'this text' },
@@ -51,12 +51,12 @@ export async function compareCommand(args: string[]): Promise<void> {
   if (given.help) return void process.stdout.write(helpText(usage, flags));
   const { objectives, seeds, eval: sets, out = base.out, resume: resuming, json, help: _, ...rest } = given;
   const command = shellLine(['retromae', 'compare', ...args]);
-  const settings = Object.fromEntries(Object.entries(rest).map(([flag, value]) => [settingName(flag), value]));
+  const settings = settingsOf<PretrainSettings>(rest);
   const former = resuming ? await train.readComparison(out) : undefined;
   if (former) refuseOthers({ objectives, seeds, eval: sets, ...settings });
   const plan = former
     ? { ...former, commands: [...former.commands, command] }
-    : await newPlan({ objectives, seeds, sets, settings: { ...settings, out } }, command);
+    : await checked(() => newPlan({ objectives, seeds, sets, settings: { ...settings, out } }, command));
   const all = await setsOf(plan);
   await withBackend(plan.settings, () =>
     untilSignal(async (signal) => {
@@ -68,7 +68,7 @@ export async function compareCommand(args: string[]): Promise<void> {
           throw error;
         });
       if (signal.aborted) {
-        say(`Saved. Go on with: ${shellLine(['retromae', 'compare', '--resume', '--out', out])}`);
+        say(`Saved. Go on with: ${resumeLine('compare', out)}`);
         return false;
       }
       const bm25 = Object.fromEntries(all.map((set) => [set.name, scoresOf(evaluateBm25(set))]));
@@ -88,26 +88,22 @@ interface Asked {
   settings: Partial<PretrainSettings>;
 }
 
-/** @throws UsageError for what does not go together */
+/** @throws for what does not go together */
 async function newPlan(
   { objectives = 'all', seeds = 1, sets, settings }: Asked,
   command: string,
 ): Promise<ComparePlan> {
-  try {
-    train.parseEntries(objectives);
-    if (settings.minutes !== undefined && settings.steps !== undefined)
-      throw new Error('--minutes and --steps both say how long to train. Give one of them.');
-    const { cacheChunk = 0, ...others } = settings;
-    const complete = await train.newSettings({ objective: 'mlm', evalEvery: base.evalEvery, ...others });
-    const eval_ = sets?.split(',').map((dir) => dir.trim()) ?? [];
-    return {
-      ...{ objectives, seeds, eval: eval_, commands: [command] },
-      // MLM's, which has no chunks.
-      settings: { ...complete, cacheChunk },
-    };
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+  train.parseEntries(objectives);
+  if (settings.minutes !== undefined && settings.steps !== undefined)
+    throw new Error('--minutes and --steps both say how long to train. Give one of them.');
+  const { cacheChunk = 0, ...others } = settings;
+  const complete = await train.newSettings({ objective: 'mlm', evalEvery: base.evalEvery, ...others });
+  const eval_ = sets?.split(',').map((dir) => dir.trim()) ?? [];
+  return {
+    ...{ objectives, seeds, eval: eval_, commands: [command] },
+    // MLM's, which has no chunks.
+    settings: { ...complete, cacheChunk },
+  };
 }
 
 /** A comparison goes on as it began. */

@@ -1,10 +1,10 @@
 // What a distilled encoder is worth beside its teacher: how fast it is, and how well it retrieves.
 import type { RetrievalSet } from '../data/index.js';
 import type { Similarity } from '../nn/index.js';
-import { compareRuns, evaluateEncoder, metricInterval, type Encoder, type Evaluation } from '../retrieval/index.js';
+import { compareRuns, evaluateEncoder, type Encoder, type Evaluation } from '../retrieval/index.js';
 import { formatQuantity, formatShare, Ticker } from '../train/index.js';
 import { say } from './common.js';
-import { plain, shown, signed } from './eval-report.js';
+import { metricTable, shown, signed } from './table.js';
 
 /** An encoder by the folder that has it. */
 interface Named {
@@ -43,15 +43,14 @@ export async function evaluateBoth(teacher: Named, student: Named, set: Retrieva
   const [before, after] = [await evaluationOf(teacher, set), await evaluationOf(student, set)];
   const metric = 'ndcg@10';
   const share = after.mean[metric] / before.mean[metric];
-  const rows = [
-    { ...teacher, interval: await metricInterval(before, metric) },
-    { ...student, interval: await metricInterval(after, metric) },
+  const both = [
+    { name: teacher.name, evaluation: before },
+    { name: student.name, evaluation: after },
   ];
+  const { head, rows } = metricTable(both, [metric]);
   const difference = await compareRuns(after, before, metric);
-  const width = Math.max(...rows.map(({ name }) => name.length)) + 2;
   const lines = [
-    `${' '.repeat(width)}nDCG@10`,
-    ...rows.map(({ name, interval }) => name.padEnd(width) + shown(interval, plain)),
+    ...[head, ...(await rows(both))].map((line) => line.trimEnd()),
     `${before.mean.queries} queries of ${set.name}; in brackets 95 % bootstrap intervals.`,
     `Kept: ${formatShare(share)}. The difference, paired: ${shown(difference, signed)}.`,
   ];

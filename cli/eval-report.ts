@@ -8,12 +8,8 @@ import {
   type FusionOptions,
   type Interval,
   type LearntWeight,
-  type Scores,
 } from '../retrieval/index.js';
-
-const metrics = { 'ndcg@10': 'nDCG@10', 'mrr@10': 'MRR@10', 'recall@100': 'Recall@100', map: 'MAP' } as const;
-type Metric = keyof Scores;
-const metricNames = Object.keys(metrics) as Metric[];
+import { metricNames, metricTable, plain, shown, signed, type Metric, type System as Row } from './table.js';
 
 /** Queries of which a relevant document is relevant to a query of another split too. */
 export interface Overlap {
@@ -35,13 +31,11 @@ export interface Report {
   readonly overlap?: Overlap;
 }
 
-interface System {
+interface System extends Row {
   /** In JSON. */
   readonly key: 'model' | 'bm25' | 'fused';
-  /** In a row, and in words. */
-  readonly name: string;
+  /** In a sentence. */
   readonly word: string;
-  readonly evaluation: Evaluation;
 }
 
 function systemsOf({ name, own, bm25, fused, fusion }: Report): System[] {
@@ -78,15 +72,8 @@ function partsOf({ own, overlap }: Report, systems: readonly System[]) {
 export async function tableOf(report: Report): Promise<string> {
   const systems = systemsOf(report);
   const { queries } = report.own.mean;
-  const width = Math.max(...systems.map(({ name }) => name.length)) + 2;
-  const lines = [`${' '.repeat(width)}${metricNames.map((metric) => metrics[metric].padEnd(24)).join('')}`];
-  const addRows = async (rows: readonly System[]): Promise<void> => {
-    for (const { name, evaluation } of rows) {
-      const cells = await Promise.all(metricNames.map((metric) => metricInterval(evaluation, metric)));
-      lines.push(name.padEnd(width) + cells.map((cell) => shown(cell, plain).padEnd(24)).join(''));
-    }
-  };
-  await addRows(systems);
+  const table = metricTable(systems);
+  const lines = [table.head, ...(await table.rows(systems))];
   lines.push(`${queries} queries; in brackets 95 % bootstrap intervals.`);
   for (const [one, other] of pairsOf(systems)) {
     const difference = await compareRuns(one.evaluation, other.evaluation, 'ndcg@10');
@@ -97,9 +84,8 @@ export async function tableOf(report: Report): Promise<string> {
   const parts = partsOf(report, systems);
   if (parts) {
     lines.push('', `${parts.sharing.count} of the ${queries} queries share a relevant document with ${parts.split}:`);
-    await addRows(parts.sharing.systems);
-    lines.push(`${parts.others.count} do not:`);
-    await addRows(parts.others.systems);
+    lines.push(...(await table.rows(parts.sharing.systems)), `${parts.others.count} do not:`);
+    lines.push(...(await table.rows(parts.others.systems)));
   }
   return `${lines.join('\n')}\n`;
 }
@@ -152,8 +138,3 @@ async function objectOf<T, V>(
   for (const [key, value] of all.map(entryOf)) entries.push([key, await value]);
   return Object.fromEntries(entries);
 }
-
-export const plain = (x: number): string => x.toFixed(3);
-export const signed = (x: number): string => `${x >= 0 ? '+' : ''}${plain(x)}`;
-export const shown = ({ mean, low, high }: Interval, number: (x: number) => string): string =>
-  `${number(mean)} [${number(low)}, ${number(high)}]`;

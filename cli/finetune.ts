@@ -1,6 +1,6 @@
 // `retromae finetune`: flags to settings, progress to the terminal, a report at the end.
 import { join } from 'node:path';
-import { flagOf, loadBeir, type RetrievalSet } from '../data/index.js';
+import { loadBeir, type RetrievalSet } from '../data/index.js';
 import {
   finetune,
   finetuneRows,
@@ -15,15 +15,13 @@ import {
 } from '../finetune/index.js';
 import type { TextModel } from '../nn/index.js';
 import { evaluateBm25, evaluateEncoder, ModelEncoder } from '../retrieval/index.js';
-import type { Option } from '../retromae/index.js';
 import * as train from '../train/index.js';
-import { say, shellLine, withBackend } from './common.js';
-import { flagsOf, helpText, parseFlags, UsageError, type Flags } from './flags.js';
-import { settingName, untilSignal } from './pretrain.js';
+import { say, sayLeft, shellLine, untilSignal, withBackend } from './common.js';
+import { checked, flagsOf, helpText, parseFlags, settingsOf, type Flags } from './flags.js';
 import { watchRun } from './watch.js';
 
 const flags = {
-  ...flagsOf(finetuneRows as Readonly<Record<string, Option<unknown>>>, flagOf),
+  ...flagsOf(finetuneRows),
   resume: { type: 'boolean', help: 'go on with the run in --out, to the same bits' },
   json: { type: 'boolean', help: 'print every record as a JSON line instead of progress' },
   help: { type: 'boolean', help: 'this text' },
@@ -46,11 +44,11 @@ Ctrl-C saves and leaves; --resume goes on, after a kill too.`;
 export async function finetuneCommand(args: string[]): Promise<void> {
   const { help, json = false, resume: resuming = false, ...given } = parseFlags(args, flags);
   if (help) return void process.stdout.write(helpText(usage, flags));
-  const asked = Object.fromEntries(
-    Object.entries(given).map(([flag, value]) => [settingName(flag), value]),
-  ) as Partial<FinetuneSettings>;
+  const asked = settingsOf<FinetuneSettings>(given);
   const { out = finetuneRows.out.preset } = asked;
-  const settings = resuming ? (await train.readPlanOf(finetuning, out)).settings : checked(asked);
+  const settings = resuming
+    ? (await train.readPlanOf(finetuning, out)).settings
+    : await checked(() => finetuneSettings(asked));
   const command = shellLine(['retromae', 'finetune', ...args]);
   await withBackend(resuming ? { ...settings, ...asked } : settings, () =>
     untilSignal(async (signal) => {
@@ -63,14 +61,6 @@ export async function finetuneCommand(args: string[]): Promise<void> {
       return !result.interrupted;
     }),
   );
-}
-
-function checked(asked: Partial<FinetuneSettings>): FinetuneSettings {
-  try {
-    return finetuneSettings(asked);
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
 }
 
 /** Hooks that show the run, and probe it on `set`. */
@@ -102,10 +92,7 @@ function watch(settings: FinetuneSettings, set: RetrievalSet | undefined, json: 
 
 /** The report, and the last lines. */
 async function conclude(out: string, result: FinetuneResult, set?: RetrievalSet): Promise<void> {
-  if (result.interrupted) {
-    const again = shellLine(['retromae', 'finetune', '--resume', '--out', out]);
-    return say(`Saved at step ${result.step} of ${result.steps} in ${join(out, 'checkpoints')}. Go on with: ${again}`);
-  }
+  if (result.interrupted) return sayLeft('finetune', out, result);
   const { settings, commands } = await train.readPlanOf(finetuning, out);
   const { steps, probes } = await train.RunLog.read(out);
   await train.writeReport(out, {

@@ -1,5 +1,6 @@
 // Command-line flags from a table: parsed, typed, checked, and explained by --help.
 import { parseArgs } from 'node:util';
+import { flagOf } from '../data/pure.js';
 import type { Option, OptionRule } from '../retromae/index.js';
 
 /** One flag: what it means and what values it takes. */
@@ -18,8 +19,11 @@ export interface Flag {
   readonly preset?: string | number | boolean;
 }
 
+/** What of an option its flag shows. */
+type Row = Omit<Option<unknown>, 'rule'> & { readonly rule: Omit<OptionRule<unknown>, 'holds'> };
+
 /** Flags of a table of options. A switch can be taken back with `--no-`. */
-export const flagsOf = (table: Readonly<Record<string, Option<unknown>>>, flagOf: (name: string) => string): Flags =>
+export const flagsOf = (table: Readonly<Record<string, Row>>): Flags =>
   Object.fromEntries(
     Object.entries(table).map(
       ([
@@ -44,6 +48,24 @@ export type Values<T extends Flags> = { -readonly [K in keyof T]?: ValueOf<T[K]>
 
 /** A mistake in what the user typed: exit code 2. */
 export class UsageError extends Error {}
+
+/** Runs a check of what was typed. @throws UsageError where it throws */
+export async function checked<T>(check: () => T | Promise<T>): Promise<T> {
+  try {
+    return await check();
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+/** The settings that flags name: `--save-every` is `saveEvery`. */
+export const settingsOf = <S extends object>(given: Values<Flags>): Partial<S> =>
+  Object.fromEntries(
+    Object.entries(given).map(([flag, value]) => [
+      flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+      value,
+    ]),
+  ) as Partial<S>;
 
 /** Parses arguments. @throws UsageError for unknown flags, missing or wrong values */
 export function parseFlags<T extends Flags>(args: readonly string[], flags: T): Values<T> {

@@ -6,11 +6,10 @@ import { evaluateBm25, evaluateEncoder, heldOut } from '../retrieval/index.js';
 import { objectiveNamed, type PretrainModel } from '../retromae/index.js';
 import * as train from '../train/index.js';
 import type { PretrainResult, PretrainSettings } from '../train/index.js';
-import { say, shellLine, withBackend } from './common.js';
+import { say, sayLeft, shellLine, untilSignal, withBackend } from './common.js';
 import { newEncoder } from './encoder.js';
-import { flagsOf, helpText, parseFlags, UsageError, type Flags } from './flags.js';
+import { checked, flagsOf, helpText, parseFlags, settingsOf, UsageError, type Flags } from './flags.js';
 import { listObjectives } from './list.js';
-import { withSignals, type Stopped } from './signals.js';
 import { watchRun } from './watch.js';
 
 const { ownSettings, pretrainDefaults, settingRows, settingsThat } = train;
@@ -20,7 +19,7 @@ const anew = settingsThat((row) => row.anew).map(flagOf);
 
 /** Every setting is a flag. */
 const flags = {
-  ...flagsOf(settingRows, flagOf),
+  ...flagsOf(settingRows),
   resume: { type: 'boolean', help: 'go on with the run in --out, to the same bits' },
   list: { type: 'boolean', help: 'print the objectives, and what a step of each costs at these settings' },
   config: { type: 'string', value: 'FILE', help: 'JSON with any of these settings; flags win over it' },
@@ -43,9 +42,6 @@ follows has the learning rates of a run of N steps.`;
 /** Documents at most in the probe that is cut from the corpus. */
 const PROBE_DOCUMENTS = 2000;
 const PROBE_QUERIES = 200;
-
-export const settingName = (flag: string): string =>
-  flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 /**
  * The settings in a file: a plain object of them, or those of a `run.json`, of which the options of other objectives than
@@ -82,27 +78,17 @@ async function askedFor(own: Partial<PretrainSettings>, config?: string): Promis
   return asked;
 }
 
-/** Runs a check of what was typed. @throws UsageError where it throws */
-function checked<T>(check: () => T): T {
-  try {
-    return check();
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
 export async function pretrainCommand(args: string[]): Promise<void> {
   const { help, json = false, list, resume: resuming = false, config, ...given } = parseFlags(args, flags);
   if (help) return void process.stdout.write(helpText(usage, flags));
-  const own = Object.fromEntries(Object.entries(given).map(([flag, value]) => [settingName(flag), value]));
-  const asked = await askedFor(own, config);
+  const asked = await askedFor(settingsOf(given), config);
   if (list) {
-    const sized = checked(() => train.pretrainSettings(asked));
+    const sized = await checked(() => train.pretrainSettings(asked));
     return listObjectives(sized, asked.batch, json);
   }
   const { out = pretrainDefaults.out } = asked;
   const plan = resuming ? await train.readPlan(out) : undefined;
-  const settings = checked(() => (plan ? train.resumedSettings(plan, asked) : train.pretrainSettings(asked)));
+  const settings = await checked(() => (plan ? train.resumedSettings(plan, asked) : train.pretrainSettings(asked)));
   const command = shellLine(['retromae', 'pretrain', ...args]);
   await withBackend(settings, () =>
     untilSignal(async (signal) => {
@@ -115,23 +101,6 @@ export async function pretrainCommand(args: string[]): Promise<void> {
       return !result.interrupted;
     }),
   );
-}
-
-/**
- * Runs `work` until Ctrl-C or SIGTERM.
- * @param work says whether it came to its end; if not, the exit code is the one that shells expect of the signal
- */
-export function untilSignal(work: (signal: AbortSignal) => Promise<boolean>): Promise<void> {
-  const attempt = async (signal: AbortSignal): Promise<void> => {
-    try {
-      if (await work(signal)) return;
-    } catch (error) {
-      if (error !== signal.reason || !signal.aborted) throw error;
-      say('Stopped before the first step.');
-    }
-    process.exitCode = (signal.reason as Stopped).code;
-  };
-  return withSignals(attempt, () => say('\nStopping, and saving what is done; once more to leave at once.'));
 }
 
 /** What the probe searches: a BEIR folder, or sentences cut from the first passages of the corpus. */
@@ -171,10 +140,7 @@ export const watch = (
 
 /** The report, and the last lines. */
 async function conclude(out: string, result: PretrainResult, probe?: RetrievalSet): Promise<void> {
-  if (result.interrupted) {
-    const again = shellLine(['retromae', 'pretrain', '--resume', '--out', out]);
-    return say(`Saved at step ${result.step} of ${result.steps} in ${join(out, 'checkpoints')}. Go on with: ${again}`);
-  }
+  if (result.interrupted) return sayLeft('pretrain', out, result);
   const { settings, commands } = await train.readPlan(out);
   const { steps, probes } = await train.RunLog.read(out);
   const { title, scalars } = objectiveNamed(settings.objective);

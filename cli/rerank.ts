@@ -115,12 +115,14 @@ async function measure(scorer: CrossScorer, data: string, { split = 'test', dept
   const { name, before } = await firstStage(set, given);
   const after = await rerankAll(scorer, set, before, depth);
   if (given.out !== undefined) await writeTrecRun(given.out, after.run, 'retromae-rerank');
-  const systems = { [name]: before, reranked: after };
-  if (given.json)
+  if (given.json) process.stdout.write(`${JSON.stringify({ [name]: before.mean, reranked: after.mean })}\n`);
+  else
     process.stdout.write(
-      `${JSON.stringify(Object.fromEntries(Object.entries(systems).map(([system, { mean }]) => [system, mean])))}\n`,
+      await rerankTable([
+        { name, evaluation: before },
+        { name: 'reranked', evaluation: after },
+      ]),
     );
-  else process.stdout.write(await rerankTable(systems));
 }
 
 async function firstStage(set: RetrievalSet, given: Given): Promise<{ name: string; before: Evaluation }> {

@@ -1,7 +1,6 @@
 // The one command for text without labels: stages with what they bought, broken off and gone on with, more text.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import {
   digest,
@@ -11,6 +10,7 @@ import {
   readLog,
   refused,
   start,
+  stopped,
   succeed,
   writeBeir,
   writeCorpus,
@@ -26,6 +26,11 @@ interface Told {
   stages: { stage: string; 'ndcg@10': number; queries: number; against: Record<string, { mean: number }> }[];
 }
 const told = ({ stdout }: { stdout: string }) => JSON.parse(stdout) as Told;
+/** Whether words have been trained for some steps. */
+const isTraining = (out: string, stage = 'words'): boolean => {
+  const log = join(out, 'round-1', stage, 'log.jsonl');
+  return existsSync(log) && readFileSync(log, 'utf8').split('\n').length >= 4;
+};
 const words = (out: string, round: number) => join(out, `round-${round}`, 'words', 'model.safetensors');
 
 void t.test('text in, a retriever out, that every command takes', async (t) => {
@@ -64,15 +69,11 @@ void t.test('text in, a retriever out, that every command takes', async (t) => {
 
 void t.test('killed, it goes on with the same command, to the same bits', async (t) => {
   const out = join(dir, 'killed');
-  const run = ['adapt', ...tiny, '--corpus', corpus, '--out', out];
-  const log = join(out, 'round-1', 'words', 'log.jsonl');
-  const running = start(run);
-  while (!existsSync(log) || readFileSync(log, 'utf8').split('\n').length < 4) await sleep(1);
-  running.child.kill('SIGINT');
-  const { code, stderr } = await running;
+  const run = ['adapt', ...tiny, '--corpus', corpus];
+  const { code, stderr } = await stopped(run, out, () => isTraining(out), 'SIGINT');
   t.equal(code, 130);
   t.match(stderr, /Saved\. Go on with: npx retromae adapt|Saved\. Go on with: .*retromae adapt/);
-  await succeed(...run);
+  await succeed(...run, '--out', out);
   t.equal(readLog(join(out, 'round-1', 'words')).length, 80);
   t.equal(digest(words(out, 1)), digest(words(join(dir, 'out'), 1)));
   t.notOk(existsSync(join(out, 'round-2')));
@@ -82,14 +83,9 @@ void t.test(
   'a transformer that begins with the words: RetroMAE, then contrast; killed between, and with more text',
   async (t) => {
     const out = join(dir, 'bert');
-    const deep = ['--layers', '1', '--heads', '2', '--out', out];
-    const run = ['adapt', ...small, '--steps', '30', '--corpus', corpus, ...deep];
-    const log = join(out, 'round-1', 'retromae', 'log.jsonl');
-    const running = start(run);
-    while (!existsSync(log) || readFileSync(log, 'utf8').split('\n').length < 4) await sleep(1);
-    running.child.kill('SIGINT');
-    t.equal((await running).code, 130);
-    const { stages } = told(await succeed(...run, '--json'));
+    const run = ['adapt', ...small, '--steps', '30', '--corpus', corpus, '--layers', '1', '--heads', '2'];
+    t.equal((await stopped(run, out, () => isTraining(out, 'retromae'), 'SIGINT')).code, 130);
+    const { stages } = told(await succeed(...run, '--out', out, '--json'));
     t.same(
       stages.map(({ stage }) => stage),
       [
@@ -99,8 +95,7 @@ void t.test(
     );
     for (const name of ['words', 'retromae', 'contrast']) t.equal(readLog(join(out, 'round-1', name)).length, 30, name);
     t.equal(digest(join(out, 'model.safetensors')), digest(join(out, 'round-1', 'contrast', 'model.safetensors')));
-    const { code, stderr } = await start(run);
-    t.equal(code, 0, stderr);
+    await succeed(...run, '--out', out);
     const plan = JSON.parse(readFileSync(join(out, 'round-2', 'retromae', 'run.json'), 'utf8')) as {
       settings: { init?: string; initWords?: string };
     };
@@ -111,11 +106,8 @@ void t.test(
 
 void t.test('a round that was broken off leaves nothing to one of other text', async (t) => {
   const out = join(dir, 'changed');
-  const log = join(out, 'round-1', 'words', 'log.jsonl');
-  const running = start(['adapt', ...tiny, '--corpus', corpus, '--out', out]);
-  while (!existsSync(log) || readFileSync(log, 'utf8').split('\n').length < 4) await sleep(1);
-  running.child.kill('SIGKILL');
-  await running;
+  const killed = await stopped(['adapt', ...tiny, '--corpus', corpus], out, () => isTraining(out));
+  t.equal(killed.signal, 'SIGKILL');
   const other = join(dir, 'other.jsonl');
   writeFileSync(other, jsonLines(paragraphs(100, 31).map((text) => ({ text }))));
   t.equal(told(await succeed('adapt', ...tiny, '--corpus', other, '--out', out, '--json')).round, 1);

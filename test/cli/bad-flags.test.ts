@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { ONE_THREAD, refused, refusedUntouched, succeed, TINY, writeBeir, writeCorpus } from './support.js';
+import { ONE_THREAD, refused, refusedUntouched, start, succeed, TINY, writeBeir, writeCorpus } from './support.js';
 
 const dir = t.testdir({});
 const corpus = writeCorpus(dir);
@@ -18,6 +18,18 @@ const write = (name: string, content: string | Uint8Array): string => {
 
 t.before(async () => {
   await succeed(...PRETRAIN, '--eval-every', '0', '--out', model);
+});
+
+void t.test('the process says it in one line, with an exit code', async (t) => {
+  const cases: [args: string[], code: number, stderr: RegExp][] = [
+    [['pretain'], 2, /^retromae: there is no command "pretain"\. See retromae --help\.\n$/],
+    [
+      ['pretrain', '--resume', '--out', out],
+      1,
+      /^retromae: .*run\.json: is not there, so there is no run to resume.*\n$/,
+    ],
+  ];
+  for (const [args, code, stderr] of cases) t.match(await start(args), { code, stdout: '', stderr });
 });
 
 void t.test('what is typed wrong', async (t) => {

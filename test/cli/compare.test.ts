@@ -1,11 +1,22 @@
 // Objectives side by side: killed and resumed to the same results, which are those of `retromae eval`; and the list of them.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { objectiveNames } from '../../retromae/index.js';
 import { readPlan } from '../../train/index.js';
-import { digest, filesBelow, refused, start, succeed, TINY, writeBeir, writeCorpus } from './support.js';
+import {
+  digest,
+  filesBelow,
+  parseLines,
+  refused,
+  start,
+  stopped,
+  succeed,
+  TINY,
+  until,
+  writeBeir,
+  writeCorpus,
+} from './support.js';
 
 const dir = t.testdir({});
 const corpus = writeCorpus(dir);
@@ -86,9 +97,7 @@ void t.test('killed again and again, it comes to the same results', async (t) =>
   let args = [...RUN, '--out', out];
   for (const moment of moments) {
     const running = start(['compare', ...args]);
-    let ended = false;
-    void running.finally(() => (ended = true));
-    while (!ended && !moment()) await sleep(1);
+    await until(running, moment);
     running.child.kill('SIGKILL');
     t.equal((await running).signal, 'SIGKILL');
     args = ['--resume', '--out', out];
@@ -105,11 +114,9 @@ void t.test('killed again and again, it comes to the same results', async (t) =>
 void t.test('stopped while a model is measured, it says how to go on, and counts what is done', async (t) => {
   const out = join(dir, 'stopped');
   const run = join(out, 'runs', 'mlm-seed42');
-  const running = start(['compare', ...RUN, '--out', out]);
   // The first run is trained, and not yet measured.
-  while (!existsSync(join(run, 'model.safetensors'))) await sleep(1);
-  running.child.kill('SIGINT');
-  const { stderr, code } = await running;
+  const isTrained = () => existsSync(join(run, 'model.safetensors'));
+  const { stderr, code } = await stopped(['compare', ...RUN], out, isTrained, 'SIGINT');
   t.equal(code, 130);
   t.notMatch(stderr, /before the first step/);
   t.match(stderr, /Saved\. Go on with: .*compare --resume --out /);
@@ -157,10 +164,7 @@ void t.test('what cannot be compared', async (t) => {
 
 void t.test('the list of objectives', async (t) => {
   const { stdout } = await succeed('pretrain', '--list', '--json', ...TINY, '--vocab-size', '150');
-  const lines = stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const lines = parseLines<Record<string, unknown>>(stdout);
   t.same(
     lines.map(({ objective }) => objective),
     objectiveNames,

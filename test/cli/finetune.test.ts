@@ -1,20 +1,24 @@
 // Fine-tuning from the command line: killed and resumed to the same bits, opened by every command, refused where it must be.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import {
+  checkpoints,
   digest,
-  jsonLines,
+  lossesOf,
+  meanOf,
+  ndcgOf,
   ONE_THREAD,
+  paragraphs,
   readLog,
   refused,
   refusedUntouched,
-  start,
   stepsOf,
+  stopped,
   succeed,
   writeBeir,
   writeCorpus,
+  writeExamples,
 } from './support.js';
 
 const dir = t.testdir({});
@@ -24,20 +28,10 @@ const STEPS = 40;
 const common = [...ONE_THREAD, '--batch', '8', '--steps', String(STEPS), '--save-every', '5'];
 const pretrained = join(dir, 'pretrained');
 const words = join(dir, 'words');
-const examples = join(dir, 'examples.jsonl');
-const lines = readFileSync(corpus, 'utf8')
-  .trimEnd()
-  .split('\n')
-  .map((line) => (JSON.parse(line) as { text: string }).text);
-writeFileSync(
-  examples,
-  jsonLines(
-    lines.slice(0, 60).map((text, i) => ({
-      ...{ query: text.split('. ')[1], pos: [text], neg: [lines[i + 60], lines[i + 61]] },
-      ...{ pos_scores: [5], neg_scores: [1, i / 60] },
-    })),
-  ),
-);
+const evaluate = (model: string, ...flags: string[]) =>
+  succeed('eval', ...ONE_THREAD, '--model', model, '--data', beir, '--json', ...flags);
+const ndcg = async (...args: Parameters<typeof evaluate>): Promise<number> => ndcgOf(await evaluate(...args));
+const examples = writeExamples(dir, 60, (i) => ({ pos_scores: [5], neg_scores: [1, i / 60] }));
 
 t.before(async () => {
   const tiny = ['--layers', '1', '--hidden', '32', '--heads', '2', '--seq', '48', '--batch', '4', '--eval-every', '0'];
@@ -111,47 +105,28 @@ for (const [name, flags] of Object.entries(runs))
   void t.test(`${name}: killed and resumed, the same bits; and the loss falls`, async (t) => {
     const out = join(dir, name.replaceAll(' ', '-'));
     await succeed('finetune', ...common, ...flags, '--out', `${out}-unbroken`);
-    const running = start(['finetune', ...common, ...flags, '--out', out]);
-    let ended = false;
-    void running.finally(() => (ended = true));
-    const saved = () => (existsSync(join(out, 'checkpoints')) ? readdirSync(join(out, 'checkpoints')).length : 0);
-    while (!ended && saved() === 0) await sleep(1);
-    running.child.kill('SIGKILL');
-    t.equal((await running).signal, 'SIGKILL');
+    const killed = await stopped(['finetune', ...common, ...flags], out, () => checkpoints(out).length > 0);
+    t.equal(killed.signal, 'SIGKILL');
     await succeed('finetune', '--resume', '--out', out);
     t.equal(digest(join(out, 'model.safetensors')), digest(join(`${out}-unbroken`, 'model.safetensors')));
-    const losses = stepsOf(readLog(out)).map(({ loss }) => loss as number);
-    t.same(
-      losses,
-      stepsOf(readLog(`${out}-unbroken`)).map(({ loss }) => loss),
-    );
+    const losses = lossesOf(out);
+    t.same(losses, lossesOf(`${out}-unbroken`));
     t.equal(losses.length, STEPS);
-    const mean = (from: number) => losses.slice(from, from + 10).reduce((sum, loss) => sum + loss / 10, 0);
+    const [first, last] = [meanOf(losses.slice(0, 10)), meanOf(losses.slice(-10))];
     // One that begins with words that were trained on this text begins far below ln 8, which guessing costs.
-    if (name === 'BERT from words') t.ok(mean(0) < 1.6, String(mean(0)));
-    else t.ok(mean(STEPS - 10) < mean(0), `${mean(0)} to ${mean(STEPS - 10)}`);
+    if (name === 'BERT from words') t.ok(first < 1.6, String(first));
+    else t.ok(last < first, `${first} to ${last}`);
     t.match(readFileSync(join(out, 'report.html'), 'utf8'), /Fine-tuning/);
     const index = join(dir, `${name}.index`);
     await succeed('encode', ...ONE_THREAD, '--model', out, '--corpus', beir, '--out', index);
-    const query = ['--query', lines[3], '--corpus', beir];
+    const query = ['--query', paragraphs(200)[3], '--corpus', beir];
     t.ok((await succeed('search', ...ONE_THREAD, '--model', out, '--index', index, ...query)).stdout.length > 0);
-    const { stdout } = await succeed(
-      'eval',
-      ...ONE_THREAD,
-      '--model',
-      out,
-      '--data',
-      beir,
-      '--json',
-      '--fuse',
-      'weighted',
-    );
-    t.ok((JSON.parse(stdout) as { 'ndcg@10': number })['ndcg@10'] > 0);
+    t.ok((await ndcg(out, '--fuse', 'weighted')) > 0);
   });
 
 void t.test('words alone learn to find a document by its sentence', async (t) => {
-  const { stdout } = await succeed('eval', ...ONE_THREAD, '--model', words, '--data', beir, '--json');
-  t.ok((JSON.parse(stdout) as { 'ndcg@10': number })['ndcg@10'] > 0.6, stdout);
+  const found = await ndcg(words);
+  t.ok(found > 0.6, String(found));
 });
 
 void t.test('what is said to be done before a text is done by every command', async (t) => {
@@ -186,8 +161,7 @@ void t.test('it ends with the best model where probes get no better', async (t) 
   const first = probes.findIndex((record) => record['ndcg@10'] === best);
   t.equal(probes.length, first + 3, 'two probes after the best');
   t.ok(stepsOf(log).length < 400);
-  const { stdout } = await succeed('eval', ...ONE_THREAD, '--model', out, '--data', beir, '--json');
-  t.ok(Math.abs((JSON.parse(stdout) as { 'ndcg@10': number })['ndcg@10'] - best) < 1e-9, 'the best model is kept');
+  t.ok(Math.abs((await ndcg(out)) - best) < 1e-9, 'the best model is kept');
 });
 
 void t.test('an encoder is pre-trained from words, its vectors the mean of tokens weighted by word', async (t) => {
@@ -196,9 +170,9 @@ void t.test('an encoder is pre-trained from words, its vectors the mean of token
   const run = ['pretrain', ...ONE_THREAD, ...tiny, '--corpus', corpus, '--init-words', words, '--save-every', '2'];
   await succeed(...run, '--out', out);
   t.match(JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')), { hidden_size: 32 });
-  const { stderr, stdout } = await succeed('eval', ...ONE_THREAD, '--model', out, '--data', beir, '--json');
-  t.match(stderr, /the mean of all tokens, each weighted by its word/);
-  t.ok((JSON.parse(stdout) as { 'ndcg@10': number })['ndcg@10'] > 0.5, `near the words that it began with: ${stdout}`);
+  const measured = await evaluate(out);
+  t.match(measured.stderr, /the mean of all tokens, each weighted by its word/);
+  t.ok(ndcgOf(measured) > 0.5, `near the words that it began with: ${measured.stdout}`);
   const shorter = join(dir, 'from-words-shorter');
   await succeed(...run, '--out', shorter, '--schedule', 'constant', '--steps', '4');
   await succeed('pretrain', '--resume', '--out', shorter, '--steps', '6');

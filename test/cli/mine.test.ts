@@ -11,6 +11,7 @@ import {
   jsonLines,
   ONE_THREAD,
   paragraphs,
+  readLines,
   refused,
   start,
   succeed,
@@ -42,11 +43,7 @@ const out = join(dir, 'mined.jsonl');
 const DATA = ['--data', beir, '--split', 'test'];
 const MINE = ['mine', ...DATA, '--out', out];
 
-const linesOf = (path = out): Line[] =>
-  readFileSync(path, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Line);
+const linesOf = (path = out): Line[] => readLines(path);
 
 t.before(async () => {
   const training = ['--vocab-size', '150', '--steps', '10', '--eval-every', '0', '--out', model];

@@ -7,6 +7,7 @@ import {
   atFirstStep,
   jsonLines,
   paragraphs,
+  parseLines,
   readLog,
   start,
   stepsOf,
@@ -106,10 +107,7 @@ void t.test('a run leaves a model folder, checkpoints, a log and a report, and i
 
 void t.test('--json prints a line for the data and for every step, and nothing else', async (t) => {
   const { stdout } = await short(join(dir, 'json'), '--json');
-  const rows = stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { type: string; step: number });
+  const rows = parseLines<{ type: string; step: number }>(stdout);
   t.strictSame(
     rows.map(({ type, step }) => [type, step]),
     [['data', undefined], ...[1, 2, 3].map((step) => ['step', step])],

@@ -8,14 +8,16 @@ import { openBackend } from '../../kernels/index.js';
 import { CrossScorer, readTrecRun } from '../../retrieval/index.js';
 import {
   digest,
-  jsonLines,
+  lossesOf,
+  meanOf,
   ONE_THREAD,
-  readLog,
+  paragraphs,
+  readLines,
   refused,
-  stepsOf,
   succeed,
   writeBeir,
   writeCorpus,
+  writeExamples,
 } from './support.js';
 
 interface Stages {
@@ -29,19 +31,8 @@ const dir = t.testdir({});
 const corpus = writeCorpus(dir);
 const beir = writeBeir(dir);
 const cross = join(dir, 'cross');
-const examples = join(dir, 'examples.jsonl');
-const texts = readFileSync(corpus, 'utf8')
-  .trimEnd()
-  .split('\n')
-  .map((line) => (JSON.parse(line) as { text: string }).text);
-writeFileSync(
-  examples,
-  jsonLines(
-    texts
-      .slice(0, 100)
-      .map((text, i) => ({ query: text.split('. ')[1], pos: [text], neg: [texts[i + 50], texts[i + 90]] })),
-  ),
-);
+const examples = writeExamples(dir, 100);
+const texts = paragraphs(200);
 const shape = [
   '--model',
   'bert',
@@ -76,9 +67,9 @@ t.before(async () => {
 });
 
 void t.test('it learns which passage has the sentence, and goes on to the same bits', async (t) => {
-  const losses = stepsOf(readLog(cross)).map(({ loss }) => loss as number);
-  const mean = (from: number) => losses.slice(from, from + 10).reduce((sum, loss) => sum + loss / 10, 0);
-  t.ok(mean(50) < mean(0) - 0.05, `${mean(0)} to ${mean(50)}`);
+  const losses = lossesOf(cross);
+  const [first, last] = [meanOf(losses.slice(0, 10)), meanOf(losses.slice(-10))];
+  t.ok(last < first - 0.05, `${first} to ${last}`);
   const shorter = join(dir, 'shorter');
   await succeed('finetune', ...run, '--schedule', 'constant', '--warmup', '0', '--steps', '6', '--out', shorter);
   await succeed('finetune', '--resume', '--out', shorter, '--steps', '12');
@@ -190,18 +181,16 @@ void t.test('one question', async (t) => {
 void t.test('its scores teach a bi-encoder', async (t) => {
   const taught = join(dir, 'taught.jsonl');
   await succeed('rerank', ...ONE_THREAD, '--model', cross, '--teacher', examples, '--out', taught);
-  const lines = readFileSync(taught, 'utf8').trimEnd().split('\n');
-  t.equal(lines.length, 100);
-  t.match(JSON.parse(lines[0]), { pos_scores: [Number], neg_scores: [Number, Number] });
-  const scoresOf = (content: string) =>
-    content
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as { pos_scores: number[]; neg_scores: number[] })
-      .map(({ pos_scores, neg_scores }) => [...pos_scores, ...neg_scores]);
-  const before = scoresOf(readFileSync(taught, 'utf8'));
+  const scores = () =>
+    readLines<{ pos_scores: number[]; neg_scores: number[] }>(taught).map(({ pos_scores, neg_scores }) => ({
+      pos_scores,
+      neg_scores,
+    }));
+  const before = scores();
+  t.equal(before.length, 100);
+  t.match(before[0], { pos_scores: [Number], neg_scores: [Number, Number] });
   await succeed('rerank', ...ONE_THREAD, '--model', cross, '--teacher', taught, '--out', taught);
-  t.same(scoresOf(readFileSync(taught, 'utf8')), before, 'over itself, to the same scores');
+  t.same(scores(), before, 'over itself, to the same scores');
   const flags = [
     '--method',
     'distill',

@@ -1,9 +1,9 @@
 // Runs that are killed, stopped and resumed end with the same bits as one that never stopped.
-import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import {
+  checkpoints,
   digest,
   filesBelow,
   jsonLines,
@@ -12,8 +12,10 @@ import {
   snapshot,
   start,
   stepsOf,
+  stopped,
   succeed,
   TINY,
+  until,
   writeCorpus,
   type Ended,
   type Running,
@@ -35,7 +37,8 @@ const RUN = [
   '20',
 ];
 const unbroken = join(dir, 'unbroken');
-const begin = (out: string, ...flags: string[]): Running => start(['pretrain', ...RUN, '--out', out, ...flags]);
+const PRETRAIN = ['pretrain', ...RUN];
+const begin = (out: string, ...flags: string[]): Running => start([...PRETRAIN, '--out', out, ...flags]);
 const resume = (out: string, ...flags: string[]): Running => start(['pretrain', '--resume', '--out', out, ...flags]);
 
 const last = `checkpoints/step-${String(STEPS).padStart(8, '0')}`;
@@ -65,15 +68,6 @@ function sameAsUnbroken(t: Test, out: string): void {
   t.strictSame(partial, [], 'nothing is left of what a kill interrupted');
 }
 
-/** Waits until something is so, or the process has ended. */
-async function until(running: Running, isSo: () => boolean): Promise<void> {
-  let ended = false;
-  void running.finally(() => (ended = true));
-  while (!ended && !isSo()) await sleep(1);
-}
-
-const checkpoints = (out: string): string[] =>
-  existsSync(join(out, 'checkpoints')) ? readdirSync(join(out, 'checkpoints')) : [];
 const whole = (name: string): boolean => /^step-\d+$/.test(name);
 
 const linesOfLog = (out: string): number =>
@@ -92,10 +86,7 @@ void t.test('SIGKILL at any moment', async (t) => {
   };
   const kills = Object.entries(moments).map(async ([name, moment]) => {
     const out = join(dir, name.replaceAll(' ', '-'));
-    const running = begin(out);
-    await until(running, moment(out));
-    running.child.kill('SIGKILL');
-    t.equal((await running).signal, 'SIGKILL', name);
+    t.equal((await stopped(PRETRAIN, out, moment(out))).signal, 'SIGKILL', name);
     const { code, stderr } = await resume(out);
     t.equal(code, 0, stderr);
     sameAsUnbroken(t, out);
@@ -124,10 +115,7 @@ void t.test('SIGKILL again and again, at random', async (t) => {
 
 void t.test('other threads, the same bits', async (t) => {
   const out = join(dir, 'threads');
-  const running = begin(out, '--threads', '2');
-  await until(running, () => checkpoints(out).some(whole));
-  running.child.kill('SIGKILL');
-  await running;
+  await stopped([...PRETRAIN, '--threads', '2'], out, () => checkpoints(out).some(whole));
   const { code, stderr } = await resume(out, '--threads', '1');
   t.equal(code, 0, stderr);
   t.match(stderr, '1 thread');
@@ -140,10 +128,8 @@ for (const [first, then] of [
 ])
   void t.test(`begun with ${first}, resumed with ${then}: the same bits`, async (t) => {
     const out = join(dir, first);
-    const running = begin(out, first);
-    await until(running, () => checkpoints(out).some(whole));
-    running.child.kill('SIGKILL');
-    t.equal((await running).signal, 'SIGKILL');
+    const killed = await stopped([...PRETRAIN, first], out, () => checkpoints(out).some(whole));
+    t.equal(killed.signal, 'SIGKILL');
     const { code, stderr } = await resume(out, then);
     t.equal(code, 0, stderr);
     sameAsUnbroken(t, out);
@@ -156,10 +142,7 @@ for (const [signal, code] of [
 ] as const)
   void t.test(`${signal} saves and leaves`, async (t) => {
     const out = join(dir, signal);
-    const running = begin(out, '--save-every', '0');
-    await until(running, () => linesOfLog(out) > 5);
-    running.child.kill(signal);
-    const ended = await running;
+    const ended = await stopped([...PRETRAIN, '--save-every', '0'], out, () => linesOfLog(out) > 5, signal);
     t.equal(ended.code, code);
     const [, step] =
       /Saved at step (\d+) of 40 .* Go on with: retromae pretrain --resume --out /.exec(ended.stderr) ?? [];
@@ -234,10 +217,7 @@ void t.test('a run that is finished is not trained again', async (t) => {
 
 void t.test('a damaged checkpoint is passed over for the one before, and refused if it is the only one', async (t) => {
   const out = join(dir, 'damaged');
-  const running = begin(out);
-  await until(running, () => checkpoints(out).filter(whole).length === 2);
-  running.child.kill('SIGKILL');
-  await running;
+  await stopped(PRETRAIN, out, () => checkpoints(out).filter(whole).length === 2);
   const [older, newer] = checkpoints(out).filter(whole).sort();
   const weights = (name: string) => join(out, 'checkpoints', name, 'model.safetensors');
   truncateSync(weights(newer), 1000);

@@ -3,7 +3,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
+import { lineOf, runCommand } from '../../cli/commands.js';
+import { UsageError } from '../../cli/flags.js';
 import { Random } from '../../core/index.js';
 
 const CLI = join(process.cwd(), process.env.RETROMAE_CLI ?? 'dist/node/cli.js');
@@ -19,9 +22,12 @@ export interface Running extends Promise<Ended> {
   child: ChildProcess;
 }
 
+/** What a user has: without what the test runner has each process load. */
+const { NODE_OPTIONS: _, ...env } = process.env;
+
 /** Starts `retromae ARGS`; the promise is kept whatever the exit code. */
 export function start(args: readonly string[], { cwd }: { cwd?: string } = {}): Running {
-  const child = spawn(process.execPath, [CLI, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [CLI, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<Ended>((resolve, reject) => {
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -41,6 +47,37 @@ export function atFirstStep({ child }: Running, then: () => void): void {
   };
   child.stdout!.on('data', heard);
 }
+
+/** Waits until something is so, or the process has ended. */
+export async function until(running: Running, isSo: () => boolean): Promise<void> {
+  let ended = false;
+  void running.finally(() => (ended = true));
+  while (!ended && !isSo()) await sleep(1);
+}
+
+/**
+ * Runs `retromae ARGS --out OUT` until something is so, and sends it a signal. Where a busy machine looked so late that the run
+ * was at its end, it is begun again, in an empty folder.
+ */
+export async function stopped(
+  args: readonly string[],
+  out: string,
+  isSo: () => boolean,
+  signal: NodeJS.Signals = 'SIGKILL',
+): Promise<Ended> {
+  for (let tries = 1; ; tries++) {
+    const running = start([...args, '--out', out]);
+    await until(running, isSo);
+    running.child.kill(signal);
+    const ended = await running;
+    if (ended.code !== 0 || tries === 10) return ended;
+    rmSync(out, { recursive: true });
+  }
+}
+
+/** The checkpoints of a run, those that are being written as well. */
+export const checkpoints = (out: string): string[] =>
+  existsSync(join(out, 'checkpoints')) ? readdirSync(join(out, 'checkpoints')) : [];
 
 /** Runs `retromae ARGS` to its end. @throws with what it said, if that is not success */
 export async function succeed(...args: string[]): Promise<Ended> {
@@ -99,6 +136,18 @@ export function writeCorpus(dir: string, count = 200): string {
   return path;
 }
 
+/** Writes examples whose queries are sentences of their positives, with two negatives each and what else `more` says. */
+export function writeExamples(dir: string, count: number, more: (i: number) => object = () => ({})): string {
+  const path = join(dir, 'examples.jsonl');
+  const texts = paragraphs(200);
+  const example = (text: string, i: number) => ({
+    ...{ query: text.split('. ')[1], pos: [text], neg: [texts[i + 60], texts[i + 90]] },
+    ...more(i),
+  });
+  writeFileSync(path, jsonLines(texts.slice(0, count).map(example)));
+  return path;
+}
+
 /** Writes a BEIR folder whose queries are sentences of their documents, and returns its path. */
 export function writeBeir(dir: string, count = 40): string {
   const path = join(dir, 'beir');
@@ -135,17 +184,46 @@ export interface LoggedStep {
   [field: string]: unknown;
 }
 
-export const readLog = (out: string): LoggedStep[] =>
-  readFileSync(join(out, 'log.jsonl'), 'utf8')
+/** What lines of JSON say. */
+export const parseLines = <T>(text: string): T[] =>
+  text
     .trimEnd()
     .split('\n')
-    .map((line) => JSON.parse(line) as LoggedStep);
+    .map((line) => JSON.parse(line) as T);
+
+export const readLines = <T>(path: string): T[] => parseLines<T>(readFileSync(path, 'utf8'));
+
+export const readLog = (out: string): LoggedStep[] => readLines(join(out, 'log.jsonl'));
 
 export const stepsOf = (log: readonly LoggedStep[]): LoggedStep[] => log.filter(({ type }) => type === 'step');
 
+/** The losses of a run. */
+export const lossesOf = (out: string): number[] => stepsOf(readLog(out)).map(({ loss }) => loss as number);
+
+export const meanOf = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** nDCG@10 as `retromae eval --json` printed it. */
+export const ndcgOf = ({ stdout }: Ended): number => (JSON.parse(stdout) as { 'ndcg@10': number })['ndcg@10'];
+
+/** Runs `retromae ARGS` in this process, as cli/main.ts does: where it is to be refused, another one takes longer to start. */
+async function attempt(args: readonly string[]): Promise<Pick<Ended, 'code' | 'stderr'>> {
+  const { write } = process.stderr;
+  let stderr = '';
+  process.stderr.write = (text: unknown) => Boolean((stderr += String(text)));
+  try {
+    await runCommand([...args]);
+    return { code: 0, stderr };
+  } catch (error) {
+    return { code: error instanceof UsageError ? 2 : 1, stderr: `${stderr}${lineOf(error)}\n` };
+  } finally {
+    process.stderr.write = write;
+  }
+}
+
 /** Checks that a command is refused as it should be: one line that says what, no stack, no success. */
-export async function refused(t: Test, args: readonly string[], said: RegExp, code?: number): Promise<Ended> {
-  const ended = await start(args);
+export async function refused(t: Test, args: readonly string[], said: RegExp, code?: number) {
+  const ended = await attempt(args);
   const name = args.join(' ');
   const lines = ended.stderr.split('\n').filter((line) => line.startsWith('retromae: '));
   t.ok(

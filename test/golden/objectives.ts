@@ -41,12 +41,13 @@ export async function objectiveFolders(dir: string): Promise<string[] | undefine
   return found.length > 0 ? found : undefined;
 }
 
-/** Checks all objectives of a folder on a backend; `missing` are those that there is no row for. */
+/** Checks all objectives of a folder on a backend, or `some`; `missing` are those that there is no row for. */
 export async function checkObjectives(
   dir: string,
   backend: Backend,
+  some?: readonly string[],
 ): Promise<{ findings: Finding[]; missing: string[] }> {
-  const names = (await objectiveFolders(dir)) ?? [];
+  const names = some ?? (await objectiveFolders(dir)) ?? [];
   const former = setBackend(backend);
   const findings: Finding[] = [];
   try {

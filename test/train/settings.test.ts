@@ -9,7 +9,7 @@ const optionsOf = (name: (typeof objectiveNames)[number]) =>
   Object.entries<Option<unknown>>({ ...objectiveNamed(name).options });
 
 void t.test('every row is a flag', async (t) => {
-  const help = helpText('usage', flagsOf(settingRows, flagOf));
+  const help = helpText('usage', flagsOf(settingRows));
   for (const [name, { preset, rule, help: line }] of Object.entries(settingRows)) {
     t.ok(rule.holds(preset), `the default of ${name}`);
     const flag = rule.type === 'boolean' ? `--[no-]${flagOf(name).slice(2)}` : flagOf(name);
