@@ -70,23 +70,25 @@ process.on('worker', (worker) => {
   worker.once('exit', () => alive--);
 });
 
+/** Workers, and the first batch. How batches are dealt out knows no objective: one has all ways, the others one that deals. */
+const ways = [0, 1, 3].flatMap((workers) => [0, 17].map((first) => [workers, first] as const));
+
 for (const sample of samples)
   void t.test(
-    `${JSON.stringify(sample)}: the same bits as inline, from any batch on, with 0 to 3 workers`,
+    `${JSON.stringify(sample)}: the same bits as inline, from any batch on, with workers or without`,
     async (t) => {
       using opened = await open(t, sample);
-      for (const workers of [0, 1, 3])
-        for (const first of [0, 17]) {
-          opened.own.made = 0;
-          const [end, together] = [first + 40, 2];
-          const prefetch = new Prefetch(opened.own, worker(opened.recipe), { first, end, together, workers });
-          const others: number[] = [];
-          for (let index = first; index < end; index++)
-            if (!isDeepStrictEqual(await prefetch.take(), opened.inline.at(index))) others.push(index);
-          t.same(others, [], `${workers} workers, from batch ${first} on: batches that differ`);
-          t.equal(opened.own.made, workers === 0 ? 40 : 0, 'made by the workers if there are any');
-          await prefetch.close();
-        }
+      for (const [workers, first] of sample === samples[0] ? ways : [[2, 17] as const]) {
+        opened.own.made = 0;
+        const [end, together] = [first + 40, 2];
+        const prefetch = new Prefetch(opened.own, worker(opened.recipe), { first, end, together, workers });
+        const others: number[] = [];
+        for (let index = first; index < end; index++)
+          if (!isDeepStrictEqual(await prefetch.take(), opened.inline.at(index))) others.push(index);
+        t.same(others, [], `${workers} workers, from batch ${first} on: batches that differ`);
+        t.equal(opened.own.made, workers === 0 ? 40 : 0, 'made by the workers if there are any');
+        await prefetch.close();
+      }
     },
   );
 
