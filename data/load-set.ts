@@ -63,6 +63,9 @@ export async function loadRetrievalSet({ corpus, queries, qrels }: SetPaths): Pr
   return loadParts(stemOf(qrels), { corpus: documents, queries: await pathsOf(queries), qrels: [qrels] });
 }
 
+/** The queries of a file or a folder of such. @throws FILE:LINE if a line is none, or an id comes twice */
+export const readQueries = async (path: string): Promise<Query[]> => readTexts(await pathsOf(path), 'query', queryOf);
+
 interface SetFiles {
   readonly corpus: readonly string[];
   readonly queries: readonly string[];
