@@ -84,7 +84,15 @@ function watch(settings: FinetuneSettings, set: RetrievalSet | undefined, json: 
         }),
     },
   });
-  return { ...hooks, model: (made) => void (text = made) } satisfies FinetuneHooks & { done(): void };
+  let ticker: train.Ticker | undefined;
+  const scored = (done: number, total: number): void => {
+    ticker ??= new train.Ticker(process.stderr, { what: 'examples scored', total });
+    ticker.update(done);
+    if (done === total) ticker.done();
+  };
+  return { ...hooks, ...(!json && { scored }), model: (made) => void (text = made) } satisfies FinetuneHooks & {
+    done(): void;
+  };
 }
 
 /** The report, and the last lines. */

@@ -12,6 +12,8 @@ export interface FinetuneRecipe extends Omit<PairOptions, 'questionMark'> {
   readonly labelled: boolean;
   /** Whether query and passage are one text. */
   readonly joined: boolean;
+  /** Whether a teacher's scores are learnt from, so that every example needs a negative. */
+  readonly taught: boolean;
   /** As it was typed. */
   readonly pairs: string;
   readonly tokenDrop: number;
@@ -33,8 +35,8 @@ export const openBatches = (recipe: FinetuneRecipe): Promise<OpenBatches> =>
   recipe.labelled ? ofExamples(recipe) : ofPairs(recipe);
 
 async function ofExamples(recipe: FinetuneRecipe): Promise<OpenBatches> {
-  const { dir, joined, negatives, queryLength, passageLength, size, seed } = recipe;
-  const file = await ExampleFile.open(dir);
+  const { dir, joined, taught, negatives, queryLength, passageLength, size, seed } = recipe;
+  const file = await ExampleFile.open(dir, taught);
   const rules = { tokenizer: file.texts.tokenizer, queryLength, passageLength, joined };
   const collator = new GroupCollator<StoredExample>(rules, (example, random) => file.group(example, random, negatives));
   return { batches: new Batches(file, collator, size, seed), file };

@@ -1,7 +1,7 @@
 // Fine-tuning as a job: what `retromae finetune` does, as a function.
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { documentText, isThere, loadBeir, trainingExamples, type TrainingExample } from '../data/index.js';
+import { documentText, idExamples, isThere, loadBeir, trainingExamples, type TrainingExample } from '../data/index.js';
 import { configOf, isStatic, loadStatic, tokenizerOf } from '../hub/index.js';
 import { CrossEncoder, parameterCount, type BertForMaskedLM, type StaticModel, type TextModel } from '../nn/index.js';
 import type { Scalars } from '../retromae/index.js';
@@ -39,12 +39,14 @@ import {
   parseDims,
   type FinetuneSettings,
 } from './settings.js';
+import { hasTaught, openTeacher, writeTeacherScores, type TeachingHooks } from './teacher.js';
 
 export type FinetunedModel = BertForMaskedLM | StaticModel | CrossEncoder;
-export type FinetuneHooks = RunHooks<FinetunedModel> & {
-  /** Told of what makes vectors of texts, when it is there. */
-  model?(text: TextModel): void;
-};
+export type FinetuneHooks = RunHooks<FinetunedModel> &
+  Pick<TeachingHooks, 'scored'> & {
+    /** Told of what makes vectors of texts, when it is there. */
+    model?(text: TextModel): void;
+  };
 export type FinetuneResult = RunResult<FinetunedModel>;
 
 /** Starts a run in an empty folder. @throws as `startJob`, or if the settings or what they name are wrong */
@@ -61,6 +63,7 @@ export const resumeFinetune = (
 const jobOf = (own: FinetuneHooks): TrainingJob<FinetuneSettings, FinetunedModel, GroupBatch> => ({
   ...finetuning,
   prepare: (settings, hooks) => prepare(settings, { ...own, ...hooks }),
+  keeps: async (settings) => settings.teacher !== undefined && (await hasTaught(tokensDir(settings))),
 });
 
 async function prepare(given: FinetuneSettings, hooks: FinetuneHooks): Promise<Task<FinetunedModel, GroupBatch>> {
@@ -77,7 +80,7 @@ async function prepare(given: FinetuneSettings, hooks: FinetuneHooks): Promise<T
     }
     const { model, text, kept } = await newTrained(settings, tokenizer, texts, hooks);
     if (text) hooks.model?.(text);
-    const options = optionsOf(settings, file);
+    const options = optionsOf(settings);
     hooks.message?.(
       `${formatCount(file.length)} ${recipe.labelled ? 'examples' : 'passages'} are ${formatCount(batches.perEpoch)} batches an epoch; ` +
         `${formatQuantity(parameterCount(model))} parameters.`,
@@ -116,16 +119,11 @@ async function withinPositions(settings: FinetuneSettings): Promise<FinetuneSett
 export const scalarsOf = ({ method }: Pick<FinetuneSettings, 'method'>): Scalars =>
   method === 'distill' ? distillScalars : rankingScalars;
 
-/** @throws if the examples lack what the method needs */
-function optionsOf(settings: FinetuneSettings, file: object): BiEncoderOptions {
-  const { similarity, temperature, symmetric, margin, dims, method, examples } = settings;
+function optionsOf(settings: FinetuneSettings): BiEncoderOptions {
+  const { similarity, temperature, symmetric, margin, dims, method } = settings;
   const { distillLoss: loss, distillTemperature, contrastWeight } = settings;
   const options = { similarity, temperature, symmetric, margin, ...(dims !== undefined && { dims: parseDims(dims) }) };
   if (method !== 'distill') return options;
-  if (!(file instanceof ExampleFile) || !file.hasScores)
-    throw new Error(
-      `${examples}: not every example has a teacher's scores ("pos_scores", "neg_scores"), which --method distill learns from. Let \`retromae rerank --teacher\` write them.`,
-    );
   return { ...options, distill: { loss, temperature: distillTemperature, contrastWeight } };
 }
 
@@ -145,7 +143,7 @@ const recipeOf = (settings: FinetuneSettings, dir: string, labelledToo: boolean)
       queryLength,
       seed,
     },
-    ...{ passageLength: seq, size: batch, joined: method === 'cross' },
+    ...{ passageLength: seq, size: batch, joined: method === 'cross', taught: method === 'distill' },
   };
 };
 
@@ -172,31 +170,72 @@ async function unlabelled(settings: FinetuneSettings, hooks: Observer): Promise<
 }
 
 /** The examples as tokens in the run's folder. */
-async function labelled(settings: FinetuneSettings, hooks: Observer): Promise<FinetuneRecipe> {
-  const { out, queryLength, seq, queryPrompt, documentPrompt } = settings;
-  const dir = join(out, 'tokens');
+async function labelled(settings: FinetuneSettings, hooks: TeachingHooks): Promise<FinetuneRecipe> {
+  const { method, queryLength, seq, queryPrompt, documentPrompt } = settings;
+  const dir = tokensDir(settings);
   if (!(await hasExamples(dir))) {
+    await mkdir(dir, { recursive: true });
     async function* texts() {
-      for await (const { query, positives, negatives } of examplesOf(settings))
+      for await (const { query, positives, negatives } of examplesOf(settings, { signal: hooks.signal }))
         yield* [query, ...positives, ...negatives];
     }
     const tokenizer = (await givenTokenizer(settings)) ?? (await learntVocabulary(settings, texts(), hooks));
     const lengths = { queryTokens: queryLength - 2, passageTokens: seq - 2 };
-    await mkdir(dir, { recursive: true });
-    await writeExamples(dir, tokenizer, examplesOf(settings), { ...lengths, queryPrompt, documentPrompt });
+    await writeExamples(dir, tokenizer, examplesOf(settings, hooks), { ...lengths, queryPrompt, documentPrompt });
   }
-  const file = await ExampleFile.open(dir);
-  const negatives = Math.min(settings.negatives, file.mostNegatives);
-  file.close();
-  if (settings.method === 'cross' && negatives === 0)
+  let { negatives, hasScores, leftOut } = await looked(dir, settings);
+  if (settings.teacher !== undefined && !hasScores && negatives > 0) {
+    await taught(dir, settings, hooks);
+    ({ negatives, hasScores, leftOut } = await looked(dir, settings));
+  }
+  if (method === 'distill' && !hasScores && settings.teacher === undefined)
     throw new Error(
-      `${settings.examples}: no example has a negative, and a cross-encoder learns from one beside each positive. Let \`retromae mine\` find some, or ask for more with --negatives.`,
+      `${settings.examples}: not every example has a teacher's scores ("pos_scores", "neg_scores"), which --method distill learns from. Name a --teacher, or let \`retromae rerank --teacher\` write them.`,
     );
+  if ((method === 'cross' || method === 'distill') && negatives === 0)
+    throw new Error(
+      `${settings.examples}: no example has a negative, and ${method === 'cross' ? 'a cross-encoder' : 'from a teacher’s scores one'} learns from one beside each positive. Let \`retromae mine\` find some, or ask for more with --negatives.`,
+    );
+  if (leftOut > 0) hooks.message?.(`${formatCount(leftOut)} examples without negatives are left out.`);
   return recipeOf({ ...settings, negatives }, dir, true);
 }
 
-/** The examples that the settings name, from a BEIR folder or a file. */
-async function* examplesOf({ examples: path = '', judged }: FinetuneSettings): AsyncGenerator<TrainingExample> {
+/** What examples have, and negatives as many as there are. */
+async function looked(dir: string, settings: FinetuneSettings) {
+  const file = await ExampleFile.open(dir, settings.method === 'distill');
+  const { mostNegatives, hasScores, leftOut } = file;
+  file.close();
+  return { negatives: Math.min(settings.negatives, mostNegatives), hasScores, leftOut };
+}
+
+/** The teacher's scores of the examples. */
+async function taught(dir: string, settings: FinetuneSettings, hooks: TeachingHooks): Promise<void> {
+  const file = await ExampleFile.open(dir);
+  try {
+    // What is wrong with the student is better known before hours of the teacher.
+    await newTrained(settings, file.texts.tokenizer, file.texts, {});
+  } finally {
+    file.close();
+  }
+  const teacher = await openTeacher(settings.teacher!);
+  await writeTeacherScores(dir, teacher, examplesOf(settings, { signal: hooks.signal }), hooks);
+}
+
+/** The examples that the settings name, without their scores where a teacher makes others. */
+async function* examplesOf(settings: FinetuneSettings, observer: Observer): AsyncGenerator<TrainingExample> {
+  for await (const { scores, ...example } of examplesIn(settings, observer))
+    yield settings.teacher === undefined ? { ...example, scores } : example;
+}
+
+/** From a BEIR folder, or a file of texts or of ids. */
+async function* examplesIn(settings: FinetuneSettings, observer: Observer): AsyncGenerator<TrainingExample> {
+  const { examples: path = '', judged, exampleQueries, exampleCorpus, exampleQrels, field, maxBadLines } = settings;
+  if (exampleQueries !== undefined && exampleCorpus !== undefined) {
+    const paths = { examples: path, queries: exampleQueries, corpus: exampleCorpus, qrels: exampleQrels };
+    const scratch = join(tokensDir(settings), 'passages.txt');
+    const { message: onWarning, signal } = observer;
+    return yield* idExamples(paths, { scratch, field, maxBadLines, onWarning, signal });
+  }
   if (!(await stat(path).catch(() => undefined))?.isDirectory()) return yield* trainingExamples(path);
   const { corpus, queries, qrels } = await loadBeir(path, { split: judged });
   const texts = new Map(corpus.map((document) => [document.id, documentText(document)]));
