@@ -49,13 +49,14 @@ interface Row {
  * @throws if more lines are bad than `maxBadLines`, none is left, or a file is none of these
  */
 export async function* idExamples(paths: IdPaths, options: IdExampleOptions): AsyncGenerator<TrainingExample> {
-  for (const path of Object.values(paths)) if (path !== undefined) await refuseReadOnce(path as string);
+  const { examples, queries: asking, corpus, qrels } = paths;
+  for (const path of [examples, asking, corpus, qrels]) if (path !== undefined) await refuseReadOnce(path);
   const remedy = 'Give the files in which these ids have texts, mend the lines,';
   const bad = new BadLines('examples', () => remedy, options);
   const [queries, passages] = [new Numbers(), new Numbers()];
   const rows = await readRows(paths, queries, passages, bad);
-  const asked = await textsOf(paths.queries, queries);
-  const store = await PassageStore.write(paths.corpus, passages, options);
+  const asked = await textsOf(asking, queries);
+  const store = await PassageStore.write(corpus, passages, options);
   let count = 0;
   try {
     for (const { at, query, positives, negatives } of rows) {
@@ -74,7 +75,7 @@ export async function* idExamples(paths: IdPaths, options: IdExampleOptions): As
   }
   if (count === 0)
     throw new Error(
-      `${paths.examples}: no examples are left${bad.first ? `; the first bad line was ${bad.first}` : ''}. ${remedy.slice(0, -1)}.`,
+      `${examples}: no examples are left${bad.first ? `; the first bad line was ${bad.first}` : ''}. ${remedy.slice(0, -1)}.`,
     );
 }
 

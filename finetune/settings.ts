@@ -230,6 +230,8 @@ export function finetuneSettings(given: Partial<FinetuneSettings>): FinetuneSett
       throw wrong('model', 'bert or a folder, as --method cross reads query and passage together');
     for (const name of ['cacheChunk', 'eval'] as const)
       if (settings[name]) throw wrong(name, 'left out, as --method cross has no vectors');
+    if (initWords !== undefined)
+      throw wrong('initWords', 'left out: give as --model the folder of a BERT that --method dpr began with words');
     if (examples === undefined) throw wrong('method', 'dpr, as a cross-encoder learns from --examples with negatives');
   }
   if (cropLeast > cropMost) throw wrong('cropLeast', `at most that of the longest crop, ${cropMost}`);

@@ -301,6 +301,12 @@ void t.test('refusals', async (t) => {
     /--cache-chunk is 3; it must be left out/,
     2,
   );
+  await refused(
+    t,
+    [...common, '--examples', examples, '--model', 'bert', '--init-words', dir],
+    /--init-words is .*; it must be left out: give as --model the folder/,
+    2,
+  );
   await refused(t, [...common, '--examples', beir, '--judged', 'test', ...shape], /no example has a negative/);
   await refused(t, ['rerank', '--model', cross], /--data is missing/, 2);
   await refused(t, ['rerank', '--model', cross, '--teacher', examples], /--out is missing/, 2);

@@ -83,6 +83,21 @@ void t.test('texts in every file of documents, a title before its text', async (
     );
 });
 
+void t.test('a BEIR folder has queries and a corpus', async (t) => {
+  const beir = at('beir');
+  mkdirSync(beir);
+  write(
+    'beir/corpus.jsonl',
+    jsonLines([
+      { _id: '1', text: 'one' },
+      { _id: '2', text: 'two' },
+    ]),
+  );
+  write('beir/queries.jsonl', jsonLines([{ _id: '1', text: 'who?' }]));
+  const found = await read('1\t1\t2\n', {}, { queries: beir, corpus: beir });
+  t.same(shown(found), [['1', 'who?', ['one'], ['two']]]);
+});
+
 void t.test('bad lines are left out, told of and counted', async (t) => {
   const bad = ['q9\t1\t2', 'q0\t1\t9', 'q0\t8', 'q0', 'q2\t1\t2', 'q0\t\t2', 'q0\t1\t2,,3'];
   const said: string[] = [];
