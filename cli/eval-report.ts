@@ -31,8 +31,13 @@ export interface Report {
   readonly overlap?: Overlap;
 }
 
-interface System extends Row {
-  /** In JSON. */
+/** What was measured, by its name in JSON. */
+export interface Named {
+  readonly key: string;
+  readonly evaluation: Evaluation;
+}
+
+interface System extends Row, Named {
   readonly key: 'model' | 'bm25' | 'fused';
   /** In a sentence. */
   readonly word: string;
@@ -114,18 +119,26 @@ export async function jsonOf(report: Report): Promise<object> {
     ...(fused && {
       fused: { ...fused.mean, ...fusion },
       ...(learnt && { learnt: { ...learntOn, ...learnt } }),
-      intervals: await objectOf(systems, ({ key, evaluation }) => [
-        key,
-        everyMetric((metric) => metricInterval(evaluation, metric)),
-      ]),
-      differences: await objectOf(pairsOf(systems), ([one, other]) => [
-        `${one.key} - ${other.key}`,
-        everyMetric((metric) => compareRuns(one.evaluation, other.evaluation, metric)),
-      ]),
+      ...(await intervalsOf(systems, pairsOf(systems))),
     }),
     ...(parts && { overlap: { split: parts.split, sharing: means(parts.sharing), others: means(parts.others) } }),
   };
 }
+
+/** Of each system its intervals, and of each pair its paired differences, by name and by metric, for JSON. */
+export const intervalsOf = async (
+  systems: readonly Named[],
+  pairs: readonly (readonly [Named, Named])[],
+): Promise<object> => ({
+  intervals: await objectOf(systems, ({ key, evaluation }) => [
+    key,
+    everyMetric((metric) => metricInterval(evaluation, metric)),
+  ]),
+  differences: await objectOf(pairs, ([one, other]) => [
+    `${one.key} - ${other.key}`,
+    everyMetric((metric) => compareRuns(one.evaluation, other.evaluation, metric)),
+  ]),
+});
 
 const everyMetric = (intervalOf: (metric: Metric) => Promise<Interval>): Promise<Record<string, Interval>> =>
   objectOf(metricNames, (metric) => [metric, intervalOf(metric)]);

@@ -12,6 +12,7 @@ import { rules } from '../retromae/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, required, say, withBackend } from './common.js';
 import { sayData, unknownFlag } from './data-summary.js';
+import { dropSelfFlag, sayCoinciding } from './drop-self.js';
 import { loadEncoder, refuseSimilarity, representFlag } from './encoder.js';
 import { jsonOf, tableOf, type Overlap, type Report } from './eval-report.js';
 import { helpText, parseFlags, UsageError, type Values } from './flags.js';
@@ -28,7 +29,7 @@ const flags = {
   corpus: { type: 'string', value: 'PATH', help: 'instead of --data: documents, a file or a folder' },
   queries: { type: 'string', value: 'PATH', help: 'with --corpus: queries, a file' },
   qrels: { type: 'string', value: 'FILE', help: 'with --corpus: judgements, of BEIR, MS MARCO or TREC' },
-  'drop-self': { type: 'boolean', help: 'leave out of its hits a document with the id of the query (ArguAna, Quora)' },
+  ...dropSelfFlag,
   baseline: { type: 'string', choices: ['bm25'], help: 'show it beside the model' },
   ...fuseFlags,
   'learn-fuse-on': {
@@ -161,16 +162,4 @@ async function sayTrainedOn(folder: string, set: RetrievalSet): Promise<void> {
     // Nobody asked for this file: that it is damaged must not keep another split from being measured.
     say(`Whether queries share documents with the split ${TRAIN} is not known: ${(error as Error).message}`);
   }
-}
-
-/** A query that is a document finds itself first, which says nothing; where both are merely numbered all is well. */
-function sayCoinciding({ corpus, queries }: RetrievalSet): void {
-  const texts = new Map(corpus.map(({ id, text }) => [id, text]));
-  const ids = queries.filter(({ id }) => texts.has(id));
-  const same = ids.filter(({ id, text }) => texts.get(id) === text);
-  if (ids.length === 0) return;
-  const kind = same.length > 0 ? `${same.length} with the same text` : 'none with the same text';
-  say(
-    `${ids.length} of ${queries.length} query ids are ids of documents too (${kind}). If queries are documents, as in ArguAna and Quora, give --drop-self.`,
-  );
 }

@@ -83,9 +83,16 @@ function watch(settings: FinetuneSettings, set: RetrievalSet | undefined, json: 
         ),
     },
   });
-  const own: Pick<FinetuneHooks, 'model' | 'mined'> = {
+  let ticker: train.Ticker | undefined;
+  const scored = (done: number, total: number): void => {
+    ticker ??= new train.Ticker(process.stderr, { what: 'examples scored', total });
+    ticker.update(done);
+    if (done === total) ticker.done();
+  };
+  const own: Pick<FinetuneHooks, 'model' | 'mined' | 'scored'> = {
     model: (made) => void (text = made),
     mined: (record) => json && process.stdout.write(`${JSON.stringify({ type: 'mined', ...record })}\n`),
+    ...(!json && { scored }),
   };
   return { ...hooks, ...own };
 }

@@ -1,5 +1,6 @@
 // What `retromae rerank` prints: two stages with their intervals, and the paired difference.
 import { compareRuns } from '../retrieval/index.js';
+import { intervalsOf } from './eval-report.js';
 import { metricTable, shown, signed, type System } from './table.js';
 
 /** @param stages the first stage, and what came of it */
@@ -9,4 +10,11 @@ export async function rerankTable(stages: readonly [before: System, after: Syste
   const difference = await compareRuns(after, before, 'ndcg@10');
   const paired = `${after.mean.queries} queries; nDCG@10 of reranking, paired: ${shown(difference, signed)}.`;
   return `${[head, ...(await rows(stages)), paired].join('\n')}\n`;
+}
+
+/** The same as one object: means by name, intervals and the paired difference. */
+export async function rerankJson(stages: readonly [before: System, after: System]): Promise<object> {
+  const [before, after] = stages.map(({ name, evaluation }) => ({ key: name, evaluation }));
+  const means = Object.fromEntries([before, after].map(({ key, evaluation }) => [key, evaluation.mean]));
+  return { ...means, ...(await intervalsOf([before, after], [[after, before]])) };
 }

@@ -1,7 +1,7 @@
 // `retromae rerank`: the hits of a first stage in the order of a cross-encoder; or its scores of training examples, as a teacher.
 import { documents, documentText, loadBeir, trainingExamples, writeFileAtomic } from '../data/index.js';
 import type { RetrievalSet } from '../data/index.js';
-import { loadCross } from '../hub/index.js';
+import { loadCross, type LoadedCross } from '../hub/index.js';
 import {
   Bm25,
   BM25_WEIGHT,
@@ -14,13 +14,15 @@ import {
   writeTrecRun,
   type Evaluation,
   type Hit,
+  type RankingOptions,
 } from '../retrieval/index.js';
 import { rules } from '../retromae/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, checkWritable, required, say, untilStopped, withBackend } from './common.js';
+import { dropSelfFlag, sayCoinciding } from './drop-self.js';
 import { loadEncoder } from './encoder.js';
 import { helpText, parseFlags, UsageError, type Values } from './flags.js';
-import { rerankTable } from './rerank-table.js';
+import { rerankJson, rerankTable } from './rerank-table.js';
 
 const flags = {
   model: { type: 'string', value: 'DIR', help: 'folder of a cross-encoder' },
@@ -42,6 +44,7 @@ const flags = {
   corpus: { type: 'string', value: 'PATH', help: 'with --query: documents, of which BM25 finds the first' },
   top: { type: 'number', rule: rules.integer(1), preset: 10, help: 'with --query: how many to show' },
   depth: { type: 'number', rule: rules.integer(1), preset: 100, help: 'hits of the first stage that are reranked' },
+  ...dropSelfFlag,
   teacher: { type: 'string', value: 'FILE', help: 'instead of --data: training examples, to be scored as a teacher' },
   out: {
     type: 'string',
@@ -65,7 +68,7 @@ With --first there are three stages: BM25 and vectors, fused, then the cross-enc
 
 /** What is scored, with the flags that go with it and not with all others. */
 const TASKS = {
-  data: ['split', 'first', 'fuse-weight', 'from', 'depth', 'out'],
+  data: ['split', 'first', 'fuse-weight', 'from', 'depth', 'drop-self', 'out'],
   query: ['corpus', 'top', 'depth'],
   teacher: ['out'],
 } as const;
@@ -84,10 +87,10 @@ export async function rerankCommand(args: string[]): Promise<void> {
   if (task === 'query') required(given.corpus, 'corpus', 'the documents to search');
   if (out !== undefined) await checkWritable(out);
   await withBackend(given, async () => {
-    const { model, tokenizer, maxLength } = await loadCross(dir);
+    const { model, tokenizer, maxLength, activation } = await loadCross(dir);
     const scorer = new CrossScorer(model, tokenizer, { maxLength: given['max-length'] ?? maxLength });
     if (task === 'teacher') await teach(scorer, given.teacher!, out!, given.json);
-    else if (task === 'query') await answer(scorer, given.query!, given.corpus!, given);
+    else if (task === 'query') await answer(scorer, activation, given);
     else await measure(scorer, given.data!, given);
   });
 }
@@ -112,29 +115,37 @@ function taskOf(given: Given): (typeof tasks)[number] {
 async function measure(scorer: CrossScorer, data: string, { split = 'test', depth = 100, ...given }: Given) {
   const set = await loadBeir(data, { split });
   set.warnings.forEach(say);
-  const { name, before } = await firstStage(set, given);
-  const after = await rerankAll(scorer, set, before, depth);
+  const dropSelf = given['drop-self'] ?? false;
+  if (!dropSelf) sayCoinciding(set);
+  const { name, before } = await firstStage(set, given, { dropSelf });
+  const after = await rerankAll(scorer, set, before, { depth, dropSelf });
   if (given.out !== undefined) await writeTrecRun(given.out, after.run, 'retromae-rerank');
-  if (given.json) process.stdout.write(`${JSON.stringify({ [name]: before.mean, reranked: after.mean })}\n`);
-  else
-    process.stdout.write(
-      await rerankTable([
-        { name, evaluation: before },
-        { name: 'reranked', evaluation: after },
-      ]),
-    );
+  const stages = [
+    { name, evaluation: before },
+    { name: 'reranked', evaluation: after },
+  ] as const;
+  if (given.json) process.stdout.write(`${JSON.stringify(await rerankJson(stages))}\n`);
+  else process.stdout.write(await rerankTable(stages));
 }
 
-async function firstStage(set: RetrievalSet, given: Given): Promise<{ name: string; before: Evaluation }> {
-  if (given.from !== undefined) return { name: 'run', before: await fromRun(given.from, set) };
-  if (given.first === undefined) return { name: 'BM25', before: evaluateBm25(set) };
+async function firstStage(
+  set: RetrievalSet,
+  given: Given,
+  options: RankingOptions,
+): Promise<{ name: string; before: Evaluation }> {
+  if (given.from !== undefined) return { name: 'run', before: await fromRun(given.from, set, options) };
+  if (given.first === undefined) return { name: 'BM25', before: evaluateBm25(set, options) };
   const { encoder, similarity } = await loadEncoder(given.first);
   const fusion = { method: 'weighted', weight: given['fuse-weight'] ?? BM25_WEIGHT } as const;
-  return { name: 'fused', before: (await evaluateFusion(encoder, set, { similarity, fusion })).fused };
+  return { name: 'fused', before: (await evaluateFusion(encoder, set, { similarity, fusion, ...options })).fused };
 }
 
 /** @throws if the run has a document that the corpus lacks, or none of the queries */
-async function fromRun(path: string, { corpus, queries, qrels }: RetrievalSet): Promise<Evaluation> {
+async function fromRun(
+  path: string,
+  { corpus, queries, qrels }: RetrievalSet,
+  options: RankingOptions,
+): Promise<Evaluation> {
   const run = await readTrecRun(path);
   const ids = new Set(corpus.map(({ id }) => id));
   for (const [query, hits] of run) {
@@ -148,7 +159,7 @@ async function fromRun(path: string, { corpus, queries, qrels }: RetrievalSet): 
   if (missing === queries.length)
     throw new Error(`${path}: has hits for none of the ${missing} queries; give the run of these, or another --split.`);
   if (missing > 0) say(`${path}: has no hits for ${missing} of the ${queries.length} queries; they count 0.`);
-  return evaluateRun(run, qrels);
+  return evaluateRun(run, qrels, options);
 }
 
 /** The best hits of every query in the order of the cross-encoder. */
@@ -156,13 +167,14 @@ async function rerankAll(
   scorer: CrossScorer,
   set: RetrievalSet,
   { run }: Evaluation,
-  depth: number,
+  { depth, dropSelf }: { depth: number; dropSelf: boolean },
 ): Promise<Evaluation> {
   const texts = new Map(set.corpus.map((document) => [document.id, documentText(document)]));
   const ticker = new Ticker(process.stderr, { what: 'queries', total: set.queries.length });
   const found = new Map<string, Hit[]>();
   for (const { id, text } of set.queries) {
-    found.set(id, await rerankOne(scorer, text, run.get(id) ?? [], texts, depth));
+    const hits = (run.get(id) ?? []).filter((hit) => !dropSelf || hit.id !== id);
+    found.set(id, await rerankOne(scorer, text, hits, texts, depth));
     ticker.update(found.size);
   }
   ticker.done();
@@ -180,12 +192,11 @@ async function rerankOne(
   return reranked(hits, await scorer.scores(query, best));
 }
 
-/** The documents that answer one question. */
+/** The documents that answer one question, with scores as the model's folder wants them shown. */
 async function answer(
   scorer: CrossScorer,
-  query: string,
-  corpus: string,
-  { depth = 100, top = 10, json }: Given,
+  activation: LoadedCross['activation'],
+  { query = '', corpus = '', depth = 100, top = 10, json }: Given,
 ): Promise<void> {
   const texts = new Map<string, string>();
   for await (const document of documents(corpus, { distinctIds: true, onWarning: say }))
@@ -193,24 +204,28 @@ async function answer(
   const bm25 = new Bm25(Array.from(texts, ([id, text]) => ({ id, text })));
   const found = await rerankOne(scorer, query, bm25.search(query, depth), texts, depth);
   if (found.length === 0) say('No document has a word of the query.');
-  const shown = found.slice(0, top).map((hit) => ({ ...hit, text: texts.get(hit.id)! }));
+  const shown = found.slice(0, top).map(({ id, score }) => ({ id, score: activation(score), text: texts.get(id)! }));
   if (json) return void process.stdout.write(`${JSON.stringify(shown)}\n`);
   for (const { id, score, text } of shown)
     process.stdout.write(`${score.toFixed(4)}  ${id}  ${text.replace(/\s+/g, ' ').slice(0, SHOWN)}\n`);
 }
 
-/** Training examples with the cross-encoder's scores, in FlagEmbedding's names. */
+/** Parquet's whole numbers, which JSON has not: as numbers where that is the same, else as text. */
+const wholeNumbers = (_: string, value: unknown): unknown =>
+  typeof value !== 'bigint' ? value : Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+
+/** Training examples with the cross-encoder's scores, in FlagEmbedding's names; other fields stay as they are. */
 async function teach(scorer: CrossScorer, path: string, out: string, json = false): Promise<void> {
   let count = 0;
   const bytes = new TextEncoder();
   const ticker = new Ticker(process.stderr, { what: 'examples' });
   async function* lines(signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    for await (const { id, query, positives, negatives } of trainingExamples(path)) {
+    for await (const { id, query, positives, negatives, others } of trainingExamples(path)) {
       signal.throwIfAborted();
       const scores = Array.from(await scorer.scores(query, [...positives, ...negatives]));
       const [pos_scores, neg_scores] = [scores.slice(0, positives.length), scores.slice(positives.length)];
-      const line = { query_id: id, query, pos: positives, neg: negatives, pos_scores, neg_scores };
-      yield bytes.encode(`${JSON.stringify(line)}\n`);
+      const line = { query_id: id, ...others, query, pos: positives, neg: negatives, pos_scores, neg_scores };
+      yield bytes.encode(`${JSON.stringify(line, wholeNumbers)}\n`);
       ticker.update(++count);
     }
   }

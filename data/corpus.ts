@@ -1,26 +1,26 @@
 // Corpora as streams of documents: files of records or text, standard input, BEIR folders, directories of these.
 import { basename, relative } from 'node:path';
+import { BadLines, type BadLinesOptions } from './bad-lines.js';
 import { documentText, type Document } from './document.js';
 import { documentOf, USUAL } from './fields.js';
 import { DistinctIds } from './ids.js';
 import { corpusFiles } from './layout.js';
-import { OptionError } from './option-error.js';
 import { readRecords, type Records } from './read/open.js';
 import { INVALID_UTF8, wordsOf, type Problem } from './read/row.js';
-import { isReadOnce, nameOf } from './read/source.js';
+import { nameOf, refuseReadOnce } from './read/source.js';
 import { decide, takenLines, textsOf, type Split, type Unit } from './read/texts.js';
 
-export interface CorpusOptions {
+export interface CorpusOptions extends BadLinesOptions {
   /** Field of a row that holds the text. Default: the first that there is of text, contents, content, body, passage, document. */
   field?: string;
   /** What is a document in a .txt file. Default 'auto': a paragraph if blank lines stand between texts, else a line. */
   split?: Split;
-  /** More bad rows than this end the reading with an error. Default 100. */
-  maxBadLines?: number;
   /** Whether an id that comes twice, or is empty or has blanks at its ends, is an error. Default false. */
   distinctIds?: boolean;
+  /** Whether three columns without names, between tabs, are id, title and text, as of RocketQA's MS MARCO. Default false. */
+  titled?: boolean;
   /** Gets one sentence for every bad row and every file passed over. */
-  onWarning?: (message: string) => void;
+  readonly onWarning?: (message: string) => void;
 }
 
 export interface CorpusReport {
@@ -57,13 +57,15 @@ export function documents(path: string, options: CorpusOptions = {}): Corpus {
 }
 
 export class Corpus implements AsyncIterable<Document> {
-  private counts = noCounts();
+  private counts: Counts;
   private wasRead = false;
 
   constructor(
     readonly path: string,
     private readonly options: CorpusOptions = {},
-  ) {}
+  ) {
+    this.counts = noCounts(options);
+  }
 
   /** Counts of the latest iteration, complete when that has ended. */
   get report(): CorpusReport {
@@ -72,15 +74,13 @@ export class Corpus implements AsyncIterable<Document> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Document> {
-    if (this.wasRead && (await isReadOnce(this.path)))
-      throw new Error(
-        `${nameOf(this.path)}: can be read only once, but is needed again; write it to a file and give that.`,
-      );
+    if (this.wasRead) await refuseReadOnce(this.path);
     this.wasRead = true;
-    this.counts = noCounts();
+    this.counts = noCounts(this.options);
     for await (const file of corpusFiles(this.path, this.options.onWarning)) {
       this.counts.files++;
-      for await (const document of readRecords(file, this.usual(), (records) => this.documentsOf(file, records))) {
+      const read = (records: Records) => this.documentsOf(file, records);
+      for await (const document of readRecords(file, this.usual(), read, this.options.titled)) {
         const text = documentText(document);
         if (text.trim() === '') {
           this.leaveOut(WITHOUT_TEXT);
@@ -147,27 +147,18 @@ export class Corpus implements AsyncIterable<Document> {
   }
 
   private bad(at: string, problem: Problem): void {
-    const { maxBadLines = 100, onWarning } = this.options;
-    const message = `${at}: ${wordsOf(problem)}`;
-    this.counts.firstBad ??= message;
-    onWarning?.(message);
     this.leaveOut(problem.reason);
-    if (++this.counts.bad <= maxBadLines) return;
-    const { bad, firstBad } = this.counts;
-    throw new OptionError(
-      (shown) =>
-        `corpus: ${message}; that makes ${bad} bad lines, expected at most ${maxBadLines}. The first was ${firstBad}. Mend the file, choose another ${shown('field')}, or raise ${shown('maxBadLines')}.`,
-    );
+    this.counts.bad.add(`${at}: ${wordsOf(problem)}`);
   }
 
   private refuseEmpty(): void {
-    const { documents: count, files, leftOut, firstBad } = this.counts;
+    const { documents: count, files, leftOut, bad } = this.counts;
     if (count > 0) return;
     const facts =
       files === 0
         ? 'it holds no file of texts'
         : `of ${files} file(s), left out: ${[...leftOut].map(([reason, n]) => `${n} ${reason}`).join(', ') || 'nothing'}`;
-    const first = firstBad ? ` The first bad line was ${firstBad}.` : '';
+    const first = bad.first ? ` The first bad line was ${bad.first}.` : '';
     throw new Error(
       `corpus: ${nameOf(this.path)}: there is no text (${facts}), expected at least one document.${first} Check the path and the field.`,
     );
@@ -178,15 +169,15 @@ interface Counts {
   files: number;
   documents: number;
   characters: number;
-  bad: number;
-  firstBad?: string;
+  readonly bad: BadLines;
   readonly leftOut: Map<string, number>;
   readonly taken: Map<string, { unit: Unit; decided: boolean }>;
   readonly ids: DistinctIds;
 }
 
-const noCounts = (): Counts => ({
-  ...{ files: 0, documents: 0, characters: 0, bad: 0 },
+const noCounts = (options: CorpusOptions): Counts => ({
+  ...{ files: 0, documents: 0, characters: 0 },
+  bad: new BadLines('corpus', (shown) => `Mend the file, choose another ${shown('field')},`, options),
   ...{ leftOut: new Map<string, number>(), taken: new Map<string, { unit: Unit; decided: boolean }>() },
   ids: new DistinctIds(),
 });

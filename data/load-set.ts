@@ -1,4 +1,5 @@
 // Reads a retrieval set: from a folder in BEIR's layout, or from a corpus, queries and judgements wherever they are.
+import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { documentOf, queryOf, USUAL, type TextRecord } from './fields.js';
 import type { Document } from './document.js';
@@ -60,8 +61,12 @@ export const hasSplit = async (dir: string, split: string): Promise<boolean> =>
  */
 export async function loadRetrievalSet({ corpus, queries, qrels }: SetPaths): Promise<RetrievalSet> {
   const documents = await pathsOf(corpus);
-  return loadParts(stemOf(qrels), { corpus: documents, queries: await pathsOf(queries), qrels: [qrels] });
+  return loadParts(stemOf(qrels), { corpus: documents, queries: await queryFiles(queries), qrels: [qrels] });
 }
+
+/** The queries of a file or a folder of such. @throws FILE:LINE if a line is none, or an id comes twice */
+export const readQueries = async (path: string): Promise<Query[]> =>
+  readTexts(await queryFiles(path), 'query', queryOf);
 
 interface SetFiles {
   readonly corpus: readonly string[];
@@ -141,6 +146,12 @@ async function partOf(dir: string, stem: string): Promise<string[]> {
   throw new Error(
     `${join(dir, `${stem}.jsonl`)}: no such file; a BEIR folder holds ${LAYOUT}: give the folder that does.`,
   );
+}
+
+/** A BEIR folder's queries, where elsewhere such a folder is its corpus. */
+async function queryFiles(path: string): Promise<string[]> {
+  const own = (await isThere(path)) && (await stat(path)).isDirectory() ? await filesOf(path, 'queries') : [];
+  return own.length > 0 ? own : pathsOf(path);
 }
 
 async function pathsOf(path: string): Promise<string[]> {

@@ -17,9 +17,11 @@ export interface TrainingExample {
   readonly negatives: readonly string[];
   /** A teacher's scores of the positives, then of the negatives, where the line has them for all. */
   readonly scores?: readonly number[];
+  /** Of a line with fields, all others of these, its id included, as they stand there. */
+  readonly others?: Fields;
 }
 
-const IDS = ['query_id', 'query-id', 'qid', '_id', 'id'];
+export const IDS = ['query_id', 'query-id', 'qid', '_id', 'id'];
 const QUERIES = ['query', 'anchor', 'question', 'sentence1', 'premise'];
 const POSITIVES = ['positive', 'answer', 'passage', 'response', 'sentence2'];
 const NEGATIVE = /^(hard_)?neg(ative)?s?(_?\d+)?$/;
@@ -96,7 +98,7 @@ type Texts = Omit<TrainingExample, 'id'>;
 
 /** FlagEmbedding's. */
 function inLists(at: string, fields: Fields): Texts {
-  const { query, pos, neg = [], pos_scores: first, neg_scores: second } = fields;
+  const { query, pos, neg = [], pos_scores: first, neg_scores: second, ...others } = fields;
   if (!isText(query))
     throw new Error(`${at}: "query" is ${shownValue(query)}, expected a text; correct the line, or leave it out.`);
   const positives = textsOf(at, 'pos', pos);
@@ -104,7 +106,8 @@ function inLists(at: string, fields: Fields): Texts {
     throw new Error(`${at}: "pos" is [], expected a list of texts, one at least; correct the line, or leave it out.`);
   const negatives = textsOf(at, 'neg', neg);
   const scores = [...scoresOf(at, 'pos_scores', first, positives), ...scoresOf(at, 'neg_scores', second, negatives)];
-  return { query, positives, negatives, ...(scores.length === positives.length + negatives.length && { scores }) };
+  const isScored = scores.length === positives.length + negatives.length;
+  return { query, positives, negatives, ...(isScored && { scores }), others };
 }
 
 function textsOf(at: string, name: string, value: unknown): string[] {
@@ -128,7 +131,7 @@ function inColumns(at: string, fields: Fields): Texts {
     throw new Error(
       `${at}: the column "${graded[0]}" says how well two texts fit, but each line here is a query with a text that answers it. Keep the lines that do, and remove the column.`,
     );
-  const texts = columns.flatMap(([name, value]) => (isText(value) ? [{ name: plain(name), value }] : []));
+  const texts = columns.flatMap(([name, value]) => (isText(value) ? [{ column: name, name: plain(name), value }] : []));
   if (texts.length < Math.max(2, columns.length))
     throw new Error(
       `${at}: has ${texts.length} texts in ${columns.length} columns, expected a query, a text that answers it, and any that do not; correct the line, or leave it out.`,
@@ -138,8 +141,17 @@ function inColumns(at: string, fields: Fields): Texts {
   const others = texts.filter((text) => text !== query && text !== positive);
   const negatives = named(QUERIES) && named(POSITIVES) ? others.filter(({ name }) => NEGATIVE.test(name)) : others;
   if (texts.every(({ value }) => /^\d+$/.test(value)))
-    throw new Error(`${at}: has numbers only, which are ids, but texts are wanted. Put the texts in their place.`);
-  return { query: query.value, positives: [positive.value], negatives: negatives.map(({ value }) => value) };
+    throw new Error(
+      `${at}: has numbers only, which are ids, but texts are wanted. Put the texts in their place; \`retromae finetune\` also takes ids, with --example-queries and --example-corpus.`,
+    );
+  return {
+    query: query.value,
+    positives: [positive.value],
+    negatives: negatives.map(({ value }) => value),
+    others: Object.fromEntries(
+      Object.entries(fields).filter(([name]) => ![query, positive, ...negatives].some((text) => text.column === name)),
+    ),
+  };
 }
 
 const plain = (name: string): string => name.trim().toLowerCase();

@@ -3,11 +3,12 @@
 import { join } from 'node:path';
 import { isThere } from '../data/index.js';
 import { isStatic, loadModel, loadStatic, modelFiles, staticFiles, type Files, type ModelCard } from '../hub/index.js';
-import { BertEncoder, ModelEncoder, type Encoder } from '../retrieval/index.js';
+import { ModelEncoder, type Encoder } from '../retrieval/index.js';
 import { objectiveNamed, type Scalars } from '../retromae/index.js';
 import { pretrain, resume, type LoopSettings, type PretrainSettings, type RunHooks } from '../train/index.js';
 import type { AdaptSettings } from './adapt.js';
 import { finetune, resumeFinetune, scalarsOf } from './finetune.js';
+import { folderEncoder } from './folder-encoder.js';
 import { untrainedWords } from './models.js';
 import { FUSION_WEIGHT, transformerRecipe, wordsRecipe } from './recipe.js';
 import { finetuneSettings, type FinetuneSettings } from './settings.js';
@@ -87,7 +88,7 @@ async function retromaeStage(settings: AdaptSettings, place: RoundPlace): Promis
     scalars: objectiveNamed('retromae').scalars,
     train: async (hooks) =>
       (await isThere(join(own.out!, 'run.json'))) ? resume(own.out!, {}, hooks) : pretrain(own, hooks),
-    encoder: () => encoderOf(own.out!),
+    encoder: async () => (await folderEncoder(own.out!)).encoder,
   };
 }
 
@@ -108,7 +109,7 @@ function finetuneStage(name: string, given: Partial<FinetuneSettings>): AdaptSta
     ...{ name, settings, scalars: scalarsOf(settings) },
     train: async (hooks) =>
       (await isThere(join(out, 'run.json'))) ? resumeFinetune(out, {}, hooks) : finetune(settings, hooks),
-    encoder: () => encoderOf(out),
+    encoder: async () => (await folderEncoder(out)).encoder,
     ...(name === WORDS && {
       untrained: async () => {
         const { model: words, tokenizer } = await untrainedWords(settings);
@@ -116,16 +117,6 @@ function finetuneStage(name: string, given: Partial<FinetuneSettings>): AdaptSta
       },
     }),
   };
-}
-
-/** What makes vectors of texts in a model folder of ours. */
-async function encoderOf(dir: string): Promise<Encoder> {
-  if (await isStatic(dir)) {
-    const { model, tokenizer, ...folder } = await loadStatic(dir);
-    return new ModelEncoder(model, tokenizer, folder);
-  }
-  const { model, tokenizer, ...folder } = await loadModel(dir);
-  return new BertEncoder(model, tokenizer, { ...folder, ...(model.word_weights && { pooling: 'mean' }) });
 }
 
 /** The model folder of a stage, with a card that says how to search with it. */

@@ -13,6 +13,8 @@ export interface FinetuneRecipe extends PairRules {
   readonly labelled: boolean;
   /** Whether query and passage are one text. */
   readonly joined: boolean;
+  /** Whether a teacher's scores are learnt from, so that every example needs a negative. */
+  readonly taught: boolean;
   /** Negatives of a query. */
   readonly negatives: number;
   /** File of mined negatives, to be drawn instead of those of the examples. */
@@ -32,8 +34,8 @@ export const openBatches = (recipe: FinetuneRecipe): Promise<OpenBatches> =>
   recipe.labelled ? ofExamples(recipe) : ofPairs(recipe);
 
 async function ofExamples(recipe: FinetuneRecipe): Promise<OpenBatches> {
-  const { dir, joined, negatives, mined, queryLength, passageLength, size, seed } = recipe;
-  const file = await ExampleFile.open(dir);
+  const { dir, joined, taught, negatives, mined, queryLength, passageLength, size, seed } = recipe;
+  const file = await ExampleFile.open(dir, taught);
   if (mined !== undefined) file.mined = await readNegatives(mined, file);
   const rules = { tokenizer: file.texts.tokenizer, queryLength, passageLength, joined };
   const collator = new GroupCollator<StoredExample>(rules, (example, random) => file.group(example, random, negatives));

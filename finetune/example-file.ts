@@ -39,6 +39,7 @@ const EXAMPLES = 'examples.bin';
 const SCORES = 'scores.bin';
 
 export const hasExamples = (dir: string): Promise<boolean> => isThere(join(dir, EXAMPLES));
+export const hasScores = (dir: string): Promise<boolean> => isThere(join(dir, SCORES));
 
 /** Writes examples as they stream by; the file that says which texts go together comes last. */
 export async function writeExamples(
@@ -85,11 +86,16 @@ export async function writeExamples(
     }
   }
   await writeTokens(join(dir, 'texts'), tokenizer, texts());
-  if (scored === count) await writeFileAtomic(join(dir, SCORES), bytesOf(Float32Array.from(scores)));
+  if (scored === count) await writeScores(dir, Float32Array.from(scores));
   await writeFileAtomic(join(dir, EXAMPLES), bytesOf(Int32Array.from(rows)));
 }
 
-const bytesOf = ({ buffer }: Float32Array | Int32Array): Uint8Array => new Uint8Array(buffer);
+/** Writes a teacher's scores of all examples in a folder, in their order. */
+export const writeScores = (dir: string, scores: Float32Array): Promise<void> =>
+  writeFileAtomic(join(dir, SCORES), bytesOf(scores));
+
+export const bytesOf = ({ buffer }: Float32Array | Int32Array): Uint8Array => new Uint8Array(buffer);
+export const floatsIn = (bytes: Uint8Array): Float32Array => new Float32Array(Uint8Array.from(bytes).buffer);
 
 /** Examples that `writeExamples` wrote. */
 export class ExampleFile {
@@ -98,16 +104,23 @@ export class ExampleFile {
   /** By the number of a query, negatives instead of those that its examples have: mined ones. */
   mined?: ReadonlyMap<number, Int32Array>;
 
+  private readonly examples: readonly StoredExample[];
+  /** Examples without negatives, which a teacher's scores teach nothing. */
+  readonly leftOut: number;
+
   private constructor(
     readonly texts: TokenFile,
-    private readonly examples: readonly StoredExample[],
+    all: readonly StoredExample[],
+    isTaught: boolean,
     private readonly clusters: Uint32Array | undefined,
   ) {
-    for (const { query, positives } of examples) {
-      const all = this.known.get(query) ?? new Set();
-      positives.forEach((text) => all.add(text));
-      this.known.set(query, all);
+    for (const { query, positives } of all) {
+      const known = this.known.get(query) ?? new Set();
+      positives.forEach((text) => known.add(text));
+      this.known.set(query, known);
     }
+    this.examples = isTaught ? all.filter(({ negatives }) => negatives.length > 0) : all;
+    this.leftOut = all.length - this.examples.length;
   }
 
   get length(): number {
@@ -194,13 +207,11 @@ export class ExampleFile {
     return 'ids' in example ? example.ids : example;
   }
 
-  /** @throws if the files are not whole */
-  static async open(dir: string): Promise<ExampleFile> {
+  /** @param isTaught whether examples without negatives are left out @throws if the files are not whole */
+  static async open(dir: string, isTaught = false): Promise<ExampleFile> {
     const texts = await TokenFile.open(join(dir, 'texts'));
     const rows = new Int32Array(Uint8Array.from(await readFile(join(dir, EXAMPLES))).buffer);
-    const scores = (await isThere(join(dir, SCORES)))
-      ? new Float32Array(Uint8Array.from(await readFile(join(dir, SCORES))).buffer)
-      : undefined;
+    const scores = (await hasScores(dir)) ? floatsIn(await readFile(join(dir, SCORES))) : undefined;
     const examples: StoredExample[] = [];
     for (let at = 0, score = 0; at < rows.length;) {
       const [query, positive, negative] = rows.subarray(at, at + 3);
@@ -215,6 +226,6 @@ export class ExampleFile {
       if (at > rows.length || query >= texts.length)
         throw new Error(`${join(dir, EXAMPLES)}: is not whole. Delete the folder ${dir}; --resume makes it again.`);
     }
-    return new ExampleFile(texts, examples, await readClusters(dir));
+    return new ExampleFile(texts, examples, isTaught, await readClusters(dir));
   }
 }

@@ -1,37 +1,28 @@
 // Fine-tuning as a job: what `retromae finetune` does, as a function.
-import { mkdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { documentText, flagOf, loadBeir, trainingExamples, type TrainingExample } from '../data/index.js';
-import { configOf, isStatic, loadStatic, tokenizerOf } from '../hub/index.js';
+import { configOf, isStatic } from '../hub/index.js';
 import { CrossEncoder, parameterCount, type BertForMaskedLM, type StaticModel, type TextModel } from '../nn/index.js';
 import type { Scalars } from '../retromae/index.js';
 import {
-  corpusDocuments,
-  foldedAsAsked,
   formatCount,
   formatQuantity,
-  learntVocabulary,
-  openTokens,
   Prefetch,
   refuseUnknown,
   resumeJob,
   startJob,
-  tokenise,
   tokensDir,
-  type Observer,
   type RunHooks,
   type RunResult,
   type Task,
   type TrainingJob,
 } from '../train/index.js';
-import { openBatches, type FinetuneRecipe } from './batch-recipe.js';
+import { openBatches } from './batch-recipe.js';
 import { biEncoderLosses, distillScalars, rankingScalars, type BiEncoderOptions } from './bi-encoder.js';
 import { crossLosses } from './cross.js';
-import { ExampleFile, hasExamples, writeExamples } from './example-file.js';
+import { ExampleFile } from './example-file.js';
 import type { GroupBatch } from './groups.js';
+import { labelled, unlabelled } from './material.js';
 import { Mining, type MiningHooks } from './mining.js';
 import { newTrained } from './models.js';
-import { documentsOf, hasClusters, writeClusters } from './near-duplicates.js';
 import {
   ARCHITECTURES,
   finetuneSettings,
@@ -40,10 +31,12 @@ import {
   parseDims,
   type FinetuneSettings,
 } from './settings.js';
+import { hasTaught, type TeachingHooks } from './teacher.js';
 
 export type FinetunedModel = BertForMaskedLM | StaticModel | CrossEncoder;
 export type FinetuneHooks = RunHooks<FinetunedModel> &
-  Pick<MiningHooks, 'mined'> & {
+  Pick<MiningHooks, 'mined'> &
+  Pick<TeachingHooks, 'scored'> & {
     /** Told of what makes vectors of texts, when it is there. */
     model?(text: TextModel): void;
   };
@@ -63,6 +56,7 @@ export const resumeFinetune = (
 const jobOf = (own: FinetuneHooks): TrainingJob<FinetuneSettings, FinetunedModel, GroupBatch> => ({
   ...finetuning,
   prepare: (settings, hooks) => prepare(settings, { ...own, ...hooks }),
+  keeps: async (settings) => settings.teacher !== undefined && (await hasTaught(tokensDir(settings))),
 });
 
 async function prepare(given: FinetuneSettings, hooks: FinetuneHooks): Promise<Task<FinetunedModel, GroupBatch>> {
@@ -79,7 +73,7 @@ async function prepare(given: FinetuneSettings, hooks: FinetuneHooks): Promise<T
     }
     const { model, text, kept } = await newTrained(settings, tokenizer, texts, hooks);
     if (text) hooks.model?.(text);
-    const options = optionsOf(settings, file);
+    const options = optionsOf(settings);
     hooks.message?.(
       `${formatCount(file.length)} ${recipe.labelled ? 'examples' : 'passages'} are ${formatCount(batches.perEpoch)} batches an epoch; ` +
         `${formatQuantity(parameterCount(model))} parameters.`,
@@ -125,131 +119,10 @@ async function withinPositions(settings: FinetuneSettings): Promise<FinetuneSett
 export const scalarsOf = ({ method }: Pick<FinetuneSettings, 'method'>): Scalars =>
   method === 'distill' ? distillScalars : rankingScalars;
 
-/** @throws if the examples lack what the method needs */
-function optionsOf(settings: FinetuneSettings, file: object): BiEncoderOptions {
-  const { similarity, temperature, symmetric, margin, dims, method, examples } = settings;
+function optionsOf(settings: FinetuneSettings): BiEncoderOptions {
+  const { similarity, temperature, symmetric, margin, dims, method } = settings;
   const { distillLoss: loss, distillTemperature, contrastWeight } = settings;
   const options = { similarity, temperature, symmetric, margin, ...(dims !== undefined && { dims: parseDims(dims) }) };
   if (method !== 'distill') return options;
-  if (!(file instanceof ExampleFile) || !file.hasScores)
-    throw new Error(
-      `${examples}: not every example has a teacher's scores ("pos_scores", "neg_scores"), which --method distill learns from. Let \`retromae rerank --teacher\` write them.`,
-    );
   return { ...options, distill: { loss, temperature: distillTemperature, contrastWeight } };
-}
-
-const recipeOf = (settings: FinetuneSettings, dir: string, labelledToo: boolean): FinetuneRecipe => {
-  const { pairs, tokenDrop, cropLeast, cropMost, keepSentence, negatives, queryLength, seq, batch, seed, method } =
-    settings;
-  return {
-    ...{
-      dir,
-      labelled: labelledToo,
-      pairs,
-      tokenDrop,
-      cropLeast,
-      cropMost,
-      keepSentence,
-      negatives,
-      queryLength,
-      seed,
-    },
-    ...{ passageLength: seq, size: batch, joined: method === 'cross' },
-  };
-};
-
-/** The corpus as tokens in the run's folder, with its near-duplicates. */
-async function unlabelled(settings: FinetuneSettings, hooks: Observer): Promise<FinetuneRecipe> {
-  const dir = tokensDir(settings);
-  let file = await openTokens(settings);
-  if (!file) {
-    async function* texts() {
-      for await (const { text } of corpusDocuments(settings, { signal: hooks.signal })) yield text;
-    }
-    const tokenizer = (await givenTokenizer(settings)) ?? (await learntVocabulary(settings, texts(), hooks));
-    file = await tokenise({ ...settings, words: 'pieces' }, tokenizer, hooks);
-  }
-  await findDuplicates(dir, documentsOf(file), hooks);
-  file.close();
-  return recipeOf(settings, dir, false);
-}
-
-/** Finds those that are to be no negatives of each other, if nobody did. */
-async function findDuplicates(dir: string, documents: Iterable<ArrayLike<number>>, hooks: Observer): Promise<void> {
-  if (await hasClusters(dir)) return;
-  const count = await writeClusters(dir, documents);
-  if (count > 0)
-    hooks.message?.(
-      `${formatCount(count)} documents say nearly what another one says: none is a negative of the other.`,
-    );
-}
-
-/** The examples as tokens in the run's folder. */
-async function labelled(settings: FinetuneSettings, hooks: Observer): Promise<FinetuneRecipe> {
-  const { out, queryLength, seq, queryPrompt, documentPrompt, method } = settings;
-  const dir = join(out, 'tokens');
-  if (!(await hasExamples(dir))) {
-    async function* texts() {
-      for await (const { query, positives, negatives } of examplesOf(settings))
-        yield* [query, ...positives, ...negatives];
-      yield* searchedOf(settings, hooks);
-    }
-    const tokenizer = (await givenTokenizer(settings)) ?? (await learntVocabulary(settings, texts(), hooks));
-    const lengths = { queryTokens: queryLength - 2, passageTokens: seq - 2 };
-    await mkdir(dir, { recursive: true });
-    const corpus = searchedOf(settings, hooks);
-    await writeExamples(dir, tokenizer, examplesOf(settings), { ...lengths, queryPrompt, documentPrompt, corpus });
-  }
-  const file = await ExampleFile.open(dir);
-  if (method === 'ance') await findDuplicates(dir, file.withoutPrompts({ queryPrompt, documentPrompt }), hooks);
-  const negatives = method === 'ance' ? settings.negatives : Math.min(settings.negatives, file.mostNegatives);
-  file.close();
-  if (method === 'cross' && negatives === 0)
-    throw new Error(
-      `${settings.examples}: no example has a negative, and a cross-encoder learns from one beside each positive. Let \`retromae mine\` find some, or ask for more with --negatives.`,
-    );
-  return recipeOf({ ...settings, negatives }, dir, true);
-}
-
-const isFolder = async (path: string): Promise<boolean> =>
-  (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-
-/** What negatives are mined from beside the passages of the examples. @throws if there are two corpora */
-async function* searchedOf(settings: FinetuneSettings, hooks: Observer): AsyncGenerator<string> {
-  const { examples = '', judged, method, mineCorpus } = settings;
-  if (method !== 'ance') return;
-  const isBeir = await isFolder(examples);
-  if (isBeir && mineCorpus !== undefined)
-    throw new Error(`--mine-corpus is given, but the folder ${examples} has a corpus of its own. Leave it out.`);
-  if (isBeir) for (const document of (await loadBeir(examples, { split: judged })).corpus) yield documentText(document);
-  if (mineCorpus === undefined) return;
-  const corpus = corpusDocuments({ ...settings, corpus: mineCorpus }, hooks, flagOf('mineCorpus'));
-  for await (const { text } of corpus) yield text;
-}
-
-/** The examples that the settings name, from a BEIR folder or a file. */
-async function* examplesOf({ examples: path = '', judged }: FinetuneSettings): AsyncGenerator<TrainingExample> {
-  if (!(await isFolder(path))) return yield* trainingExamples(path);
-  const { corpus, queries, qrels } = await loadBeir(path, { split: judged });
-  const texts = new Map(corpus.map((document) => [document.id, documentText(document)]));
-  let count = 0;
-  for (const { id, text } of queries) {
-    const all = [...qrels.get(id)!].flatMap(([document, grade]) =>
-      texts.has(document) ? [{ text: texts.get(document)!, grade }] : [],
-    );
-    const positives = all.filter(({ grade }) => grade >= 1).map((each) => each.text);
-    if (positives.length === 0) continue;
-    count++;
-    yield { id, query: text, positives, negatives: all.filter(({ grade }) => grade < 1).map((each) => each.text) };
-  }
-  if (count === 0) throw new Error(`${path}: no query of the split ${judged} has a relevant document in the corpus.`);
-}
-
-/** The tokenizer of the model to begin with, of its words, or the one that is named; undefined if one is to be learnt. */
-async function givenTokenizer(settings: FinetuneSettings) {
-  const { model, initWords, vocab } = settings;
-  const folder = (ARCHITECTURES as readonly string[]).includes(model) ? initWords : model;
-  if (folder === undefined) return vocab === undefined ? undefined : foldedAsAsked(vocab, settings);
-  if (vocab !== undefined) throw new Error(`--vocab is given, but the words are those of ${folder}. Leave it out.`);
-  return (await isStatic(folder)) ? (await loadStatic(folder)).tokenizer : tokenizerOf(folder);
 }

@@ -64,7 +64,20 @@ export const finetuneRows = {
   examples: option(
     undefined,
     optional(text),
-    'labelled: a BEIR folder, or lines of queries with texts (.jsonl of FlagEmbedding, .csv, triples.tsv)',
+    'labelled: a BEIR folder, or lines of queries with texts (.jsonl of FlagEmbedding, .csv, triples.tsv) or ids',
+    path,
+  ),
+  exampleQueries: option(undefined, optional(text), 'where --examples are ids: the texts of queries, by id', path),
+  exampleCorpus: option(
+    undefined,
+    optional(text),
+    'where --examples are ids: the passages, by id (.tsv of id, text or id, title, text; .jsonl …)',
+    path,
+  ),
+  exampleQrels: option(
+    undefined,
+    optional(text),
+    'where --examples are ids of queries with negatives alone: which passages answer, qid<tab>pid or judgements',
     path,
   ),
   judged: option('train', text, 'which judgements of a BEIR folder in --examples', { value: 'SPLIT' }),
@@ -114,6 +127,12 @@ export const finetuneRows = {
     optional(readBy('widths with weights, such as 256:1,64:0.5', parseDims)),
     'Matryoshka: also the first so many numbers of a vector, each with its weight',
     { value: 'WIDTHS' },
+  ),
+  teacher: option(
+    undefined,
+    optional(text),
+    'of --method distill: a cross-encoder or an encoder, which scores --examples first (default: scores that they have)',
+    folder,
   ),
   distillLoss: option('kl', oneOf(distillations), 'of --method distill'),
   distillTemperature: option(1, rules.positive, 'what scores of teacher and student are divided by (kl)'),
@@ -219,6 +238,7 @@ export function finetuneSettings(given: Partial<FinetuneSettings>): FinetuneSett
     throw new Error(
       '--corpus and --examples both say what to learn from. Give one of them, and the other in a second run.',
     );
+  checkIds(settings, wrong);
   if (model === 'bert' && width % heads !== 0) throw wrong('heads', `a divisor of --width ${width}`);
   if (initWords !== undefined && model !== 'bert')
     throw wrong('initWords', 'left out, as --model is not bert: only a new BERT begins with words');
@@ -229,11 +249,15 @@ export function finetuneSettings(given: Partial<FinetuneSettings>): FinetuneSett
     if (method !== 'ance' && settings[name] !== undefined) throw wrong(name, 'left out, as --method is not ance');
   if (method === 'distill' && examples === undefined)
     throw wrong('method', 'dpr, as a teacher’s scores are of --examples');
+  if (settings.teacher !== undefined && method !== 'distill')
+    throw wrong('teacher', `left out, as --method is ${method}: only distill has one`);
   if (method === 'cross') {
     if (model === 'static')
       throw wrong('model', 'bert or a folder, as --method cross reads query and passage together');
     for (const name of ['cacheChunk', 'eval'] as const)
       if (settings[name]) throw wrong(name, 'left out, as --method cross has no vectors');
+    if (initWords !== undefined)
+      throw wrong('initWords', 'left out: give as --model the folder of a BERT that --method dpr began with words');
     if (examples === undefined) throw wrong('method', 'dpr, as a cross-encoder learns from --examples with negatives');
   }
   if (cropLeast > cropMost) throw wrong('cropLeast', `at most that of the longest crop, ${cropMost}`);
@@ -250,6 +274,20 @@ export function finetuneSettings(given: Partial<FinetuneSettings>): FinetuneSett
   };
   const { lr, batch } = usual[method === 'cross' ? 'cross' : model === 'static' ? 'static' : 'bert'];
   return { ...settings, corpus: corpus ?? NO_CORPUS, lr: settings.lr ?? lr, batch: settings.batch ?? batch };
+}
+
+/** @throws unless the texts of ids are given whole, and for examples */
+function checkIds(settings: Rows, wrong: (name: keyof Rows, wanted: string) => Error): void {
+  const { examples, exampleQueries, exampleCorpus } = settings;
+  const texts = ['exampleQueries', 'exampleCorpus', 'exampleQrels'] as const;
+  const [first] = texts.filter((name) => settings[name] !== undefined);
+  if (first === undefined) return;
+  if (examples === undefined) throw wrong(first, 'left out, as there are no --examples');
+  if (exampleQueries !== undefined && exampleCorpus !== undefined) return;
+  const missing = exampleQueries === undefined ? 'exampleQueries' : 'exampleCorpus';
+  throw new Error(
+    `${flagOf(missing)} is missing: where the ids of --examples have their texts, beside ${flagOf(first)}.`,
+  );
 }
 
 export const finetuning: RunKind<FinetuneSettings> = {

@@ -1,11 +1,12 @@
 // Cross-encoders in folders: Hugging Face's BertForSequenceClassification with one label, which sentence-transformers opens too.
 import { join } from 'node:path';
 import type { Random } from '../core/index.js';
-import { isFile, loadTokenizer, readJsonObject, shownValue, tokenizerFiles, type WordPiece } from '../data/index.js';
+import { isFile, JsonFields, loadTokenizer, readJsonObject, shownValue, tokenizerFiles } from '../data/index.js';
+import type { WordPiece } from '../data/index.js';
 import { configFromHuggingFace, configToHuggingFace, CrossEncoder, parameters } from '../nn/index.js';
 import type { BertConfig } from '../nn/index.js';
 import { configOf } from './folder.js';
-import { fieldsIfThere } from './fields.js';
+import { fieldsIfThere, within } from './fields.js';
 import { fenced, frontMatter, type ModelCard } from './model-card.js';
 import { asJson, fileNames, safetensorsOf, type Files } from './model-files.js';
 import { readModules } from './modules.js';
@@ -73,6 +74,30 @@ export interface LoadedCross {
   model: CrossEncoder;
   tokenizer: WordPiece;
   maxLength: number;
+  /** What the folder asks scores to be put through before they are shown: nothing, or a sigmoid. Their order stays. */
+  activation: (score: number) => number;
+}
+
+/** What sentence-transformers puts scores through. */
+const ACTIVATIONS: Readonly<Record<string, (score: number) => number>> = {
+  Identity: (score) => score,
+  Sigmoid: (score) => 1 / (1 + Math.exp(-score)),
+};
+
+/**
+ * What a folder asks for: `sentence_transformers.activation_fn`, before version 4 `sbert_ce_default_activation_function`.
+ * Where it says nothing scores stay as transformers computes them; sentence-transformers would take a sigmoid then.
+ * @throws naming the file and what is asked for, if it is neither
+ */
+function activationOf(json: object, path: string): (score: number) => number {
+  const fields = new JsonFields(path, json, 'Take a model that ranks, or write one of these there.');
+  const [own, name] = [within(fields, 'sentence_transformers'), 'sbert_ce_default_activation_function'];
+  const now = own.text('activation_fn');
+  const asked = now ?? fields.text(name) ?? 'torch.nn.Identity';
+  const [, known = ''] = /^torch\.nn\.(?:modules\.\w+\.)?(Identity|Sigmoid)$/.exec(asked) ?? [];
+  if (known !== '') return ACTIVATIONS[known];
+  const wanted = 'torch.nn.modules.linear.Identity or torch.nn.modules.activation.Sigmoid';
+  throw now === undefined ? fields.refuse(name, wanted) : own.refuse('activation_fn', wanted);
 }
 
 /** Whether a folder has a cross-encoder. */
@@ -83,7 +108,7 @@ export async function isCross(dir: string): Promise<boolean> {
   return Array.isArray(architectures) && architectures[0] === ARCHITECTURE;
 }
 
-/** @throws naming the file: missing, damaged, of another architecture, or with more labels than one */
+/** @throws naming the file: missing, damaged, of another architecture, or with more labels than one, or another activation */
 export async function loadCross(dir: string): Promise<LoadedCross> {
   const path = join(dir, fileNames.config);
   const json = await readJsonObject(path);
@@ -99,6 +124,7 @@ export async function loadCross(dir: string): Promise<LoadedCross> {
     throw new Error(
       `${path}: ${typeof count === 'number' ? 'num_labels says' : 'id2label has'} ${labels} labels, expected one, a score. Take a model that ranks.`,
     );
+  const activation = activationOf(json, path);
   const config = configFromHuggingFace(json, path);
   const paths = await weightFiles(dir);
   const tokenizer = await loadTokenizer(dir);
@@ -110,7 +136,7 @@ export async function loadCross(dir: string): Promise<LoadedCross> {
     loadFiles(made, files, () => false);
     return made;
   });
-  return { model, tokenizer, maxLength: Math.min(told, config.max_position_embeddings) };
+  return { model, tokenizer, maxLength: Math.min(told, config.max_position_embeddings), activation };
 }
 
 /**

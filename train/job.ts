@@ -14,11 +14,13 @@ export type JobSettings = LoopSettings & { readonly backend: unknown; readonly t
 export interface TrainingJob<S extends JobSettings, M extends object, B extends Batch> extends RunKind<S> {
   /** @param checkpoint a folder whose weights will replace all of the model's */
   prepare(settings: S, hooks: RunHooks<M>, checkpoint?: string): Promise<Task<M, B>>;
+  /** Whether what is in the folder before the first step took long enough to go on with when the run was aborted. */
+  keeps?(settings: S): Promise<boolean>;
 }
 
 /**
  * Starts a run in an empty folder.
- * @throws if it fails before the first step, or is aborted by then: the folder is as it was
+ * @throws if it fails before the first step, or is aborted by then: the folder is as it was, unless the job keeps it
  */
 export async function startJob<S extends JobSettings, M extends object, B extends Batch>(
   job: TrainingJob<S, M, B>,
@@ -39,7 +41,7 @@ export async function startJob<S extends JobSettings, M extends object, B extend
     hooks.signal?.throwIfAborted();
   } catch (error) {
     run?.close();
-    await leave();
+    if (!hooks.signal?.aborted || !(await job.keeps?.(settings))) await leave();
     throw error;
   }
   return run.train([{ from: 0, steps }]);

@@ -21,16 +21,18 @@ export interface Records {
 /**
  * Opens a path for the time of its reading.
  * @param usual names of columns, by which a header is known
+ * @param titled whether three columns between tabs, without names, are id, title and text; else they are refused
  * @throws naming the path: cannot be read, is binary or in another encoding, or damaged; the latter while it is read
  */
 export async function* readRecords<T>(
   path: string,
   usual: ReadonlySet<string>,
   read: (records: Records) => AsyncIterable<T>,
+  titled = false,
 ): AsyncGenerator<T> {
   const source = await openSource(path);
   try {
-    yield* read(recordsOf(path, source, usual));
+    yield* read(recordsOf(path, source, usual, titled));
   } finally {
     await source.close();
   }
@@ -52,7 +54,7 @@ export async function* textLines(path: string): AsyncGenerator<{ at: string; tex
 
 const rowsOf = { json: jsonRows, csv: csvRows, tsv: tsvRows, text: () => none<Row>(), parquet: () => none<Row>() };
 
-function recordsOf(path: string, source: Source, usual: ReadonlySet<string>): Records {
+function recordsOf(path: string, source: Source, usual: ReadonlySet<string>, titled: boolean): Records {
   const name = nameOf(path);
   if (isParquet(source.head)) return { name, format: 'parquet', rows: parquetRows(path, source), lines: none() };
   if (namedFormat(path) === 'parquet')
@@ -61,7 +63,7 @@ function recordsOf(path: string, source: Source, usual: ReadonlySet<string>): Re
     );
   const text = textOf(source);
   const format = namedFormat(path) ?? formatOfText(text.start, usual);
-  return { name, format, rows: rowsOf[format](text, usual), lines: linesOf(text.bytes, name) };
+  return { name, format, rows: rowsOf[format](text, usual, titled), lines: linesOf(text.bytes, name) };
 }
 
 // eslint-disable-next-line require-yield -- it is an iterable of nothing

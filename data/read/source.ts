@@ -36,6 +36,12 @@ export async function isReadOnce(path: string): Promise<boolean> {
   return found !== undefined && !found.isFile() && !found.isDirectory();
 }
 
+/** @throws if a path that is needed more than once can be read only once */
+export async function refuseReadOnce(path: string): Promise<void> {
+  if (await isReadOnce(path))
+    throw new Error(`${nameOf(path)}: can be read only once, but is needed again; write it to a file and give that.`);
+}
+
 /** Opens a path. @throws naming it, if it cannot be read or its gzip data are damaged, now or while it is read */
 export async function openSource(path: string): Promise<Source> {
   const name = nameOf(path);

@@ -52,9 +52,10 @@ export async function* csvRows({ name, start, bytes }: Text): AsyncGenerator<Row
 
 /**
  * The rows of a text with tabs. A first line with one of the `usual` names is a header; else the columns are those of
- * MS MARCO: id and text, or id, url, title and body.
+ * MS MARCO: id and text, or id, url, title and body; with `titled` also id, title and text.
  */
-export async function* tsvRows({ name, bytes }: Text, usual: ReadonlySet<string>): AsyncGenerator<Row> {
+export async function* tsvRows({ name, bytes }: Text, usual: ReadonlySet<string>, titled = false): AsyncGenerator<Row> {
+  const nameless = titled ? { ...MS_MARCO, 3: TITLED } : MS_MARCO;
   let header: readonly string[] | undefined;
   const lines = new Ahead(linesOf(bytes, name));
   for (let next = await lines.next(); next; next = await lines.next()) {
@@ -74,7 +75,7 @@ export async function* tsvRows({ name, bytes }: Text, usual: ReadonlySet<string>
         content: fieldsOf(header, (whole ?? (cells.length === header.length ? cells : cellsOf(text))).map(unquoted)),
       };
     } else if (isHeader(cells, usual)) header = cells.map((cell) => unquoted(cell).trim());
-    else yield { line, at, content: MS_MARCO[cells.length] ? fieldsOf(MS_MARCO[cells.length], cells) : UNKNOWN };
+    else yield { line, at, content: nameless[cells.length] ? fieldsOf(nameless[cells.length], cells) : UNKNOWN };
   }
 }
 
@@ -125,6 +126,8 @@ async function joined(text: string, lines: Ahead, columns: number): Promise<stri
 }
 
 const MS_MARCO: Readonly<Record<number, readonly string[]>> = { 2: ['id', 'text'], 4: ['id', 'url', 'title', 'body'] };
+/** RocketQA's. Other files of three columns are as often triples of texts. */
+const TITLED = ['id', 'title', 'text'];
 const UNKNOWN = {
   problem: { reason: 'columns without names', detail: 'expected a header line, or two columns, id and text' },
 };

@@ -1,5 +1,5 @@
 // Cross-encoders from the command line: trained, resumed, reranking, teaching; and what is refused.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { setBackend } from '../../core/index.js';
@@ -8,6 +8,7 @@ import { openBackend } from '../../kernels/index.js';
 import { CrossScorer, readTrecRun } from '../../retrieval/index.js';
 import {
   digest,
+  jsonLines,
   lossesOf,
   meanOf,
   ONE_THREAD,
@@ -110,7 +111,15 @@ void t.test('BM25, and three stages', async (t) => {
     '20',
     '--json',
   );
-  const { BM25, reranked } = JSON.parse(stdout) as Record<string, { 'ndcg@10': number; queries: number }>;
+  const { BM25, reranked, intervals, differences } = JSON.parse(stdout) as Record<
+    string,
+    { 'ndcg@10': number; queries: number }
+  >;
+  type Intervals = Record<string, { 'ndcg@10': { low: number; mean: number; high: number } }>;
+  const own = (intervals as unknown as Intervals).reranked['ndcg@10'];
+  t.ok(Math.abs(own.mean - reranked['ndcg@10']) < 1e-12 && own.low <= own.mean && own.mean <= own.high);
+  const bought = (differences as unknown as Intervals)['reranked - BM25']['ndcg@10'];
+  t.ok(Math.abs(bought.mean - (reranked['ndcg@10'] - BM25['ndcg@10'])) < 1e-12 && bought.low <= bought.high);
   t.equal(BM25.queries, 12);
   t.ok(reranked['ndcg@10'] > 0 && reranked['ndcg@10'] <= 1);
   const table = await succeed(
@@ -159,6 +168,30 @@ void t.test('runs in files: what was reranked is a first stage again', async (t)
   await refused(t, [...common, '--from', part], /has hits for none of the 12 queries/, 1);
 });
 
+void t.test('queries that are documents do not find themselves', async (t) => {
+  const own = join(dir, 'self');
+  cpSync(beir, own, { recursive: true });
+  const ids = (path: string, from: RegExp, to: string) =>
+    writeFileSync(join(own, path), readFileSync(join(own, path), 'utf8').replace(from, to));
+  // Query 3 is called as document 3, which is then no answer of it but itself.
+  ids('queries.jsonl', /"q3"/, '"d3"');
+  ids('qrels/test.tsv', /q3\td3/, 'd3\td30');
+  const [out, again] = [join(dir, 'self.run'), join(dir, 'self-again.run')];
+  const common = ['rerank', ...ONE_THREAD, '--model', cross, '--data', own, '--depth', '20'];
+  const with_ = await succeed(...common, '--out', out);
+  t.match(with_.stderr, /1 of 12 query ids are ids of documents too .* give --drop-self/);
+  t.ok((await readTrecRun(out)).get('d3')!.some(({ id }) => id === 'd3'));
+  const without = await succeed(...common, '--out', again, '--drop-self');
+  t.notMatch(without.stderr, /drop-self/);
+  t.notOk((await readTrecRun(again)).get('d3')!.some(({ id }) => id === 'd3'));
+  const from = await succeed(...common, '--from', out, '--drop-self', '--out', again, '--json');
+  t.notOk(
+    (await readTrecRun(again)).get('d3')!.some(({ id }) => id === 'd3'),
+    'a run in a file likewise',
+  );
+  t.equal((JSON.parse(from.stdout) as Stages).run['ndcg@10'] > 0, true);
+});
+
 void t.test('one question', async (t) => {
   const common = ['rerank', ...ONE_THREAD, '--model', cross, '--corpus', join(beir, 'corpus.jsonl')];
   const words = texts[0].split(' ').slice(0, 4).join(' ');
@@ -176,6 +209,18 @@ void t.test('one question', async (t) => {
   t.equal(shown.stdout.trimEnd().split('\n').length, 2);
   t.ok(shown.stdout.startsWith(`${hits[0].score.toFixed(4)}  ${hits[0].id}  `));
   t.match((await succeed(...common, '--query', 'zeppelin')).stderr, /No document has a word of the query\./);
+  const sigmoid = join(dir, 'sigmoid');
+  cpSync(cross, sigmoid, { recursive: true });
+  const config = JSON.parse(readFileSync(join(sigmoid, 'config.json'), 'utf8')) as object;
+  const asks = { sentence_transformers: { activation_fn: 'torch.nn.modules.activation.Sigmoid' } };
+  writeFileSync(join(sigmoid, 'config.json'), JSON.stringify({ ...config, ...asks }));
+  const put = await succeed(...common, '--model', sigmoid, '--query', words, '--top', '3', '--json');
+  const through = JSON.parse(put.stdout) as typeof hits;
+  t.same(
+    through.map(({ id }) => id),
+    hits.map(({ id }) => id),
+  );
+  through.forEach(({ score }, i) => t.ok(Math.abs(score - 1 / (1 + Math.exp(-hits[i].score))) < 1e-6, String(score)));
 });
 
 void t.test('its scores teach a bi-encoder', async (t) => {
@@ -191,6 +236,20 @@ void t.test('its scores teach a bi-encoder', async (t) => {
   t.match(before[0], { pos_scores: [Number], neg_scores: [Number, Number] });
   await succeed('rerank', ...ONE_THREAD, '--model', cross, '--teacher', taught, '--out', taught);
   t.same(scores(), before, 'over itself, to the same scores');
+  const kept = join(dir, 'kept.jsonl');
+  writeFileSync(
+    kept,
+    jsonLines([
+      { source: { name: 'web' }, query: 'a', pos: ['b'], pos_scores: [9], query_id: 7, neg: ['c'], prompt: null },
+      { query: 'a', pos: ['b'] },
+    ]),
+  );
+  await succeed('rerank', ...ONE_THREAD, '--model', cross, '--teacher', kept, '--out', kept);
+  const [first, second] = readLines<object>(kept);
+  const score = [Number];
+  const fields = { query: 'a', pos: ['b'], pos_scores: score };
+  t.match(first, { ...fields, source: { name: 'web' }, query_id: 7, neg: ['c'], neg_scores: score, prompt: null });
+  t.match(second, { ...fields, query_id: /kept\.jsonl:2$/, neg: [], neg_scores: [] });
   const flags = [
     '--method',
     'distill',
@@ -227,6 +286,12 @@ void t.test('refusals', async (t) => {
     t,
     [...common, '--examples', examples, '--model', 'bert', '--cache-chunk', '3'],
     /--cache-chunk is 3; it must be left out/,
+    2,
+  );
+  await refused(
+    t,
+    [...common, '--examples', examples, '--model', 'bert', '--init-words', dir],
+    /--init-words is .*; it must be left out: give as --model the folder/,
     2,
   );
   await refused(t, [...common, '--examples', beir, '--judged', 'test', ...shape], /no example has a negative/);

@@ -21,9 +21,12 @@ void t.test('FlagEmbedding’s lines, with an id or by their place', async (t) =
     '{"id": 7, "query": "three", "pos": ["c"], "prompt": null}',
   ];
   const wanted = [
-    { id: `${join(dir, 'pairs.jsonl')}:1`, query: 'one', positives: ['a', 'b'], negatives: ['c'] },
-    { id: '12345678901234567890', query: 'two', positives: ['a'], negatives: [] },
-    { id: '7', query: 'three', positives: ['c'], negatives: [] },
+    { id: `${join(dir, 'pairs.jsonl')}:1`, query: 'one', positives: ['a', 'b'], negatives: ['c'], others: {} },
+    {
+      ...{ id: '12345678901234567890', query: 'two', positives: ['a'], negatives: [] },
+      others: { query_id: '12345678901234567890' },
+    },
+    { id: '7', query: 'three', positives: ['c'], negatives: [], others: { id: 7, prompt: null } },
   ];
   t.same(await read(lines.join('\n')), wanted);
   const [first] = await read('[{"query": "one",\n "pos": ["a"]}]', 'pairs.json');
@@ -70,5 +73,7 @@ void t.test('columns by name, in order, and without names', async (t) => {
   t.same(await texts(inOrder.map((row) => row.join('\t')).join('\n'), 'triples.tsv'), wanted, 'MS MARCO');
   const objects = inOrder.map(([a, b, c, d]) => JSON.stringify({ id: 3, w: a, x: b, y: c, z: d }));
   t.same(await texts(objects.join('\n'), 'a.jsonl'), wanted);
+  const more = JSON.stringify({ source: 'web', positive: 'p', query: 'q', negative_2: 'n' });
+  t.same((await read(more, 'more.jsonl'))[0].others, { source: 'web' });
   await t.rejects(read('q\tp\tn\nq\tp', 'b.tsv'), /b\.tsv:2: has 2 columns, the first line 3/);
 });

@@ -103,6 +103,23 @@ export const examples: Record<string, string> = {
   ),
 };
 
+/** Examples by ids beside their texts; arguments are the file, and that of the judgements where there is one. */
+export const byIds = (
+  [
+    [{ 'ids.tsv': 'q0\t1\t2\t0\nq1\t0\t2\n' }, ['ids.tsv']],
+    [{ 'negatives.tsv': 'q0\t2,0\nq1\t2\n', 'qrels.txt': 'q0\t1\nq1\t0\n' }, ['negatives.tsv', 'qrels.txt']],
+  ] as const
+).map(([own, args]) => ({
+  files: files({
+    ...own,
+    'queries.tsv': 'q0\tdie Käse\nq1\tstones\n',
+    'corpus.tsv': TEXTS.slice(0, 3)
+      .map((text, i) => `${i}\tTitle\t${text.replace(/\s/g, ' ')}\n`)
+      .join(''),
+  }),
+  args,
+}));
+
 export interface Seeds {
   /** A model folder, as `pretrain` leaves it. */
   readonly model: Files;

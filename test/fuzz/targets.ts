@@ -2,14 +2,14 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from '../../cli/commands.js';
-import { documentText, documents, loadBeir, loadTokenizer, trainingExamples } from '../../data/index.js';
+import { documentText, documents, idExamples, loadBeir, loadTokenizer, trainingExamples } from '../../data/index.js';
 import { configOf, loadCross, loadModel, loadStatic } from '../../hub/index.js';
 import { SafetensorsFile } from '../../nn/index.js';
 import { loadIndex } from '../../retrieval/index.js';
 import { Checkpoints, readPlan, RunLog, TokenFile } from '../../train/index.js';
 import type { Files } from './edits.js';
 import { quietly, type Said } from './quietly.js';
-import { corpora, examples, file, ONE_THREAD, pairs, sets, together, type Seeds } from './seeds.js';
+import { byIds, corpora, examples, file, ONE_THREAD, pairs, sets, together, type Seeds } from './seeds.js';
 
 /** A valid beginning: files, which of them are edited, and the arguments of a command. */
 export interface Case {
@@ -48,7 +48,8 @@ const shares: Readonly<Record<string, number>> = {
   'model folder': 20,
   'static folder': 15,
   'cross folder': 10,
-  examples: 30,
+  examples: 20,
+  'examples by ids': 10,
   pretrain: 4,
   'pretrain --init': 3,
   'pretrain --resume': 3,
@@ -168,6 +169,18 @@ function readers(seeds: Seeds): Target[] {
         for await (const { positives } of trainingExamples(join(dir, name))) count += positives.length;
         if (count === 0) throw new Error(`${name}: nothing was read, and nothing said.`);
       },
+    },
+    {
+      name: 'examples by ids',
+      cases: byIds,
+      run: async ({ dir, args: [name, qrels] }) => {
+        const at = (path: string) => join(dir, path);
+        const paths = { examples: at(name), queries: at('queries.tsv'), corpus: at('corpus.tsv') };
+        const options = { scratch: at('aside') };
+        for await (const { positives } of idExamples({ ...paths, ...(qrels && { qrels: at(qrels) }) }, options))
+          if (positives.includes('')) throw new Error('a passage without a text');
+      },
+      leftover: (dir) => (existsSync(join(dir, 'aside')) ? 'aside' : partials(dir)),
     },
   ];
 }

@@ -113,6 +113,39 @@ void t.test('a folder in shards, and an encoder in a folder of its own', async (
   t.same(await begun.bert.pooler.dense.weight.read(), file.float32('bert.pooler.dense.weight').data);
 });
 
+void t.test('what scores are put through before they are shown', async (t) => {
+  const asking = async (change: object) => {
+    const own = join(dir, 'asking');
+    cpSync(join(place, 'tiny'), own, { recursive: true });
+    const json = JSON.parse(readFileSync(join(place, 'tiny', 'config.json'), 'utf8')) as object;
+    writeFileSync(join(own, 'config.json'), JSON.stringify({ ...json, ...change }));
+    return (await loadCross(own)).activation;
+  };
+  const [identity, sigmoid] = ['linear.Identity', 'activation.Sigmoid'].map((name) => `torch.nn.modules.${name}`);
+  const older = (name: unknown) => ({ sbert_ce_default_activation_function: name });
+  const newer = (name: unknown) => ({ sentence_transformers: { activation_fn: name, version: '5.1.0' } });
+  const cases: [object, number][] = [
+    [{}, 2],
+    [older(null), 2],
+    [older(identity), 2],
+    [newer(identity), 2],
+    [{ sentence_transformers: { version: '4.0.0' } }, 2],
+    [older(sigmoid), 0.8807970779778823],
+    [newer('torch.nn.Sigmoid'), 0.8807970779778823],
+    [{ ...older(sigmoid), ...newer(identity) }, 2],
+  ];
+  for (const [change, wanted] of cases)
+    t.ok(Math.abs((await asking(change))(2) - wanted) < 1e-12, JSON.stringify(change));
+  t.equal((await asking(older(sigmoid)))(-1000), 0, 'however far');
+  await t.rejects(
+    asking(older('torch.nn.modules.activation.Tanh')),
+    /config\.json: sbert_ce_default_activation_function is "torch\.nn\.modules\.activation\.Tanh", expected torch\.nn\.modules\.linear\.Identity or/,
+  );
+  await t.rejects(asking(newer('mine.Sigmoid')), /sentence_transformers\.activation_fn is "mine\.Sigmoid", expected/);
+  await t.rejects(asking(newer(3)), /sentence_transformers\.activation_fn is 3, expected a text/);
+  await t.rejects(asking({ sentence_transformers: 'no' }), /sentence_transformers is "no", expected an object/);
+});
+
 void t.test('what was written is what is read, and training begins with an encoder', async (t) => {
   const model = new CrossEncoder(config, new Random(3));
   await saveCross(folder, model, tokenizer, { maxLength: 12 });
