@@ -18,7 +18,7 @@ import {
 import { completeOptions, option, rules, type OptionsOf } from '../retromae/index.js';
 import { runRows, withAbsolutePaths, type Setting } from '../train/index.js';
 import { digestOf, heldOutSet, readCorpus, setDir } from './held-out-set.js';
-import { finetune, resumeFinetune, type FinetuneHooks } from './finetune.js';
+import { finetuneOn, type FinetuneHooks } from './finetune.js';
 import { FUSION_WEIGHT, wordsRecipe } from './recipe.js';
 import { finetuneSettings, type FinetuneSettings } from './settings.js';
 
@@ -115,7 +115,7 @@ export async function adapt(given: Partial<AdaptSettings>, hooks: AdaptHooks = {
   );
   const set = await heldOutSet(round, documents, seed, hooks);
   const words = join(round, 'words');
-  const trained = await stage('words', words, wordsSettings(settings, round, number, documents.length), hooks);
+  const trained = await stage('words', wordsSettings(settings, round, number, documents.length), hooks);
   const result = { round: number, commands: plan.commands, settings };
   if (!trained) return { ...result, interrupted: true, scores: [] };
   const model = await loadStatic(words);
@@ -149,11 +149,10 @@ function wordsSettings(settings: AdaptSettings, round: string, number: number, d
 }
 
 /** Trains, or goes on with what was broken off. @returns whether it came to its end */
-async function stage(name: string, dir: string, settings: FinetuneSettings, hooks: AdaptHooks): Promise<boolean> {
+async function stage(name: string, settings: FinetuneSettings, hooks: AdaptHooks): Promise<boolean> {
   const { done, ...watching } = hooks.watch?.(name, settings) ?? {};
   const own = { ...watching, signal: hooks.signal };
-  const work = (await isThere(join(dir, 'run.json'))) ? resumeFinetune(dir, {}, own) : finetune(settings, own);
-  const { interrupted } = await work.finally(() => done?.());
+  const { interrupted } = await finetuneOn(settings, own).finally(() => done?.());
   return !interrupted;
 }
 

@@ -58,6 +58,10 @@ export const resumeFinetune = (
   hooks: FinetuneHooks = {},
 ): Promise<FinetuneResult> => resumeJob(jobOf(hooks), out, given, hooks);
 
+/** Goes on with the run in the settings' folder, or starts it where there is none. */
+export const finetuneOn = async (settings: FinetuneSettings, hooks: FinetuneHooks = {}): Promise<FinetuneResult> =>
+  (await isThere(join(settings.out, 'run.json'))) ? resumeFinetune(settings.out, {}, hooks) : finetune(settings, hooks);
+
 const jobOf = (own: FinetuneHooks): TrainingJob<FinetuneSettings, FinetunedModel, GroupBatch> => ({
   ...finetuning,
   prepare: (settings, hooks) => prepare(settings, { ...own, ...hooks }),
