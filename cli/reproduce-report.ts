@@ -48,11 +48,15 @@ export async function reportTable(found: Reproduced): Promise<void> {
   const metric = tableMetrics[table.metric];
   const curves = outcomes
     .filter(({ job, steps }) => job.seed === settings.seed && steps.length > 0)
-    .map(({ job, steps }) => ({ name: job.label, steps, scalars: objectiveNamed(job.entry!.objective).scalars }));
+    .map(({ job, steps }) => ({
+      name: table.rows.find(({ entry }) => entry === job.label)!.name,
+      steps,
+      scalars: objectiveNamed(job.entry!.objective).scalars,
+    }));
   await train.writeReport(settings.out, {
     title: `${tableTitle(plan.table)} of the RetroMAE paper, in miniature: ${table.title}`,
-    lead: [summaryOf(claims), ...claims.map(claimText)],
-    tables: [systemsTable(found), claimsTable(found)],
+    lead: [summaryOf(claims)],
+    tables: [claimsTable(found), systemsTable(found), setsTable(found)],
     figures: [
       {
         name: 'differences',
@@ -71,7 +75,11 @@ export async function reportTable(found: Reproduced): Promise<void> {
       { name: 'objectives', svg: await train.lossChart(curves) },
     ],
     notes: { heading: 'What is different from the paper', lines: differences(found) },
-    config: settings,
+    config: {
+      ...settings,
+      ...(settings.steps !== undefined && { minutes: undefined }),
+      ...(settings.finetuneSteps !== undefined && { finetuneMinutes: undefined }),
+    },
     ...{ steps: [], probes: [], commands },
   });
 }
@@ -79,37 +87,39 @@ export async function reportTable(found: Reproduced): Promise<void> {
 /** Of the palette: green, red, grey. */
 const COLORS = [2, 1, 4];
 
+const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
 const tableTitle = (name: string): string => name.replace('table', 'Table ');
 
-function systemsTable({ table, sets, systems, met }: Reproduced) {
+function systemsTable({ table, sets, systems }: Reproduced) {
   const { metric } = table;
   const others = (Object.keys(tableMetrics) as (keyof typeof tableMetrics)[]).filter((name) => name !== metric);
-  const own = systems.map(({ name, paper: figure, interval, means, sets: by, met: parts }: SystemResult) => [
+  const own = systems.map(({ name, paper: figure, interval, means }: SystemResult) => [
     ...[name, figure === undefined ? '' : share(figure), `${share(interval.mean)} ${within(interval, share)}`],
     ...others.map((each) => share(means[each])),
-    ...sets.map((set) => share(by[set.name])),
-    ...(parts ? [share(parts.met), share(parts.unmet)] : []),
   ]);
   const unbuilt = Object.entries(table.missing).map(([name, figure]) => [`${name} (not built)`, share(figure)]);
+  const name = tableMetrics[metric];
   return {
     heading: 'The table',
-    head: [
-      ...[
-        '',
-        `Paper: ${tableMetrics[metric]}`,
-        `Here: ${tableMetrics[metric]}`,
-        ...others.map((name) => tableMetrics[name]),
-      ],
-      ...sets.map(({ name, queries }) => `${name} (${queries.length})`),
-      ...(met ? [`${met.set}, met`, 'not met'] : []),
-    ],
+    head: ['', `Paper: ${name}`, `Here: ${name}`, ...others.map((each) => tableMetrics[each])],
     rows: [...own, ...unbuilt.map((row) => [...row, ...Array.from({ length: own[0].length - row.length }, () => '')])],
-    note:
-      `The paper: ${table.measured}. Here: the mean over ${sets.length} sets, each counting the same, and over seeds, with the 95 % interval over queries and seeds; ` +
-      `then ${tableMetrics[metric]} on each set (its queries in brackets).` +
-      (met
-        ? ` Met: the ${met.queries.size} queries of ${met.set} of which a relevant document answered a query in training.`
-        : ''),
+    note: `The paper: ${table.measured}. Here: the mean over ${plural(sets.length, 'set')}, each counting the same, and over seeds, with the 95 % interval over queries and seeds.`,
+  };
+}
+
+function setsTable({ table, sets, systems, met }: Reproduced) {
+  return {
+    heading: `${tableMetrics[table.metric]} on each set`,
+    head: [
+      ...['', ...sets.map(({ name, queries }) => `${name} (${queries.length})`)],
+      ...(met ? [`${met.set}: met (${met.queries.size})`, 'not met'] : []),
+    ],
+    rows: systems.map(({ name, sets: by, met: parts }) => [
+      ...[name, ...sets.map((set) => share(by[set.name]))],
+      ...(parts ? [share(parts.met), share(parts.unmet)] : []),
+    ]),
+    note: `In brackets: queries.${met ? ` Met: a relevant document of the query answered one in training.` : ''}`,
   };
 }
 
@@ -138,7 +148,7 @@ function differences({ plan, table, sets, outcomes }: Reproduced): string[] {
     settings.finetuneSteps === undefined ? `${settings.finetuneMinutes} minutes` : `${settings.finetuneSteps} steps`;
   const time = settings.steps === undefined ? `${settings.minutes} minutes` : `${settings.steps} steps`;
   return [
-    `Size: an encoder of ${layers} layers, ${hidden}, instead of BERT base (12 layers, 768); ${time} of pre-training a run (${Math.min(...counts)} to ${Math.max(...counts)} steps) instead of days on eight GPUs. What needs long training cannot show here.`,
+    `Size: an encoder of ${plural(layers, 'layer')}, ${hidden}, instead of BERT base (12 layers, 768); ${time} of pre-training a run${settings.steps === undefined ? ` (${Math.min(...counts)} to ${Math.max(...counts)} steps)` : ''}, in batches of as many tokens, instead of days on eight GPUs. What needs long training cannot show here.`,
     `Text: pre-training on ${corpus ?? `the text that is searched (${sets.map(({ name }) => name).join(', ')})`}, instead of Wikipedia and BookCorpus${table.ownText ? ' or, for this table, MS MARCO' : ''}.`,
     initWords === undefined
       ? 'Beginning: random weights. In the paper SimCSE and DiffCSE, among others, begin with BERT.'
@@ -146,7 +156,7 @@ function differences({ plan, table, sets, outcomes }: Reproduced): string[] {
     `Fine-tuning: ${table.stages.map((stage) => stageNames[stage]).join(', then ')}, ${tuning} a stage, each from the pre-trained encoder, all rows as many steps; ` +
       (table.stages.includes('pairs')
         ? 'pairs from raw text instead of the 502,939 labelled queries of MS MARCO, for lack of labels.'
-        : `the training queries of ${labelled} instead of MS MARCO or Natural Questions, ${negatives} hard negative${negatives > 1 ? 's' : ''} a query instead of 15.`),
+        : `the training queries of ${labelled} instead of MS MARCO or Natural Questions, ${plural(negatives, 'hard negative')} a query instead of 15.`),
     ...(table.stages.includes('distill')
       ? [
           'The teacher is a cross-encoder of the same size that begins with the first MLM run, on negatives of BM25; the paper’s is BERT base on negatives of the ANCE model. It reranks BM25’s best 20 in its own row: where that is worse than the students, there is little to learn from it.',

@@ -54,7 +54,7 @@ const HEAD_FILE = 58;
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
 /** Of a character at 12 px, in pixels; fonts differ, so a little more than the mean. */
 const CHARACTER = 6.8;
-const LABEL_LINE = 15;
+export const LABEL_LINE = 15;
 const SWATCH = 16;
 const LONGEST_NAME = 26;
 /** In characters, so that the panels of most charts are as wide as each other. */
