@@ -29,7 +29,15 @@ export type { PretrainHooks, PretrainResult } from './task.js';
 export * from './report/index.js';
 export { resumedSettings } from './going-on.js';
 export { resumeJob, startJob, type JobSettings, type TrainingJob } from './job.js';
-export { claimFolder, readPlan, readPlanOf, withAbsolutePaths, writePlanOf, type Plan, type RunKind } from './run-folder.js';
+export {
+  claimFolder,
+  readPlan,
+  readPlanOf,
+  withAbsolutePaths,
+  writePlanOf,
+  type Plan,
+  type RunKind,
+} from './run-folder.js';
 export {
   learningRate,
   ownSettings,
