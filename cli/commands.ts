@@ -14,6 +14,10 @@ const commands: Record<string, { summary: string; load: () => Promise<(args: str
     summary: 'a retriever for your own text, without labels',
     load: async () => (await import('./adapt.js')).adaptCommand,
   },
+  reproduce: {
+    summary: "a table of RetroMAE's paper, in miniature",
+    load: async () => (await import('./reproduce.js')).reproduceCommand,
+  },
   eval: { summary: 'measure a model on a BEIR folder', load: async () => (await import('./eval.js')).evalCommand },
   encode: { summary: 'turn a corpus into vectors', load: async () => (await import('./encode.js')).encodeCommand },
   search: { summary: 'search an encoded corpus', load: async () => (await import('./search.js')).searchCommand },

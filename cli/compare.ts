@@ -11,6 +11,7 @@ import { scoresOf, standings, tableOf, type SetScores, type Standing } from './c
 import { newEncoder } from './encoder.js';
 import { checked, flagsOf, helpText, parseFlags, settingsOf, UsageError, type Flags } from './flags.js';
 import { probeSet, watch } from './pretrain.js';
+import { RunCounter } from './run-counter.js';
 
 /** The settings of a run that are those of all: none of an objective's own, and where and what to measure is said otherwise. */
 const base = train.pretrainSettings({ objective: 'mlm', out: 'runs/compare', evalEvery: 0 });
@@ -128,31 +129,23 @@ async function setsOf({ settings, eval: folders }: ComparePlan): Promise<Retriev
 
 function hooksFor(plan: ComparePlan, sets: readonly RetrievalSet[], signal: AbortSignal): CompareHooks<SetScores> {
   const { settings } = plan;
-  const started = performance.now();
-  let [begun, total, before] = [0, 0, 0];
+  const counter = new RunCounter(settings.minutes);
   return {
     signal,
     message: say,
     planned: (jobs, left) => {
-      const runs = (some: typeof jobs) => some.filter(({ entry }) => entry).length;
-      total = runs(jobs);
-      before = begun = total - runs(left);
+      const { total, done } = counter.planned(jobs, left);
       say(costOf(plan, total));
-      if (before > 0) say(`${before} of them are done.`);
+      if (done > 0) say(`${done} of them are done.`);
       for (const { label, seed, batch } of jobs)
         if (seed === settings.seed && batch > 0 && batch !== settings.batch)
           say(`${label}: --batch ${batch}, for as many tokens a batch as MLM's ${settings.batch}.`);
     },
     watch: (job, own) => {
-      begun++;
-      const passed = (performance.now() - started) / 1000;
-      const measured = begun - 1 - before;
-      const each = settings.minutes ? 60 * settings.minutes : measured > 0 ? passed / measured : undefined;
-      const left = each && `about ${train.formatDuration(each * (total - begun + 1))} left`;
-      say(`\n${begun} of ${total}: ${job.label}, seed ${job.seed}; ${left ?? 'begun'}.`);
+      say(counter.next(job));
       const hooks = watch(own, settings.evalEvery > 0 ? sets[0] : undefined, false, signal);
       // The corpus is that of all: what it is, is said once.
-      return begun === before + 1 ? hooks : { ...hooks, data: undefined };
+      return counter.isFirst ? hooks : { ...hooks, data: undefined };
     },
     evaluate: async (model, tokenizer) => {
       // What is trained is measured; of vectors, as the folder that is saved says.

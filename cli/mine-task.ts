@@ -1,15 +1,9 @@
 // What `retromae mine` works on: a corpus, and queries with the positives that it has; a BEIR folder, or pairs and a corpus.
 import { documents, documentText, loadBeir, trainingExamples } from '../data/index.js';
+import { askedOf, type Asked } from '../finetune/index.js';
 import { NegativeMiner, type NegativeOptions } from '../retrieval/index.js';
 import { corpusOptions, required, say, type corpusFlags } from './common.js';
 import { UsageError, type Values } from './flags.js';
-
-/** A query, with the ids of its positives. */
-export interface Asked {
-  readonly id: string;
-  readonly text: string;
-  readonly positives: readonly string[];
-}
 
 export interface MiningTask {
   readonly name: string;
@@ -72,13 +66,7 @@ async function fromBeir(dir: string, split = 'train', options: NegativeOptions):
   warnings.forEach(say);
   const texts = corpus.map((document) => ({ id: document.id, text: documentText(document) }));
   const miner = new NegativeMiner(texts, options);
-  let missing = 0;
-  const asked = queries.map(({ id, text }) => {
-    const relevant = [...qrels.get(id)!].flatMap(([document, grade]) => (grade >= 1 ? [document] : []));
-    const positives = relevant.filter((document) => miner.has(document));
-    missing += relevant.length - positives.length;
-    return { id, text, positives };
-  });
+  const { asked, missing } = askedOf({ queries, qrels }, miner);
   return { name: `${dir}, ${split}`, texts, miner, queries: asked, missing };
 }
 

@@ -1,15 +1,16 @@
 // `retromae mine`: hard negatives for training, from BM25 (DPR), from a model (ANCE), or both.
 import { writeFileAtomic } from '../data/index.js';
+import { minedLine, type Asked } from '../finetune/index.js';
 import { similarities } from '../nn/index.js';
 import { Bm25, bm25Ranking, encoderRankings, indexTexts, negativePicks, parseRanks } from '../retrieval/index.js';
-import type { Hit, Margin, MinedNegatives, NegativeMiner, Ranking } from '../retrieval/index.js';
+import type { Margin, MinedNegatives, Ranking } from '../retrieval/index.js';
 import { rules } from '../retromae/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, checkWritable, corpusFlags, required, say, untilStopped, withBackend } from './common.js';
 import { sayData, unknownFlag } from './data-summary.js';
 import { loadEncoder, refuseSimilarity, representFlag } from './encoder.js';
 import { helpText, parseFlags, UsageError, type Values } from './flags.js';
-import { readTask, type Asked, type MiningTask } from './mine-task.js';
+import { readTask, type MiningTask } from './mine-task.js';
 
 const { field, 'max-bad-lines': maxBadLines } = corpusFlags;
 
@@ -174,7 +175,7 @@ async function* lines(
       group.forEach((query, i) => {
         const mined = miner.mine({ ...query, rankings: found.map((rankings) => rankings[i]) });
         onMined(mined);
-        if (mined.negatives.length > 0) text += lineOf(query, mined, miner);
+        if (mined.negatives.length > 0) text += minedLine(query, mined, miner);
       });
       isEmpty &&= text === '';
       yield Buffer.from(text);
@@ -187,16 +188,6 @@ async function* lines(
     throw new Error(
       `${name}: no query has a negative in the corpus, expected some documents that are no positives; give a larger corpus, or another --range or --margin.`,
     );
-}
-
-function lineOf({ id, text }: Asked, { positives, negatives }: MinedNegatives, miner: NegativeMiner): string {
-  const texts = (hits: readonly Hit[]) => hits.map((hit) => miner.textOf(hit.id));
-  const line = {
-    ...{ query: text, pos: texts(positives), neg: texts(negatives), query_id: id },
-    ...{ pos_ids: positives.map((hit) => hit.id), neg_ids: negatives.map((hit) => hit.id) },
-    ...{ pos_scores: positives.map((hit) => hit.score), neg_scores: negatives.map((hit) => hit.score) },
-  };
-  return `${JSON.stringify(line)}\n`;
 }
 
 const noCounts = (withoutPositive: number) => ({

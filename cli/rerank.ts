@@ -1,6 +1,7 @@
 // `retromae rerank`: the hits of a first stage in the order of a cross-encoder; or its scores of training examples, as a teacher.
 import { documents, documentText, loadBeir, trainingExamples, writeFileAtomic } from '../data/index.js';
 import type { RetrievalSet } from '../data/index.js';
+import { taughtLine } from '../finetune/index.js';
 import { loadCross, type LoadedCross } from '../hub/index.js';
 import {
   Bm25,
@@ -11,9 +12,9 @@ import {
   evaluateRun,
   readTrecRun,
   reranked,
+  rerankRun,
   writeTrecRun,
   type Evaluation,
-  type Hit,
   type RankingOptions,
 } from '../retrieval/index.js';
 import { rules } from '../retromae/index.js';
@@ -118,7 +119,10 @@ async function measure(scorer: CrossScorer, data: string, { split = 'test', dept
   const dropSelf = given['drop-self'] ?? false;
   if (!dropSelf) sayCoinciding(set);
   const { name, before } = await firstStage(set, given, { dropSelf });
-  const after = await rerankAll(scorer, set, before, { depth, dropSelf });
+  const ticker = new Ticker(process.stderr, { what: 'queries', total: set.queries.length });
+  const onProgress = (done: number): void => ticker.update(done);
+  const after = await rerankRun(scorer, set, before.run, { depth, dropSelf, onProgress });
+  ticker.done();
   if (given.out !== undefined) await writeTrecRun(given.out, after.run, 'retromae-rerank');
   const stages = [
     { name, evaluation: before },
@@ -162,36 +166,6 @@ async function fromRun(
   return evaluateRun(run, qrels, options);
 }
 
-/** The best hits of every query in the order of the cross-encoder. */
-async function rerankAll(
-  scorer: CrossScorer,
-  set: RetrievalSet,
-  { run }: Evaluation,
-  { depth, dropSelf }: { depth: number; dropSelf: boolean },
-): Promise<Evaluation> {
-  const texts = new Map(set.corpus.map((document) => [document.id, documentText(document)]));
-  const ticker = new Ticker(process.stderr, { what: 'queries', total: set.queries.length });
-  const found = new Map<string, Hit[]>();
-  for (const { id, text } of set.queries) {
-    const hits = (run.get(id) ?? []).filter((hit) => !dropSelf || hit.id !== id);
-    found.set(id, await rerankOne(scorer, text, hits, texts, depth));
-    ticker.update(found.size);
-  }
-  ticker.done();
-  return evaluateRun(found, set.qrels);
-}
-
-async function rerankOne(
-  scorer: CrossScorer,
-  query: string,
-  hits: readonly Hit[],
-  texts: ReadonlyMap<string, string>,
-  depth: number,
-): Promise<Hit[]> {
-  const best = hits.slice(0, depth).map(({ id }) => texts.get(id)!);
-  return reranked(hits, await scorer.scores(query, best));
-}
-
 /** The documents that answer one question, with scores as the model's folder wants them shown. */
 async function answer(
   scorer: CrossScorer,
@@ -202,7 +176,14 @@ async function answer(
   for await (const document of documents(corpus, { distinctIds: true, onWarning: say }))
     texts.set(document.id, documentText(document));
   const bm25 = new Bm25(Array.from(texts, ([id, text]) => ({ id, text })));
-  const found = await rerankOne(scorer, query, bm25.search(query, depth), texts, depth);
+  const hits = bm25.search(query, depth);
+  const found = reranked(
+    hits,
+    await scorer.scores(
+      query,
+      hits.map(({ id }) => texts.get(id)!),
+    ),
+  );
   if (found.length === 0) say('No document has a word of the query.');
   const shown = found.slice(0, top).map(({ id, score }) => ({ id, score: activation(score), text: texts.get(id)! }));
   if (json) return void process.stdout.write(`${JSON.stringify(shown)}\n`);
@@ -210,22 +191,17 @@ async function answer(
     process.stdout.write(`${score.toFixed(4)}  ${id}  ${text.replace(/\s+/g, ' ').slice(0, SHOWN)}\n`);
 }
 
-/** Parquet's whole numbers, which JSON has not: as numbers where that is the same, else as text. */
-const wholeNumbers = (_: string, value: unknown): unknown =>
-  typeof value !== 'bigint' ? value : Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
-
 /** Training examples with the cross-encoder's scores, in FlagEmbedding's names; other fields stay as they are. */
 async function teach(scorer: CrossScorer, path: string, out: string, json = false): Promise<void> {
   let count = 0;
   const bytes = new TextEncoder();
   const ticker = new Ticker(process.stderr, { what: 'examples' });
   async function* lines(signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    for await (const { id, query, positives, negatives, others } of trainingExamples(path)) {
+    for await (const example of trainingExamples(path)) {
       signal.throwIfAborted();
-      const scores = Array.from(await scorer.scores(query, [...positives, ...negatives]));
-      const [pos_scores, neg_scores] = [scores.slice(0, positives.length), scores.slice(positives.length)];
-      const line = { query_id: id, ...others, query, pos: positives, neg: negatives, pos_scores, neg_scores };
-      yield bytes.encode(`${JSON.stringify(line, wholeNumbers)}\n`);
+      const { query, positives, negatives } = example;
+      const scores = await scorer.scores(query, [...positives, ...negatives]);
+      yield bytes.encode(taughtLine(example, scores));
       ticker.update(++count);
     }
   }

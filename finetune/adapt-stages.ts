@@ -7,7 +7,7 @@ import { ModelEncoder, type Encoder } from '../retrieval/index.js';
 import { objectiveNamed, type Scalars } from '../retromae/index.js';
 import { pretrain, resume, type LoopSettings, type PretrainSettings, type RunHooks } from '../train/index.js';
 import type { AdaptSettings } from './adapt.js';
-import { finetune, resumeFinetune, scalarsOf } from './finetune.js';
+import { finetuneOn, scalarsOf } from './finetune.js';
 import { folderEncoder } from './folder-encoder.js';
 import { untrainedWords } from './models.js';
 import { FUSION_WEIGHT, transformerRecipe, wordsRecipe } from './recipe.js';
@@ -107,8 +107,7 @@ function finetuneStage(name: string, given: Partial<FinetuneSettings>): AdaptSta
   const { out } = settings;
   return {
     ...{ name, settings, scalars: scalarsOf(settings) },
-    train: async (hooks) =>
-      (await isThere(join(out, 'run.json'))) ? resumeFinetune(out, {}, hooks) : finetune(settings, hooks),
+    train: (hooks) => finetuneOn(settings, hooks),
     encoder: async () => (await folderEncoder(out)).encoder,
     ...(name === WORDS && {
       untrained: async () => {

@@ -1,4 +1,6 @@
 // Fine-tuning as a job: what `retromae finetune` does, as a function.
+import { join } from 'node:path';
+import { isThere } from '../data/index.js';
 import { configOf, isStatic } from '../hub/index.js';
 import { CrossEncoder, parameterCount, type BertForMaskedLM, type StaticModel, type TextModel } from '../nn/index.js';
 import type { Scalars } from '../retromae/index.js';
@@ -52,6 +54,10 @@ export const resumeFinetune = (
   given: Partial<FinetuneSettings> = {},
   hooks: FinetuneHooks = {},
 ): Promise<FinetuneResult> => resumeJob(jobOf(hooks), out, given, hooks);
+
+/** Goes on with the run in the settings' folder, or starts it where there is none. */
+export const finetuneOn = async (settings: FinetuneSettings, hooks: FinetuneHooks = {}): Promise<FinetuneResult> =>
+  (await isThere(join(settings.out, 'run.json'))) ? resumeFinetune(settings.out, {}, hooks) : finetune(settings, hooks);
 
 const jobOf = (own: FinetuneHooks): TrainingJob<FinetuneSettings, FinetunedModel, GroupBatch> => ({
   ...finetuning,

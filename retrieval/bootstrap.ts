@@ -21,13 +21,22 @@ export interface Interval {
  * gives the same interval.
  * @throws if there are no values, or one is not finite, or an option is out of range
  */
-export async function bootstrapMean(
-  values: readonly number[],
+export const bootstrapMean = (values: readonly number[], options: BootstrapOptions = {}): Promise<Interval> =>
+  bootstrapCrossed([[values]], options);
+
+/**
+ * The mean over sets of queries, each counting the same, of what several runs (seeds) scored, and its confidence interval over
+ * queries and runs: each resample draws runs, the same for all sets, and queries of each set, the same for all runs. After
+ * Owen (2007), "The pigeonhole bootstrap", which is no narrower than it should be; but of a few runs, however spread, no
+ * bootstrap sees more than these (with one run the interval is over queries alone).
+ * @param sets by set, by run, a value a query
+ * @throws if a set has no values, or its runs have not as many, or as `bootstrapMean`
+ */
+export async function bootstrapCrossed(
+  sets: readonly (readonly (readonly number[])[])[],
   { resamples = 10_000, level = 0.95, seed = 0 }: BootstrapOptions = {},
 ): Promise<Interval> {
-  if (values.length === 0) throw new Error('bootstrap: no values, expected one a query; evaluate some queries first.');
-  const wrong = values.findIndex((value) => !Number.isFinite(value));
-  if (wrong >= 0) throw new Error(`bootstrap: value ${wrong} is ${values[wrong]}, expected a finite number; drop it.`);
+  checkValues(sets);
   if (!Number.isInteger(resamples) || resamples < 1) {
     throw new Error(`bootstrap: resamples = ${resamples}, expected a whole number of at least 1; 10000 is usual.`);
   }
@@ -37,9 +46,24 @@ export async function bootstrapMean(
   const { mean, quantileSeq } = await import('mathjs/number');
   const tail = (1 - level) / 2;
   // Sorted here: of values not sorted, quantileSeq takes quadratic time where many are equal.
-  const means = Array.from(resampledMeans(values, resamples, seed).sort());
+  const means = Array.from(resampledMeans(sets, resamples, seed).sort());
   const [low, high] = quantileSeq(means, [tail, 1 - tail], true) as number[];
-  return { mean: mean(values as number[]), low, high };
+  const average = (values: readonly number[]): number => mean(values as number[]);
+  return { mean: average(sets.map((runs) => average(runs.map(average)))), low, high };
+}
+
+function checkValues(sets: readonly (readonly (readonly number[])[])[]): void {
+  if (sets.length === 0 || sets.some((runs) => runs.length === 0 || runs.some((values) => values.length === 0)))
+    throw new Error('bootstrap: no values, expected one a query; evaluate some queries first.');
+  if (sets.some((runs) => runs.length !== sets[0].length || runs.some(({ length }) => length !== runs[0].length)))
+    throw new Error(
+      'bootstrap: not as many values of every run, expected one a query and run; evaluate all runs on the same queries.',
+    );
+  for (const values of sets.flat()) {
+    const wrong = values.findIndex((value) => !Number.isFinite(value));
+    if (wrong >= 0)
+      throw new Error(`bootstrap: value ${wrong} is ${values[wrong]}, expected a finite number; drop it.`);
+  }
 }
 
 /**
@@ -98,12 +122,29 @@ export async function compareRuns(
   return bootstrapDifference(values(a), values(b), options);
 }
 
-function resampledMeans(values: readonly number[], resamples: number, seed: number): Float64Array {
+function resampledMeans(
+  sets: readonly (readonly (readonly number[])[])[],
+  resamples: number,
+  seed: number,
+): Float64Array {
   const random = new Random(seed);
-  const pool = Float64Array.from(values);
+  const runs = sets[0].length;
+  // What a query scored in the runs that are drawn, together: filled anew for each resample, but for one run alone.
+  const pools = sets.map(([values]) => Float64Array.from(values));
   return new Float64Array(resamples).map(() => {
-    let sum = 0;
-    for (let i = 0; i < pool.length; i++) sum += pool[random.below(pool.length)];
-    return sum / pool.length;
+    if (runs > 1) {
+      pools.forEach((pool) => pool.fill(0));
+      for (let i = 0; i < runs; i++) {
+        const run = random.below(runs);
+        pools.forEach((pool, set) => sets[set][run].forEach((value, query) => (pool[query] += value)));
+      }
+    }
+    let all = 0;
+    for (const pool of pools) {
+      let sum = 0;
+      for (let i = 0; i < pool.length; i++) sum += pool[random.below(pool.length)];
+      all += sum / pool.length;
+    }
+    return all / (sets.length * runs);
   });
 }

@@ -2,6 +2,7 @@
 export { englishAnalyzer, type Analyzer } from './analyzer.js';
 export { Bm25, type Bm25Options } from './bm25.js';
 export {
+  bootstrapCrossed,
   bootstrapDifference,
   bootstrapMean,
   compareRuns,
@@ -29,6 +30,7 @@ export { heldOut, type HeldOutOptions } from './heldout.js';
 export {
   averagePrecision,
   evaluateRun,
+  isRelevant,
   ndcg,
   partOf,
   precision,
@@ -40,7 +42,7 @@ export {
 } from './metrics.js';
 export { NegativeMiner, negativePicks, parseRanks } from './negatives.js';
 export type { Margin, MinedNegatives, NegativeOptions, NegativePick, QueryToMine } from './negatives.js';
-export { CrossScorer, reranked, type ScoringOptions } from './rerank.js';
+export { CrossScorer, rerankRun, reranked, type ScoringOptions } from './rerank.js';
 export { sharingQueries } from './overlap.js';
 export { compareHits, compareIds } from './ranking.js';
 export { bm25Ranking, encoderRankings, type Ranking } from './rankings.js';

@@ -1,9 +1,11 @@
 // Reranking (Nogueira and Cho, 2019): the best hits of a first stage in the order of a cross-encoder, which reads pairs.
 import { noGrad, scope } from '../core/index.js';
-import { packPairs } from '../data/pure.js';
+import { documentText, packPairs, type RetrievalSet } from '../data/pure.js';
 import type { CrossEncoder } from '../nn/index.js';
+import type { RankingOptions } from './evaluate.js';
+import { evaluateRun, type Evaluation } from './metrics.js';
 import type { TextTokenizer } from './text-batches.js';
-import type { Hit } from './types.js';
+import type { Hit, Run } from './types.js';
 
 export interface ScoringOptions {
   /** Tokens of the longest pair, [CLS] and both [SEP] included. Default, and at most: the model's positions. */
@@ -67,4 +69,22 @@ export function reranked(hits: readonly Hit[], scores: ArrayLike<number>): Hit[]
   const top = Array.from(scores, (score, i) => ({ id: hits[i].id, score })).sort((a, b) => b.score - a.score);
   const lowest = top.at(-1)?.score ?? 0;
   return [...top, ...hits.slice(scores.length).map(({ id }, i) => ({ id, score: lowest - 1 - i }))];
+}
+
+/** What a run comes to when the best `depth` hits of each query are put in the order of a cross-encoder. `onProgress` hears of queries. */
+export async function rerankRun(
+  scorer: CrossScorer,
+  { corpus, queries, qrels }: RetrievalSet,
+  run: Run,
+  { depth, dropSelf = false, onProgress }: RankingOptions & { readonly depth: number; onProgress?(done: number): void },
+): Promise<Evaluation> {
+  const texts = new Map(corpus.map((document) => [document.id, documentText(document)]));
+  const found = new Map<string, Hit[]>();
+  for (const { id, text } of queries) {
+    const hits = (run.get(id) ?? []).filter((hit) => !dropSelf || hit.id !== id);
+    const best = hits.slice(0, depth).map((hit) => texts.get(hit.id)!);
+    found.set(id, reranked(hits, await scorer.scores(text, best)));
+    onProgress?.(found.size);
+  }
+  return evaluateRun(found, qrels);
 }

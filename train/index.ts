@@ -4,7 +4,7 @@ export { answerWithBatches } from './answer.js';
 export { batchesOf, type BatchRecipe } from './batch-recipe.js';
 export { Checkpoints, type CheckpointState } from './checkpoint.js';
 export { beginComparison, readComparison, runComparison, writeComparison } from './compare/compare.js';
-export type { CompareHooks, ComparePlan, Job, Outcome } from './compare/compare.js';
+export type { CompareHooks, ComparePlan, Job, Outcome, Place } from './compare/compare.js';
 export { parseEntries, type Entry } from './compare/entries.js';
 export { Prefetch, type PrefetchRange } from './prefetch.js';
 export {
@@ -30,7 +30,15 @@ export type { PretrainHooks, PretrainResult } from './task.js';
 export * from './report/index.js';
 export { resumedSettings } from './going-on.js';
 export { resumeJob, startJob, type JobSettings, type TrainingJob } from './job.js';
-export { claimFolder, readPlan, readPlanOf, withAbsolutePaths, type Plan, type RunKind } from './run-folder.js';
+export {
+  claimFolder,
+  readPlan,
+  readPlanOf,
+  withAbsolutePaths,
+  writePlanOf,
+  type Plan,
+  type RunKind,
+} from './run-folder.js';
 export {
   learningRate,
   ownSettings,

@@ -1,7 +1,7 @@
 // Files and folders that appear whole or not at all: written aside, synced, renamed. After the habit of databases.
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve, sep } from 'node:path';
+import { copyFile, link, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 
 /** A string is written as UTF-8; chunks one after the other, so that a large file need not exist in one piece. */
 export type FileData = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -65,6 +65,18 @@ export async function writeDirAtomic(path: string, fill: (folder: string) => Pro
     throw isForeign(error, dirname(partial)) ? error : writeError(path, error);
   }
 }
+
+/** A folder with the files of another: links where the file system has them, else copies. @throws as `writeDirAtomic` */
+export const linkFolder = (from: string, to: string): Promise<void> =>
+  writeDirAtomic(to, async (folder) => {
+    for (const entry of await readdir(from, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const source = join(entry.parentPath, entry.name);
+      const target = join(folder, relative(from, source));
+      await mkdir(dirname(target), { recursive: true });
+      await link(source, target).catch(() => copyFile(source, target));
+    }
+  });
 
 /**
  * Undoes what a kill in the middle of `writeDirAtomic` may have left: brings the previous folder back if `path` is

@@ -7,7 +7,19 @@ import { settingRows } from '../../train/index.js';
 import { nodesOf, sourcesIn, type Source } from '../structure/source.js';
 import { succeed } from './support.js';
 
-const commands = ['pretrain', 'compare', 'finetune', 'adapt', 'eval', 'encode', 'search', 'mine', 'distill', 'rerank'];
+const commands = [
+  'pretrain',
+  'compare',
+  'finetune',
+  'adapt',
+  'reproduce',
+  'eval',
+  'encode',
+  'search',
+  'mine',
+  'distill',
+  'rerank',
+];
 const flagsIn = (text: string): string[] => [...text.matchAll(/(?<![\w-])--[a-z][a-z-]*[a-z]/g)].map(([flag]) => flag);
 
 /** The flags that a command takes, as its --help lists them. */
@@ -45,7 +57,7 @@ void test('messages and pages name flags that there are', async (t) => {
   const pages = ['README.md', ...readdirSync('docs/design').map((page) => join('docs/design', page))];
   for (const page of pages)
     for (const [, line] of readFileSync(page, 'utf8').matchAll(
-      /retromae (?:pretrain|compare|finetune|adapt|eval|encode|search|mine|distill|rerank)([^\n`]*)/g,
+      /retromae (?:pretrain|compare|finetune|adapt|reproduce|eval|encode|search|mine|distill|rerank)([^\n`]*)/g,
     ))
       for (const flag of flagsIn(line)) t.ok(any.has(flag), `${page}: ${flag}`);
 });

@@ -3,7 +3,13 @@ import { quantileSeq, std } from 'mathjs';
 import fc from 'fast-check';
 import t from 'tap';
 import { Random } from '../../core/random.js';
-import { bootstrapDifference, bootstrapMean, compareRuns, metricInterval } from '../../retrieval/bootstrap.js';
+import {
+  bootstrapCrossed,
+  bootstrapDifference,
+  bootstrapMean,
+  compareRuns,
+  metricInterval,
+} from '../../retrieval/bootstrap.js';
 import { evaluateRun } from '../../retrieval/metrics.js';
 
 const normals = (count: number, seed: number): number[] => {
@@ -91,4 +97,47 @@ void t.test('refused', async (t) => {
   await t.rejects(bootstrapMean([1], { level: 1 }), /level = 1, expected between 0 and 1/);
   await t.rejects(bootstrapMean([1], { resamples: 0 }), /resamples = 0, expected a whole number/);
   await t.rejects(bootstrapDifference([1], [1, 2]), /1 and 2 values, expected pairs/);
+});
+
+void t.test('over sets, runs and queries: the interval of a plain simulation', async (t) => {
+  const [runs, sizes] = [3, [30, 12]];
+  const random = new Random(11);
+  const sets = sizes.map((size) => {
+    const hard = normals(size, size);
+    return Array.from({ length: runs }, (_, run) => hard.map((value) => value + run / 4 + random.normal() / 5));
+  });
+  const { mean, low, high } = await bootstrapCrossed(sets);
+  // Draws written down, and then averaged as anyone would.
+  const drawn = (count: number) => Array.from({ length: count }, () => random.below(count));
+  const average = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+  const means = Array.from({ length: 10_000 }, () => {
+    const seeds = drawn(runs);
+    return average(
+      sets.map((set) => {
+        const queries = drawn(set[0].length);
+        return average(seeds.flatMap((run) => queries.map((query) => set[run][query])));
+      }),
+    );
+  });
+  const [from, to] = quantileSeq(means, [0.025, 0.975]) as number[];
+  const width = to - from;
+  t.ok(Math.abs(low - from) < 0.03 * width && Math.abs(high - to) < 0.03 * width, `${low} ${high}, ${from} ${to}`);
+  t.ok(Math.abs(mean - average(sets.map((set) => average(set.flat())))) < 1e-12);
+  const queriesAlone = await bootstrapCrossed(sets.map((set) => [set[0]]));
+  t.ok(queriesAlone.high - queriesAlone.low < high - low, 'seeds widen it');
+  await t.rejects(bootstrapCrossed([]), /no values/);
+  await t.rejects(bootstrapCrossed([[[1, 2], [1]]]), /not as many values of every run/);
+  await t.rejects(bootstrapCrossed([[[1, NaN]]]), /value 1 is NaN/);
+});
+
+void t.test('one set and one run: bits as before runs and sets were known', async (t) => {
+  const { low, high } = await bootstrapMean(normals(50, 1), { seed: 3 });
+  const values = Float64Array.from(normals(50, 1));
+  const random = new Random(3);
+  const means = Float64Array.from({ length: 10_000 }, () => {
+    let sum = 0;
+    for (let i = 0; i < values.length; i++) sum += values[random.below(values.length)];
+    return sum / values.length;
+  }).sort();
+  t.same([low, high], quantileSeq(Array.from(means), [(1 - 0.95) / 2, 1 - (1 - 0.95) / 2], true));
 });

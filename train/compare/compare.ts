@@ -2,12 +2,14 @@
 //
 // The folder has compare.json (what is compared), tokens/ (the corpus, once), and runs/NAME-seedN/: a run like any other,
 // which can be resumed, and what it came to (evaluation.json). Whatever is there is not done again.
-import { copyFile, link, mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { flagOf, isThere, readJsonObject, removePartials, writeDirAtomic, writeFileAtomic } from '../../data/index.js';
+import { flagOf, isThere, readJsonObject, linkFolder, removePartials, writeFileAtomic } from '../../data/index.js';
 import type { WordPiece } from '../../data/index.js';
+import { saveFiles } from '../../hub/index.js';
 import { objectiveNamed, type PretrainModel } from '../../retromae/index.js';
 import { batchesOf } from '../batch-recipe.js';
+import { keptBert } from '../kept.js';
 import { newModel, newSettings, openTokens, recipeOf, tokenise, vocabulary } from '../prepare.js';
 import { resume } from '../pretrain.js';
 import { RunLog } from '../report/log.js';
@@ -50,12 +52,19 @@ export interface Outcome<E> {
   readonly evaluation: E;
 }
 
+/** Which run a model is of, and the run's folder. */
+export interface Place {
+  readonly job: Job;
+  readonly dir: string;
+}
+
 export interface CompareHooks<E> {
   message?(text: string): void;
   signal?: AbortSignal;
   /** What a run tells while it goes on. */
   watch?(job: Job, settings: PretrainSettings): PretrainHooks & { done?(): void };
-  evaluate(model: PretrainModel, tokenizer: WordPiece): Promise<E>;
+  /** Measures a model, after whatever is done with it before: its run's folder is a model folder, and there is room in it. */
+  evaluate(model: PretrainModel, tokenizer: WordPiece, place: Place): Promise<E>;
   /** Before the first run: all that there will be, and those of them that are not done yet. */
   planned?(jobs: readonly Job[], left: readonly Job[]): void;
 }
@@ -193,8 +202,10 @@ async function untrained<E extends object>(plan: ComparePlan, job: Job, hooks: C
   tokens.close();
   const settings = await newSettings({ ...plan.settings, seed: job.seed, cacheChunk: 0 });
   const model = await newModel(settings, tokens.tokenizer, {});
-  const evaluation = await hooks.evaluate(model, tokens.tokenizer);
+  const card = { method: 'nothing: these are the weights that training begins with' };
   await mkdir(dir, { recursive: true });
+  await saveFiles(dir, await keptBert(model, tokens.tokenizer, { maxLength: settings.seq, card }).files());
+  const evaluation = await hooks.evaluate(model, tokens.tokenizer, { job, dir });
   await writeFileAtomic(resultFile(dir), JSON.stringify(evaluation));
   return { ...done, evaluation };
 }
@@ -211,7 +222,7 @@ async function trained<E extends object>(
     const { done, ...watching } = hooks.watch?.(job, (await readPlan(dir)).settings) ?? {};
     const result = await resume(dir, {}, { ...watching, signal: hooks.signal }).finally(() => done?.());
     if (result.interrupted) return undefined;
-    const evaluation = await hooks.evaluate(result.model, result.tokenizer);
+    const evaluation = await hooks.evaluate(result.model, result.tokenizer, { job, dir });
     await writeFileAtomic(resultFile(dir), JSON.stringify(evaluation));
   }
   // It will not go on: what for, takes most of the disk.
@@ -234,10 +245,6 @@ async function begun(plan: ComparePlan, { entry, seed, batch, label }: Job, dir:
     cacheChunk: objectiveNamed(entry!.objective).halves ? base.cacheChunk : 0,
   });
   await mkdir(dir, { recursive: true });
-  const tokens = join(base.out, 'tokens');
-  await writeDirAtomic(join(dir, 'tokens'), async (folder) => {
-    for (const name of await readdir(tokens))
-      await link(join(tokens, name), join(folder, name)).catch(() => copyFile(join(tokens, name), join(folder, name)));
-  });
+  await linkFolder(join(base.out, 'tokens'), join(dir, 'tokens'));
   await writePlan(dir, { settings, steps, commands: [] });
 }

@@ -48,13 +48,13 @@ export interface Chart {
  */
 export const PALETTE = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#7F7F7F', '#A6761D'];
 
-const WIDTH = 800;
-const MARGIN = 16;
+export const WIDTH = 800;
+export const MARGIN = 16;
 const HEAD_FILE = 58;
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
 /** Of a character at 12 px, in pixels; fonts differ, so a little more than the mean. */
 const CHARACTER = 6.8;
-const LABEL_LINE = 15;
+export const LABEL_LINE = 15;
 const SWATCH = 16;
 const LONGEST_NAME = 26;
 /** In characters, so that the panels of most charts are as wide as each other. */
@@ -64,10 +64,7 @@ const LINE_POINTS = 600;
 
 /** Draws a chart. Plot and a document to draw in are loaded on the first call only: they take a second. */
 export async function drawChart(chart: Chart): Promise<string> {
-  const Plot = await import('@observablehq/plot');
-  // A browser has one; elsewhere it is linkedom's.
-  const { document } =
-    globalThis.document === undefined ? (await import('linkedom')).parseHTML('<html><body></body></html>') : globalThis;
+  const { Plot, document } = await drawing();
   const labelled = chart.panels.map(labelsOf);
   const marginRight =
     2 * MARGIN + SWATCH + CHARACTER * Math.max(SHORTEST_LABELS, ...labelled.flat().map(({ text }) => text.length));
@@ -78,7 +75,7 @@ export async function drawChart(chart: Chart): Promise<string> {
     const marginBottom = last ? 38 : 22;
     const height = panel.height + marginBottom;
     const plot = Plot.plot({
-      document: document as unknown as PlotModule.PlotOptions['document'],
+      document,
       width: WIDTH,
       height,
       marginLeft: 56,
@@ -109,16 +106,39 @@ export async function drawChart(chart: Chart): Promise<string> {
     top += height + 6;
     return group;
   });
+  return framed({ ...chart, description: describe(chart.panels), height: top - HEAD_FILE }, () => body.join('\n'));
+}
+
+/** Plot, and a document to draw in: the browser's, elsewhere linkedom's. */
+export async function drawing() {
+  const Plot = await import('@observablehq/plot');
+  const { document } =
+    globalThis.document === undefined ? (await import('linkedom')).parseHTML('<html><body></body></html>') : globalThis;
+  return { Plot, document: document as unknown as PlotModule.PlotOptions['document'] };
+}
+
+/** What stands around a drawing. */
+export interface Framed {
+  readonly title: string;
+  readonly subtitle: string;
+  /** The chart in words. */
+  readonly description: string;
+  /** Of the drawing alone. */
+  readonly height: number;
+}
+
+/** A chart with its title and on its paper; `draw` is told where the drawing begins. */
+export function framed(chart: Framed, draw: (top: number) => string): string {
   const [title, subtitle] = [escapeMarkup(chart.title), escapeMarkup(chart.subtitle)];
-  const height = top + 2;
+  const height = HEAD_FILE + chart.height + 2;
   return `<svg xmlns="http://www.w3.org/2000/svg" class="retromae-chart" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${title}" font-family="${escapeMarkup(FONT)}" font-size="12" fill="currentColor" text-anchor="middle">
 <title>${title}</title>
-<desc>${subtitle} ${escapeMarkup(describe(chart.panels))}</desc>
+<desc>${subtitle} ${escapeMarkup(chart.description)}</desc>
 <style>${STYLE}</style>
 <rect class="paper" width="${WIDTH}" height="${height}" rx="6"/>
 <text x="${MARGIN}" y="26" font-size="16" font-weight="600" text-anchor="start">${title}</text>
 <text x="${MARGIN}" y="45" opacity="0.75" text-anchor="start">${subtitle}</text>
-${body.join('\n')}
+${draw(HEAD_FILE)}
 </svg>
 `;
 }
@@ -205,7 +225,7 @@ function drawLabel({ text, color, at }: Label & { at: number }, x: number): stri
 }
 
 /** What a plot has inside, its own style sheet left out and coordinates to a hundredth of a pixel. */
-const inner = (plot: Element): string =>
+export const inner = (plot: Element): string =>
   plot.innerHTML
     .replace(/<style>[^]*?<\/style>/, '')
     .replace(/<[^>]+>/g, (tag) => tag.replace(/\d+\.\d{3,}/g, (number) => String(Number(Number(number).toFixed(2)))));

@@ -1,6 +1,6 @@
 // The charts of a run, or of several to compare: losses, probe, accuracy, and how the optimizer fares.
 import type { Scalar, Scalars } from '../../retromae/index.js';
-import { drawChart, type Curve, type Panel } from './chart-frame.js';
+import { drawChart, LABEL_LINE, type Curve, type Panel } from './chart-frame.js';
 import { formatLoss, formatQuantity } from './format.js';
 import type { ProbeRecord, StepRecord } from './records.js';
 import { scalarsIn } from './scalars.js';
@@ -135,7 +135,8 @@ function parts(runs: Runs, unit: Scalar['unit'], axis: string, format: Panel['fo
     axis: `${label} ${axis}`,
     format,
     curves: runs.flatMap(({ name, steps }, color) => curve(name, color, steps, pick)),
-    height: 0.8 * HEIGHT,
+    // So high that every curve's label has a line.
+    height: Math.max(0.8 * HEIGHT, LABEL_LINE * runs.length),
   }));
 }
 

@@ -29,8 +29,19 @@ export interface Figure {
   svg: string;
 }
 
+/** A table of texts, the first of each row its name. */
+export interface ReportTable {
+  heading: string;
+  head: readonly string[];
+  rows: readonly (readonly string[])[];
+  /** Below it. */
+  note?: string;
+}
+
 export interface ReportContent {
   title: string;
+  /** What it comes to, in sentences, above all else. */
+  lead?: readonly string[];
   /** The settings of the run; values that are not strings are shown as JSON, undefined ones not at all. */
   config: object;
   /** What the corpus was. */
@@ -44,6 +55,10 @@ export interface ReportContent {
   table?: readonly ComparisonRow[];
   /** What the table was measured on, in a sentence. */
   tableNote?: string;
+  /** Above the charts. */
+  tables?: readonly ReportTable[];
+  /** What is to be known of it, a paragraph each. */
+  notes?: { readonly heading: string; readonly lines: readonly string[] };
   /** Shown after the charts of the run. */
   figures?: readonly Figure[];
   /** The commands that made the run, as one would type them. */
@@ -88,13 +103,28 @@ async function ownFigures({ steps, probes, scalars, baselines }: ReportContent):
 
 /** The page as text; it needs nothing beside it. */
 function reportPage(
-  { title, config, data, steps, probes, scalars, table, tableNote, commands }: ReportContent,
+  {
+    title,
+    lead = [],
+    config,
+    data,
+    steps,
+    probes,
+    scalars,
+    table,
+    tableNote,
+    tables = [],
+    notes,
+    commands,
+  }: ReportContent,
   figures: readonly Figure[],
 ): string {
   const sections = [
     section('Summary', pairs(summary(steps, probes, scalars), 'facts')),
     section('What the training bought', table?.length ? comparison(table, tableNote) : ''),
+    ...tables.map((one) => section(one.heading, plainTable(one))),
     section('Charts', figures.map(({ svg }) => `<figure>${svg}</figure>`).join('\n')),
+    notes ? section(notes.heading, paragraphs(notes.lines)) : '',
     section('Data', data ? dataPart(data) : ''),
     section('Settings', pairs(settings(config), 'settings')),
     section('Commands', commands?.length ? `<pre>${commands.map(escapeMarkup).join('\n')}</pre>` : ''),
@@ -110,7 +140,7 @@ function reportPage(
 <body>
 <main>
 <h1>${escapeMarkup(title)}</h1>
-${sections.filter(Boolean).join('\n')}
+${paragraphs(lead)}${sections.filter(Boolean).join('\n')}
 </main>
 </body>
 </html>
@@ -119,6 +149,19 @@ ${sections.filter(Boolean).join('\n')}
 
 const section = (heading: string, content: string): string =>
   content && `<section>\n<h2>${heading}</h2>\n${content}\n</section>`;
+
+const paragraphs = (lines: readonly string[]): string => lines.map((line) => `<p>${escapeMarkup(line)}</p>\n`).join('');
+
+function plainTable({ head, rows, note }: ReportTable): string {
+  const cells = ([name, ...others]: readonly string[]): string =>
+    `<tr><th scope="row">${escapeMarkup(name)}</th>${others.map((text) => `<td>${escapeMarkup(text)}</td>`).join('')}</tr>`;
+  return `<div class="wide"><table>
+${note ? `<caption>${escapeMarkup(note)}</caption>\n` : ''}<thead><tr>${head.map((name) => `<th scope="col">${escapeMarkup(name)}</th>`).join('')}</tr></thead>
+<tbody>
+${rows.map(cells).join('\n')}
+</tbody>
+</table></div>`;
+}
 
 type Pair = readonly [name: string, value: string];
 
@@ -129,7 +172,7 @@ const pairs = (all: readonly Pair[], kind: string): string =>
 
 function dataPart(data: DataCounts): string {
   const lines = [...data.taken, ...dataWarnings('the corpus', data)];
-  return [pairs(dataFacts(data), 'facts'), ...lines.map((line) => `<p>${escapeMarkup(line)}</p>`)].join('\n');
+  return `${pairs(dataFacts(data), 'facts')}\n${paragraphs(lines)}`;
 }
 
 const settings = (config: object): Pair[] =>

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { PALETTE, spread } from '../../../train/report/chart-frame.js';
 import { accuracyChart, lossChart, numbersChart, optimizerChart, probeChart } from '../../../train/report/charts.js';
+import { intervalChart } from '../../../train/report/interval-chart.js';
 import type { RunCurves } from '../../../train/report/charts.js';
 import type { Scalars } from '../../../retromae/index.js';
 import { escapeMarkup } from '../../../train/report/markup.js';
@@ -151,4 +152,19 @@ void t.test('the palette has a contrast of 3 against both papers', (t) => {
 void t.test('escaping', (t) => {
   t.equal(escapeMarkup(`<a href="x">&'\0\n</a>`), '&lt;a href=&quot;x&quot;&gt;&amp;&#39;\uFFFD\n&lt;/a&gt;');
   t.end();
+});
+
+void t.test('differences with intervals: a dot and a whisker each, beside what they are compared with', async (t) => {
+  const svg = await intervalChart({
+    ...{ title: 'Differences', subtitle: 'of <two>', axis: 'difference' },
+    rows: [
+      { label: 'A above B', mean: 0.02, low: 0.01, high: 0.03, reference: 0.04, color: 2 },
+      { label: 'A above C', mean: -0.02, low: -0.05, high: 0.01, color: 4 },
+    ],
+  });
+  const all = elements(svg);
+  t.equal(all.filter(({ name }) => name === 'circle').length, 2);
+  t.match(textOf(svg, 'desc'), /A above B: \+0\.02 from \+0\.01 to \+0\.03, compared with \+0\.04; A above C: -0\.02/);
+  t.ok(svg.includes(PALETTE[2]) && svg.includes(PALETTE[4]));
+  t.match(svg, /of &lt;two&gt;/);
 });

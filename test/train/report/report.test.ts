@@ -128,3 +128,19 @@ void t.test('a file in the place of the charts', async (t) => {
   await writeFile(join(dir, 'charts'), '');
   await t.rejects(writeReport(dir, content), { message: /charts: cannot be written/ });
 });
+
+void t.test('tables of texts, what it comes to, and notes', async (t) => {
+  const dir = t.testdir({});
+  const page = await writeReport(dir, {
+    ...{ title: 'Table', config: {}, steps: [], probes: [], lead: ['Two < three.'] },
+    tables: [
+      { heading: 'The table', head: ['', 'here'], rows: [['one & all', '0.5 [0.4, 0.6]']], note: 'Of <made-up> sets.' },
+    ],
+    notes: { heading: 'What is different', lines: ['Size.', 'Text.'] },
+  });
+  const html = await readFile(page, 'utf8');
+  t.match(html, /<h1>Table<\/h1>\n<p>Two &lt; three\.<\/p>/);
+  t.match(html, /<h2>The table<\/h2>[^]*<th scope="row">one &amp; all<\/th><td>0\.5 \[0\.4, 0\.6\]<\/td>/);
+  t.match(html, /<caption>Of &lt;made-up&gt; sets\.<\/caption>/);
+  t.match(html, /<h2>What is different<\/h2>\n<p>Size\.<\/p>\n<p>Text\.<\/p>/);
+});
