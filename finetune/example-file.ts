@@ -90,6 +90,7 @@ export class ExampleFile {
   private readonly known = new Map<number, Set<number>>();
 
   private readonly examples: readonly StoredExample[];
+  readonly hasScores: boolean;
   /** Examples without negatives, which a teacher's scores teach nothing. */
   readonly leftOut: number;
 
@@ -103,16 +104,13 @@ export class ExampleFile {
       positives.forEach((text) => known.add(text));
       this.known.set(query, known);
     }
+    this.hasScores = all.every(({ scores }) => scores !== undefined);
     this.examples = isTaught ? all.filter(({ negatives }) => negatives.length > 0) : all;
     this.leftOut = all.length - this.examples.length;
   }
 
   get length(): number {
     return this.examples.length;
-  }
-
-  get hasScores(): boolean {
-    return this.examples.every(({ scores }) => scores !== undefined);
   }
 
   /** The most negatives that an example has. */
