@@ -105,6 +105,7 @@ export class ExampleFile {
   mined?: ReadonlyMap<number, Int32Array>;
 
   private readonly examples: readonly StoredExample[];
+  readonly hasScores: boolean;
   /** Examples without negatives, which a teacher's scores teach nothing. */
   readonly leftOut: number;
 
@@ -119,16 +120,13 @@ export class ExampleFile {
       positives.forEach((text) => known.add(text));
       this.known.set(query, known);
     }
+    this.hasScores = all.every(({ scores }) => scores !== undefined);
     this.examples = isTaught ? all.filter(({ negatives }) => negatives.length > 0) : all;
     this.leftOut = all.length - this.examples.length;
   }
 
   get length(): number {
     return this.examples.length;
-  }
-
-  get hasScores(): boolean {
-    return this.examples.every(({ scores }) => scores !== undefined);
   }
 
   /** The distinct queries, each with all texts that answer it. */
