@@ -14,7 +14,7 @@ export const wordsRecipe = {
   pairs: 'title:0.2,cloze:0.4,crop:0.4',
   seq: 256,
   /** Where little text is passed over so often, more brings nothing. */
-  mostEpochs: 200,
+  mostEpochs: 60,
 } as const satisfies Partial<FinetuneSettings>;
 
 /** A BERT that begins with such words: RetroMAE, then contrast. */
