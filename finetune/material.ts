@@ -107,25 +107,15 @@ async function taught(dir: string, settings: FinetuneSettings, hooks: TeachingHo
   await writeTeacherScores(dir, teacher, examplesOf(settings, { signal: hooks.signal }), hooks);
 }
 
-const recipeOf = (settings: FinetuneSettings, dir: string, labelledToo: boolean): FinetuneRecipe => {
-  const { pairs, tokenDrop, cropLeast, cropMost, keepSentence, negatives, queryLength, seq, batch, seed, method } =
-    settings;
+function recipeOf(settings: FinetuneSettings, dir: string, isLabelled: boolean): FinetuneRecipe {
+  const { pairs, tokenDrop, cropLeast, cropMost, keepSentence } = settings;
+  const { negatives, queryLength, seq, batch, seed, method } = settings;
   return {
-    ...{
-      dir,
-      labelled: labelledToo,
-      pairs,
-      tokenDrop,
-      cropLeast,
-      cropMost,
-      keepSentence,
-      negatives,
-      queryLength,
-      seed,
-    },
-    ...{ passageLength: seq, size: batch, joined: method === 'cross', taught: method === 'distill' },
+    ...{ dir, labelled: isLabelled, joined: method === 'cross', taught: method === 'distill' },
+    ...{ pairs, tokenDrop, cropLeast, cropMost, keepSentence },
+    ...{ negatives, queryLength, passageLength: seq, size: batch, seed },
   };
-};
+}
 
 /** The tokenizer of the model to begin with, of its words, or the one that is named; undefined if one is to be learnt. */
 async function givenTokenizer(settings: FinetuneSettings) {

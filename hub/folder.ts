@@ -1,6 +1,6 @@
 // Model folders on disk: written so that they appear whole, read with nothing in them trusted. After Hugging Face's layout.
 import { join } from 'node:path';
-import { Random, tensor } from '../core/index.js';
+import { Random, tensor, type Tensor } from '../core/index.js';
 import { isFile, loadTokenizer, readJsonObject } from '../data/index.js';
 import { toTokenizerJson, WordPiece } from '../data/index.js';
 import {
@@ -17,7 +17,14 @@ import type { BertConfig, Representation, RepresentationName, SafetensorsFile, V
 import { description, dupmaeDescription, POOLS, poolsOf } from './description.js';
 import { Fingerprint } from './fingerprint.js';
 import { Undrawn } from './undrawn.js';
-import { fileNames, headOf, modelFiles, representationOf, type ModelFilesOptions } from './model-files.js';
+import {
+  fileNames,
+  headOf,
+  modelFiles,
+  representationOf,
+  WORD_WEIGHTS,
+  type ModelFilesOptions,
+} from './model-files.js';
 import { readModules, type Modules } from './modules.js';
 import { readRepresentation } from './representation.js';
 import { withSafetensors } from './safetensors.js';
@@ -112,8 +119,7 @@ export async function loadModel(
       notes.push(`${modules.file}: says ${poolsOf(found)}; ${poolsOf(recipe)} is taken instead, as asked for.`);
     if (representation) Object.assign(model, { cls_projection: representation });
     const { wordWeights } = recipe;
-    if (wordWeights)
-      Object.assign(model, { word_weights: tensor(wordWeights, [config.vocab_size, 1], { requiresGrad: true }) });
+    if (wordWeights) Object.assign(model, { word_weights: weightsOf(wordWeights) });
     const does = steps.map((each) => each.does);
     const inputs = [numbersOf(config), toTokenizerJson(tokenizer), maxLength];
     const loaded = { ...settings, model, tokenizer, config, maxLength, pooling, includePrompt, notes };
@@ -138,6 +144,16 @@ export async function loadModel(
     };
   });
 }
+
+/** What each word counts in the mean of a folder's vectors, [V, 1]; undefined where all count the same. @throws as `loadModel` */
+export async function wordWeightsOf(dir: string): Promise<Tensor | undefined> {
+  const { modules, config } = await openFolder(dir);
+  if (!modules.others?.some(({ kind }) => kind === WORD_WEIGHTS)) return undefined;
+  const { wordWeights } = await readVectors(modules, config, () => undefined);
+  return wordWeights && weightsOf(wordWeights);
+}
+
+const weightsOf = (values: Float32Array): Tensor => tensor(values, [values.length, 1], { requiresGrad: true });
 
 /** @throws if what DupMAE's representation needs is not there */
 function needed(dir: string, representation: Representation | undefined, files: readonly SafetensorsFile[]) {

@@ -1,6 +1,6 @@
 // The package `retromae/hub`: model folders in Hugging Face's layout, read and written.
 export * from './pure.js';
-export { configOf, HEAD_FILE, initialise, loadModel, saveModel, tokenizerOf } from './folder.js';
+export { configOf, HEAD_FILE, initialise, loadModel, saveModel, tokenizerOf, wordWeightsOf } from './folder.js';
 export { saveFiles, writeFiles } from './save-files.js';
 export type { LoadedModel } from './folder.js';
 export { isStatic, loadStatic, saveStatic, type LoadedStatic } from './static-folder.js';

@@ -21,7 +21,7 @@ import {
 import type { Corpus, DataCounts, Document, NormalizerOptions, WordPiece } from '../data/index.js';
 import { bertConfig, initWords, type BertConfig } from '../nn/index.js';
 import type { BatchRecipe } from './batch-recipe.js';
-import { configOf, initialise, loadStatic, tokenizerOf } from '../hub/index.js';
+import { configOf, initialise, loadStatic, tokenizerOf, wordWeightsOf } from '../hub/index.js';
 import { objectiveNamed, PretrainModel } from '../retromae/index.js';
 import { formatCount } from './report/format.js';
 import { schedule } from './schedule.js';
@@ -284,6 +284,8 @@ export async function newModel(
     return new PretrainModel(objectiveNamed(objective), config, new Random(seed, WEIGHTS), options, recompute);
   });
   if (words !== undefined) await initWords(model, (await loadStatic(words)).model, new Random(seed, WORDS));
+  const weights = init && (await wordWeightsOf(init));
+  if (weights) Object.assign(model, { word_weights: weights });
   if (checkpoint) return model;
   if (init) (await initialise(model, init)).forEach((note) => message?.(note));
   model.begin();

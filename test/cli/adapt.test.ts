@@ -100,6 +100,12 @@ void t.test(
       settings: { init?: string; initWords?: string };
     };
     t.match(plan.settings.init, /round-1.contrast$/);
+    for (const stage of ['retromae', 'contrast'])
+      t.match(
+        readFileSync(join(out, 'round-2', stage, 'modules.json'), 'utf8'),
+        /WordWeights/,
+        `${stage}: still weighted`,
+      );
     await succeed('eval', ...ONE_THREAD, '--model', out, '--data', writeBeir(join(dir, 'bert')));
   },
 );
