@@ -30,11 +30,12 @@ export function tableText({ table, systems, claims }: Reproduced): string {
     summaryOf(claims),
     '',
     `${table.title}. ${metric}, the mean over sets and seeds; in brackets 95 % intervals over queries and seeds.`,
-    `${''.padEnd(width)}${'paper'.padEnd(8)}here`,
-    ...systems.map(
-      ({ name, paper: figure, interval }) =>
-        `${name.padEnd(width)}${(figure === undefined ? '' : share(figure)).padEnd(8)}${share(interval.mean)} ${within(interval, share)}`,
-    ),
+    `${''.padEnd(width)}${'paper'.padEnd(8)}${'here'.padEnd(22)}over the untrained encoder`,
+    ...systems.map(({ name, paper: figure, interval, gain }) => {
+      const own = `${share(interval.mean)} ${within(interval, share)}`;
+      const over = gain ? `${signed(gain.mean)} ${within(gain, signed)}` : '';
+      return `${name.padEnd(width)}${(figure === undefined ? '' : share(figure)).padEnd(8)}${own.padEnd(22)}${over}`.trimEnd();
+    }),
     '',
     ...claims.map(claimText),
   ];
@@ -94,15 +95,22 @@ const tableTitle = (name: string): string => name.replace('table', 'Table ');
 function systemsTable({ table, sets, systems }: Reproduced) {
   const { metric } = table;
   const others = (Object.keys(tableMetrics) as (keyof typeof tableMetrics)[]).filter((name) => name !== metric);
-  const own = systems.map(({ name, paper: figure, interval, means }: SystemResult) => [
+  const own = systems.map(({ name, paper: figure, interval, gain, means }: SystemResult) => [
     ...[name, figure === undefined ? '' : share(figure), `${share(interval.mean)} ${within(interval, share)}`],
+    gain ? `${signed(gain.mean)} ${within(gain, signed)}` : '',
     ...others.map((each) => share(means[each])),
   ]);
   const unbuilt = Object.entries(table.missing).map(([name, figure]) => [`${name} (not built)`, share(figure)]);
   const name = tableMetrics[metric];
   return {
     heading: 'The table',
-    head: ['', `Paper: ${name}`, `Here: ${name}`, ...others.map((each) => tableMetrics[each])],
+    head: [
+      '',
+      `Paper: ${name}`,
+      `Here: ${name}`,
+      'Over the untrained encoder',
+      ...others.map((each) => tableMetrics[each]),
+    ],
     rows: [...own, ...unbuilt.map((row) => [...row, ...Array.from({ length: own[0].length - row.length }, () => '')])],
     note: `The paper: ${table.measured}. Here: the mean over ${plural(sets.length, 'set')}, each counting the same, and over seeds, with the 95 % interval over queries and seeds.`,
   };

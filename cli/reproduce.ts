@@ -76,7 +76,7 @@ function named(text: string): TableName {
 
 /** Hooks that show what goes on. */
 function hooksFor({ table, settings }: ReproducePlan, signal: AbortSignal): ReproduceHooks {
-  const { stages } = tableNamed(table, settings.train !== undefined);
+  const { stages } = tableNamed(table, settings.train !== undefined, settings.rows);
   const { minutes, steps, finetuneMinutes, finetuneSteps, seeds } = settings;
   const tuning = finetuneSteps === undefined ? stages.length * finetuneMinutes : undefined;
   const counter = new RunCounter(steps === undefined && tuning !== undefined ? minutes + tuning : undefined);

@@ -45,6 +45,12 @@ const flags = {
   corpus: { type: 'string', value: 'PATH', help: 'with --query: documents, of which BM25 finds the first' },
   top: { type: 'number', rule: rules.integer(1), preset: 10, help: 'with --query: how many to show' },
   depth: { type: 'number', rule: rules.integer(1), preset: 100, help: 'hits of the first stage that are reranked' },
+  'first-weight': {
+    type: 'number',
+    rule: rules.number('a number from 0 to 1', (w) => w >= 0 && w <= 1),
+    preset: 0,
+    help: 'share of the first stage’s scores in the new order; the cross-encoder has the rest',
+  },
   ...dropSelfFlag,
   teacher: { type: 'string', value: 'FILE', help: 'instead of --data: training examples, to be scored as a teacher' },
   out: {
@@ -69,8 +75,8 @@ With --first there are three stages: BM25 and vectors, fused, then the cross-enc
 
 /** What is scored, with the flags that go with it and not with all others. */
 const TASKS = {
-  data: ['split', 'first', 'fuse-weight', 'from', 'depth', 'drop-self', 'out'],
-  query: ['corpus', 'top', 'depth'],
+  data: ['split', 'first', 'fuse-weight', 'from', 'depth', 'first-weight', 'drop-self', 'out'],
+  query: ['corpus', 'top', 'depth', 'first-weight'],
   teacher: ['out'],
 } as const;
 const tasks = ['data', 'query', 'teacher'] as const;
@@ -121,7 +127,8 @@ async function measure(scorer: CrossScorer, data: string, { split = 'test', dept
   const { name, before } = await firstStage(set, given, { dropSelf });
   const ticker = new Ticker(process.stderr, { what: 'queries', total: set.queries.length });
   const onProgress = (done: number): void => ticker.update(done);
-  const after = await rerankRun(scorer, set, before.run, { depth, dropSelf, onProgress });
+  const firstWeight = given['first-weight'];
+  const after = await rerankRun(scorer, set, before.run, { depth, firstWeight, dropSelf, onProgress });
   ticker.done();
   if (given.out !== undefined) await writeTrecRun(given.out, after.run, 'retromae-rerank');
   const stages = [
@@ -170,22 +177,18 @@ async function fromRun(
 async function answer(
   scorer: CrossScorer,
   activation: LoadedCross['activation'],
-  { query = '', corpus = '', depth = 100, top = 10, json }: Given,
+  { query = '', corpus = '', depth = 100, top = 10, 'first-weight': firstWeight = 0, json }: Given,
 ): Promise<void> {
   const texts = new Map<string, string>();
   for await (const document of documents(corpus, { distinctIds: true, onWarning: say }))
     texts.set(document.id, documentText(document));
   const bm25 = new Bm25(Array.from(texts, ([id, text]) => ({ id, text })));
   const hits = bm25.search(query, depth);
-  const found = reranked(
-    hits,
-    await scorer.scores(
-      query,
-      hits.map(({ id }) => texts.get(id)!),
-    ),
-  );
+  const passages = hits.map(({ id }) => texts.get(id)!);
+  const found = reranked(hits, await scorer.scores(query, passages), firstWeight);
   if (found.length === 0) say('No document has a word of the query.');
-  const shown = found.slice(0, top).map(({ id, score }) => ({ id, score: activation(score), text: texts.get(id)! }));
+  const display = firstWeight === 0 ? activation : (score: number): number => score;
+  const shown = found.slice(0, top).map(({ id, score }) => ({ id, score: display(score), text: texts.get(id)! }));
   if (json) return void process.stdout.write(`${JSON.stringify(shown)}\n`);
   for (const { id, score, text } of shown)
     process.stdout.write(`${score.toFixed(4)}  ${id}  ${text.replace(/\s+/g, ' ').slice(0, SHOWN)}\n`);

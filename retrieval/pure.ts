@@ -42,7 +42,7 @@ export {
 } from './metrics.js';
 export { NegativeMiner, negativePicks, parseRanks } from './negatives.js';
 export type { Margin, MinedNegatives, NegativeOptions, NegativePick, QueryToMine } from './negatives.js';
-export { CrossScorer, rerankRun, reranked, type ScoringOptions } from './rerank.js';
+export { CrossScorer, rerankRun, reranked, type RerankOptions, type ScoringOptions } from './rerank.js';
 export { sharingQueries } from './overlap.js';
 export { compareHits, compareIds } from './ranking.js';
 export { bm25Ranking, encoderRankings, type Ranking } from './rankings.js';

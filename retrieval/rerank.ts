@@ -3,6 +3,7 @@ import { noGrad, scope } from '../core/index.js';
 import { documentText, packPairs, type RetrievalSet } from '../data/pure.js';
 import type { CrossEncoder } from '../nn/index.js';
 import type { RankingOptions } from './evaluate.js';
+import { weightedFusion } from './fusion.js';
 import { evaluateRun, type Evaluation } from './metrics.js';
 import type { TextTokenizer } from './text-batches.js';
 import type { Hit, Run } from './types.js';
@@ -64,26 +65,41 @@ export class CrossScorer {
  * A ranking whose first `depth` hits are in the order of new scores, with these; the others stay as they are, below them.
  * @param hits best first
  * @param scores of the first `depth` hits, or of all where there are fewer
+ * @param firstWeight share, 0 .. 1, that the hits' own scores keep; both are stretched from 0 for the worst to 1 for the best
+ * @throws as `weightedFusion`
  */
-export function reranked(hits: readonly Hit[], scores: ArrayLike<number>): Hit[] {
-  const top = Array.from(scores, (score, i) => ({ id: hits[i].id, score })).sort((a, b) => b.score - a.score);
+export function reranked(hits: readonly Hit[], scores: ArrayLike<number>, firstWeight = 0): Hit[] {
+  const own = Array.from(scores, (score, i) => ({ id: hits[i].id, score }));
+  const top =
+    firstWeight === 0
+      ? own.sort((a, b) => b.score - a.score)
+      : weightedFusion(hits.slice(0, own.length), own, { weight: firstWeight, scaling: 'minmax' });
   const lowest = top.at(-1)?.score ?? 0;
   return [...top, ...hits.slice(scores.length).map(({ id }, i) => ({ id, score: lowest - 1 - i }))];
 }
 
-/** What a run comes to when the best `depth` hits of each query are put in the order of a cross-encoder. `onProgress` hears of queries. */
+export interface RerankOptions extends RankingOptions {
+  /** Hits of a query that are put in another order. */
+  readonly depth: number;
+  /** See `reranked`. Default 0. */
+  readonly firstWeight?: number;
+  /** Hears of queries. */
+  onProgress?(done: number): void;
+}
+
+/** What a run comes to when the best hits of each query are put in the order of a cross-encoder. @throws as `reranked` */
 export async function rerankRun(
   scorer: CrossScorer,
   { corpus, queries, qrels }: RetrievalSet,
   run: Run,
-  { depth, dropSelf = false, onProgress }: RankingOptions & { readonly depth: number; onProgress?(done: number): void },
+  { depth, firstWeight, dropSelf = false, onProgress }: RerankOptions,
 ): Promise<Evaluation> {
   const texts = new Map(corpus.map((document) => [document.id, documentText(document)]));
   const found = new Map<string, Hit[]>();
   for (const { id, text } of queries) {
     const hits = (run.get(id) ?? []).filter((hit) => !dropSelf || hit.id !== id);
     const best = hits.slice(0, depth).map((hit) => texts.get(hit.id)!);
-    found.set(id, reranked(hits, await scorer.scores(text, best)));
+    found.set(id, reranked(hits, await scorer.scores(text, best), firstWeight));
     onProgress?.(found.size);
   }
   return evaluateRun(found, qrels);

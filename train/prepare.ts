@@ -259,6 +259,7 @@ export async function newModel(
     heads,
     ffn,
     seq,
+    positions = seq,
     dropout,
     initRange,
     seed,
@@ -274,7 +275,7 @@ export async function newModel(
         num_hidden_layers: layers,
         num_attention_heads: heads,
         intermediate_size: ffn || 4 * hidden,
-        max_position_embeddings: seq,
+        max_position_embeddings: positions,
         initializer_range: initRange,
         pad_token_id: tokenizer.pad,
       });

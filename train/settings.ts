@@ -103,6 +103,12 @@ export const runRows = {
   heads: option(4, integer(1, WIDEST), 'attention heads; they divide the hidden size'),
   ffn: option(0, integer(0, WIDEST), 'width of the feed-forward part; 0: 4 x hidden'),
   seq: option(128, integer(3, 65535), 'longest sequence in tokens, [CLS] and [SEP] included'),
+  /** Of a new encoder. */
+  positions: option(
+    undefined,
+    optional(integer(3, 65535)),
+    'longest sequence that a new encoder can read later, in fine-tuning (default: --seq)',
+  ),
   batch: option(16, integer(1), 'sequences in a micro-batch'),
   accumulate: option(1, integer(1), 'micro-batches in a step'),
   /** How long to train: the first of steps, minutes and epochs that is given. */
@@ -205,7 +211,9 @@ export function pretrainSettings(given: Partial<PretrainSettings> = {}): Pretrai
   if (settings.init !== undefined && settings.initWords !== undefined)
     throw wrong('initWords', 'left out, as --init has words of its own');
   if (settings.hidden % settings.heads !== 0) throw wrong('hidden', `divisible by --heads ${settings.heads}`);
-  const { batch, accumulate, seq } = settings;
+  const { batch, accumulate, seq, positions, init } = settings;
+  if (positions !== undefined && init !== undefined) throw wrong('positions', 'left out, as --init has its own');
+  if (positions !== undefined && positions < seq) throw wrong('positions', `at least --seq ${seq}`);
   const bound = (others: number) =>
     `at most ${Math.max(1, Math.floor(MOST_TOKENS / others))}, as a step has at most ${MOST_TOKENS} tokens`;
   if (batch * seq > MOST_TOKENS) throw wrong('batch', `${bound(seq)} and --seq is ${seq}`);

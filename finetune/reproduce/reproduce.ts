@@ -55,7 +55,7 @@ export async function reproduce(asked: ReproducePlan, hooks: ReproduceHooks = {}
   const { out } = settings;
   const sets = await setsOf(settings, hooks);
   const train = settings.train === undefined ? undefined : await loadBeir(settings.train, { split: 'train' });
-  const table = tableNamed(asked.table, train !== undefined);
+  const table = tableNamed(asked.table, train !== undefined, settings.rows);
   const leave = (await isThere(planFile(out))) ? undefined : await claimFolder(out);
   const plan = { ...asked, commands: [...asked.commands, ...(hooks.command === undefined ? [] : [hooks.command])] };
   try {
@@ -159,7 +159,7 @@ export async function reproducePlan(
   const asked = withAbsolutePaths({ rows }, { ...given, ...(folders !== undefined && { data: folders }) });
   if (await isThere(planFile(out))) return goingOn(await readPlan(out), name, asked);
   if (name === undefined) throw new Error(`${planFile(out)}: is not there. Say which table: ${tableNames.join(', ')}.`);
-  const settings = reproduceSettings(name, tableNamed(name, asked.train !== undefined), asked);
+  const settings = reproduceSettings(name, tableNamed(name, asked.train !== undefined, asked.rows), asked);
   return { table: name, settings: withAbsolutePaths({ rows }, settings), commands: [] };
 }
 
@@ -186,7 +186,10 @@ async function readPlan(out: string): Promise<ReproducePlan> {
   if (format !== FORMAT || !name || typeof settings !== 'object' || !Array.isArray(commands))
     throw new Error(`${planFile(out)}: is not the plan of a table, expected ${FORMAT}. Start another in a new folder.`);
   const own = settings as ReproduceSettings;
-  const checked = reproduceSettings(name, tableNamed(name, own.train !== undefined), { ...own, out: resolve(out) });
+  const checked = reproduceSettings(name, tableNamed(name, own.train !== undefined, own.rows), {
+    ...own,
+    out: resolve(out),
+  });
   return { table: name, settings: checked, commands: commands as string[] };
 }
 

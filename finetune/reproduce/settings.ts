@@ -7,7 +7,9 @@ import type { Table } from './tables.js';
 
 const { integer, optional, positive, text } = rules;
 const { corpus, initWords, vocab, vocabSize, field, split, maxBadLines, maxUnknown } = runRows;
-const { layers, hidden, heads, ffn, seq, batch, lr, warmup, dropout, backend, threads, workers, seed } = runRows;
+const { layers, hidden, heads, ffn, initRange, seq, batch, lr, warmup, dropout } = runRows;
+const { backend, threads, workers, seed } = runRows;
+const { pairs, tokenDrop, cropMost, temperature, queryLength } = finetuneRows;
 
 export const reproduceRows = {
   data: option(undefined, optional(text), 'BEIR folders, with commas: what is measured', { value: 'DIRS' }),
@@ -25,6 +27,9 @@ export const reproduceRows = {
     ...initWords,
     help: 'every encoder begins with these words (a static encoder; default: random weights)',
   },
+  rows: option(undefined, optional(text), 'only these rows of the table, separated by semicolons (default: all)', {
+    value: 'NAMES',
+  }),
   minutes: option(2, positive, 'how long each run is pre-trained'),
   steps: option(undefined, optional(integer(1)), '  or how many steps, instead'),
   finetuneMinutes: option(
@@ -37,12 +42,15 @@ export const reproduceRows = {
   out: { ...runRows.out, preset: 'runs/reproduce' },
   ...{ vocab, vocabSize },
   layers: { ...layers, preset: 2 },
-  ...{ hidden, heads, ffn, seq },
+  ...{ hidden, heads, ffn, initRange },
+  seq: { ...seq, help: 'longest sequence of pre-training in tokens, [CLS] and [SEP] included' },
   batch: { ...batch, preset: 32, help: 'sequences in a batch of pre-training' },
   ...{ lr, warmup, dropout },
   finetuneBatch: option(64, integer(2), 'queries in a batch of fine-tuning'),
   finetuneLr: { ...finetuneRows.lr, preset: '5e-4', rule: lr.rule, help: 'peak learning rate of fine-tuning' },
-  queryLength: finetuneRows.queryLength,
+  finetuneSeq: option(undefined, optional(integer(3, 65535)), 'longest passage after it, in tokens (default: --seq)'),
+  queryLength,
+  ...{ pairs, tokenDrop, cropMost, temperature },
   negatives: option(1, integer(1), 'hard negatives of a query in a batch, where there are labelled examples'),
   ...{ field, split, maxBadLines, maxUnknown, backend, threads, workers, seed },
 };
@@ -80,11 +88,15 @@ export function refuseBoth(given: Partial<ReproduceSettings>): void {
       throw new Error(`${flagOf(one)} and ${flagOf(other)} both say how long to train. Give one of them.`);
 }
 
+const passageLength = ({ seq, finetuneSeq = seq }: ReproduceSettings): number => finetuneSeq;
+
 const pretraining = (settings: ReproduceSettings, text: string): Partial<PretrainSettings> => {
-  const { out, initWords, minutes, steps, layers, hidden, heads, ffn, seq, batch, lr, warmup, dropout } = settings;
+  const { out, initWords, minutes, steps, layers, hidden, heads, ffn, initRange, seq } = settings;
+  const { batch, lr, warmup, dropout } = settings;
   const { vocab, vocabSize, field, split, maxBadLines, maxUnknown, backend, threads, workers, seed } = settings;
   return {
-    ...{ objective: 'mlm', corpus: text, out, initWords, layers, heads, ffn, seq, batch, lr, warmup, dropout },
+    ...{ objective: 'mlm', corpus: text, out, initWords, layers, heads, ffn, initRange, batch, lr, warmup, dropout },
+    ...{ seq, positions: Math.max(seq, passageLength(settings)) },
     // The width is that of the words.
     ...(initWords === undefined && { hidden }),
     ...(steps === undefined ? { minutes } : { steps }),
@@ -99,11 +111,14 @@ export const pretrainingOf = (settings: ReproduceSettings, text: string): Promis
 
 /** What a stage is told: `own` says what learns from what, where. @throws as `finetuneSettings` */
 export function fineTuning(settings: ReproduceSettings, own: Partial<FinetuneSettings>): FinetuneSettings {
-  const { finetuneMinutes, finetuneSteps, finetuneBatch: batch, finetuneLr: lr, queryLength, seq } = settings;
+  const { finetuneMinutes, finetuneSteps, finetuneBatch: batch, finetuneLr: lr } = settings;
+  const { pairs, tokenDrop, cropMost, temperature } = settings;
+  const seq = passageLength(settings);
   const { field, split, maxBadLines, maxUnknown, backend, threads, workers, seed } = settings;
   return finetuneSettings({
     ...(finetuneSteps === undefined ? { minutes: finetuneMinutes } : { steps: finetuneSteps }),
-    ...{ batch, lr, queryLength: Math.min(queryLength, seq), seq },
+    ...{ batch, lr, queryLength: Math.min(settings.queryLength, seq), seq },
+    ...{ pairs, tokenDrop, cropMost, temperature },
     ...{ field, split, maxBadLines, maxUnknown, backend, threads, workers, seed },
     ...own,
   });

@@ -174,9 +174,27 @@ const made: Readonly<Record<TableName, (labelled: boolean) => Omit<Table, 'stage
 
 const ORDER: readonly Stage[] = ['pairs', 'dpr', 'ance', 'distill'];
 
-/** A table, with labelled examples or without. */
-export function tableNamed(name: TableName, labelled: boolean): Table {
-  const table = made[name](labelled);
+/** Names as they are typed: rows' own have commas. */
+const SEPARATOR = ';';
+
+/**
+ * A table, with labelled examples or without.
+ * @param only names of its rows, separated by semicolons: others are left out, and what is said of them
+ * @throws if there is no such row
+ */
+export function tableNamed(name: TableName, labelled: boolean, only?: string): Table {
+  const whole = made[name](labelled);
+  const names = only?.split(SEPARATOR).map((each) => each.trim()) ?? whole.rows.map((row) => row.name);
+  const unknown = names.find((each) => !whole.rows.some((row) => row.name === each));
+  if (unknown !== undefined)
+    throw new Error(
+      `--rows names ${JSON.stringify(unknown)}, which ${name} has not. Its rows are ${whole.rows.map((row) => row.name).join(`${SEPARATOR} `)}.`,
+    );
+  const table = {
+    ...whole,
+    rows: whole.rows.filter((row) => names.includes(row.name)),
+    claims: whole.claims.filter(({ better, worse }) => names.includes(better) && names.includes(worse)),
+  };
   const asked = new Set(table.rows.map(({ stage }) => stage));
   // Negatives of ANCE are those of a model that learnt as DPR.
   if (asked.has('ance')) asked.add('dpr');

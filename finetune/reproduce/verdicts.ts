@@ -24,6 +24,8 @@ export interface SystemResult {
   readonly paper?: number;
   /** Of the table's metric, over queries and seeds. */
   readonly interval: Interval;
+  /** Of a row: what it has over the untrained encoder after the same stage, paired over queries and seeds. */
+  readonly gain?: Interval;
   readonly means: Readonly<Record<Metric, number>>;
   /** The table's metric on each set. */
   readonly sets: Readonly<Record<string, number>>;
@@ -60,7 +62,13 @@ export async function resultsOf(measured: Measured): Promise<TableResult> {
   for (const [name, scores] of others) systems.push(await systemOf(measured, { name }, [scores]));
   const last = lastOf(table, runs.get(UNTRAINED)?.[0]);
   if (last) systems.push(await systemOf(measured, { name: UNTRAINED }, at(measured, UNTRAINED, last)));
-  for (const row of table.rows) systems.push(await systemOf(measured, row, at(measured, row.entry, row.stage)));
+  for (const row of table.rows) {
+    const own = at(measured, row.entry, row.stage);
+    const gain = runs.get(UNTRAINED)?.[0]?.[row.stage]
+      ? await differenceOf(measured, own, at(measured, UNTRAINED, row.stage))
+      : undefined;
+    systems.push({ ...(await systemOf(measured, row, own)), ...(gain && { gain }) });
+  }
   const claims: ClaimResult[] = [];
   for (const claim of table.claims) claims.push(await claimOf(measured, claim));
   return { systems, claims };
@@ -101,17 +109,10 @@ async function systemOf(
 }
 
 async function claimOf(measured: Measured, claim: Claim): Promise<ClaimResult> {
-  const { table, sets } = measured;
-  const [better, worse] = [claim.better, claim.worse].map((name) => table.rows.find((row) => row.name === name)!);
+  const { rows } = measured.table;
+  const [better, worse] = [claim.better, claim.worse].map((name) => rows.find((row) => row.name === name)!);
   const [own, other] = [better, worse].map((row) => at(measured, row.entry, row.stage));
-  const difference = await bootstrapCrossed(
-    sets.map(({ name }) => {
-      const theirs = valuesOf(other, name, table.metric);
-      return valuesOf(own, name, table.metric).map((run, seed) =>
-        run.map((value, query) => value - theirs[seed][query]),
-      );
-    }),
-  );
+  const difference = await differenceOf(measured, own, other);
   const isInPaper = better.paper !== undefined && worse.paper !== undefined;
   return {
     ...claim,
@@ -119,6 +120,19 @@ async function claimOf(measured: Measured, claim: Claim): Promise<ClaimResult> {
     ...{ difference, verdict: verdictOf(difference) },
   };
 }
+
+/** How much more the first has than the second of the table's metric, run by run, query by query. */
+const differenceOf = (
+  { table: { metric }, sets }: Measured,
+  own: readonly SetScores[],
+  other: readonly SetScores[],
+): Promise<Interval> =>
+  bootstrapCrossed(
+    sets.map(({ name }) => {
+      const theirs = valuesOf(other, name, metric);
+      return valuesOf(own, name, metric).map((run, seed) => run.map((value, query) => value - theirs[seed][query]));
+    }),
+  );
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
@@ -128,6 +142,8 @@ export function summaryOf(claims: readonly ClaimResult[]): string {
   const [yes, no, open] = verdicts.map(count);
   if (claims.length > 1)
     return `Of ${claims.length} directions of the paper ${yes} ${yes === 1 ? 'is' : 'are'} reproduced, ${no} ${no === 1 ? 'is' : 'are'} not, and ${open} ${open === 1 ? 'is' : 'are'} undecided.`;
+  if (claims.length === 0)
+    return 'Nothing is compared of what the paper compares: give rows of which one is above another.';
   const [{ better, says, worse, verdict }] = claims;
   return `${better} ${says} ${worse}: ${verdict}.`;
 }

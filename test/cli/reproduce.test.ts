@@ -134,6 +134,28 @@ void t.test('stopped in a fine-tuning, it saves and says how to go on', async (t
   t.equal(digest(join(out, 'results.json')), digest(join(unbroken, 'results.json')));
 });
 
+void t.test('some rows of a table, with passages longer than those of pre-training', async (t) => {
+  const out = join(dir, 'rows');
+  const { stdout } = await succeed(
+    ...['reproduce', 'table1', ...SMALL, '--rows', 'BERT; RetroMAE', '--finetune-seq', '48', '--pairs', 'crop:1'],
+    ...['--data', one, '--seeds', '1', '--out', out],
+  );
+  t.same(
+    results(out).systems.map(({ name }) => name),
+    ['BM25', 'untrained', 'BERT', 'RetroMAE'],
+  );
+  t.match(stdout, /^RetroMAE above BERT: /);
+  t.match(stdout, /\nBERT +0\.371 +\d\.\d{3} \[.*\] +[+-]\d\.\d{4} \[/, 'over the untrained encoder');
+  const read = (...path: string[]) =>
+    JSON.parse(readFileSync(join(out, 'runs', 'mlm-seed42', ...path), 'utf8')) as {
+      max_position_embeddings: number;
+      settings: Record<string, unknown>;
+    };
+  t.equal(read('config.json').max_position_embeddings, 48);
+  t.match(read('run.json').settings, { seq: 32, positions: 48 });
+  t.match(read('pairs', 'run.json').settings, { seq: 48, pairs: 'crop:1' });
+});
+
 void t.test('minutes are as many steps for all: those that the first run measured', async (t) => {
   const out = join(dir, 'minutes');
   const { stdout } = await succeed(
@@ -165,6 +187,7 @@ void t.test('what cannot be reproduced', async (t) => {
     [['table6', '--data', one, '--finetune-steps', '1', '--finetune-minutes', '1'], /--finetune-minutes and/],
     [['table6', '--data', one, '--seeds', '0'], /--seeds/],
     [['table6', '--data', one, '--heads', '3'], /--hidden is 256; it must be divisible by --heads 3/],
+    [['table6', '--data', one, '--rows', 'RetroMAE'], /--rows names "RetroMAE", which table6 has not/],
     [['--resume'], /reproduce\.json: is not there/],
   ];
   for (const [flags, said] of cases)

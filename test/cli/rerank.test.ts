@@ -138,6 +138,10 @@ void t.test('BM25, and three stages', async (t) => {
   const none = await succeed('rerank', ...ONE_THREAD, '--model', cross, '--data', beir, '--depth', '1', '--json');
   const one = JSON.parse(none.stdout) as Record<string, { 'ndcg@10': number }>;
   t.equal(one.reranked['ndcg@10'], one.BM25['ndcg@10'], 'one hit has one order');
+  const kept = ['--first-weight', '1', '--json'];
+  const last = await succeed('rerank', ...ONE_THREAD, '--model', cross, '--data', beir, ...kept);
+  const same = JSON.parse(last.stdout) as Stages;
+  t.same(same.reranked, same.BM25, 'the first stage alone');
 });
 
 void t.test('runs in files: what was reranked is a first stage again', async (t) => {
@@ -305,6 +309,8 @@ void t.test('refusals', async (t) => {
   );
   const misplaced: [string[], RegExp][] = [
     [['--teacher', examples, '--out', out, '--first', dir], /--first has no meaning with --teacher\. Leave it out\./],
+    [['--teacher', examples, '--out', out, '--first-weight', '0'], /--first-weight has no meaning with --teacher/],
+    [['--data', beir, '--first-weight', '2'], /--first-weight is "2"; it must be a number from 0 to 1/],
     [['--teacher', examples, '--out', out, '--depth', '3'], /--depth has no meaning with --teacher/],
     [['--query', 'a', '--corpus', corpus, '--out', out], /--out has no meaning with --query/],
     [['--data', beir, '--corpus', corpus], /--corpus has no meaning with --data/],

@@ -44,6 +44,17 @@ void t.test('what each table is', async (t) => {
           t.ok(figure(better)! > figure(worse)!, `${name}: ${better}, ${worse}`);
     }
   t.equal(parseEntries(objectivesOf(tableNamed('table6', true))).length, 11);
+  const some = tableNamed('table6', false, 'enhanced decoding; enhanced, decoder 90 %');
+  t.equal(objectivesOf(some), 'retromae,retromae:decoder-mask=0.9');
+  t.same(
+    some.claims.map(({ worse }) => worse),
+    ['enhanced, decoder 90 %'],
+  );
+  t.same(tableNamed('table3', true, 'BERT').stages, ['dpr', 'ance']);
+  t.throws(
+    () => tableNamed('table1', false, 'BERT;bert'),
+    /--rows names "bert", which table1 has not\. .*BERT; SimCSE;/,
+  );
   t.same(tableNamed('table3', true).stages, ['dpr', 'ance']);
   t.same(tableNamed('table2', false).stages, ['pairs']);
 });
@@ -67,6 +78,7 @@ void t.test('results of made-up scores', async (t) => {
     ...{ table: tableNamed('table4', true), sets },
     others: new Map([['BM25', scores(0.05)]]),
     runs: new Map([
+      ['untrained', by.map(() => ({ dpr: scores(-2), ance: scores(-0.01) }))],
       ['cocondenser', by.map(() => ({ dpr: scores(-1), ance: scores(0) }))],
       ['retromae', by.map((each) => ({ dpr: scores(-1), ance: scores(each) }))],
     ]),
@@ -81,6 +93,9 @@ void t.test('results of made-up scores', async (t) => {
   near(retromae.means['mrr@10'], (0.335 + 0.53) / 2, 'sets count the same, however many queries they have');
   near(retromae.met!.met, 0.33);
   near(retromae.met!.unmet, (20 * 0.34 + 18 * 0.33) / 38);
+  near(retromae.gain!.mean, 0.04, 'over the untrained encoder after the same stage');
+  near(retromae.gain!.low, 0.03);
+  t.equal(systems.find(({ name }) => name === 'untrained')!.gain, undefined);
   near(claims[0].difference.mean, 0.03);
   near(claims[0].difference.low, 0.02, 'seeds are drawn: the interval is that of the seeds, as queries differ alike');
   near(claims[0].difference.high, 0.04);
@@ -88,6 +103,7 @@ void t.test('results of made-up scores', async (t) => {
   t.equal(summaryOf(claims), 'RetroMAE above coCondenser: direction reproduced.');
   t.equal((await resultsOf(measured([0.02, -0.04]))).claims[0].verdict, 'undecided');
   t.equal((await resultsOf(measured([-0.02, -0.04]))).claims[0].verdict, 'not reproduced');
+  t.match(summaryOf([]), /Nothing is compared/);
   const several = summaryOf([...claims, ...(await resultsOf(measured([0.02, -0.04]))).claims]);
   t.equal(several, 'Of 2 directions of the paper 1 is reproduced, 0 are not, and 1 is undecided.');
 });

@@ -183,6 +183,10 @@ void t.test('the best hits in a new order, the others below them', async (t) => 
   const ids = (scores: number[]) => reranked(hits, scores).map(({ id }) => id);
   t.same(ids([1, 3, 2]), ['b', 'c', 'a', 'd']);
   t.same(ids([]), ['a', 'b', 'c', 'd']);
+  const kept = reranked(hits, [1, 3, 2], 0.6).map(({ id, score }) => [id, Math.round(100 * score) / 100]);
+  t.same(kept, [['b', 0.7], ['a', 0.6], ['c', 0.2], ['d', -0.8]], 'both from 0 to 1 among those that are reranked'); // prettier-ignore
+  t.same(ids([1, 3, 2]), reranked(hits, [1, 3, 2], 0).map(({ id }) => id)); // prettier-ignore
+  t.throws(() => reranked(hits, [1, 3, 2], 2), /weight = 2/);
   const all = reranked(hits, [-5, 7]);
   t.ok(all.every(({ score }, i) => i === 0 || score < all[i - 1].score));
 });

@@ -52,3 +52,12 @@ void t.test('a run has the options of its objective, and no others', async (t) =
     'at its default',
   );
 });
+
+void t.test(
+  'an encoder may have more positions than pre-training needs, and those of a folder are its own',
+  async (t) => {
+    t.equal(pretrainSettings({ seq: 80, positions: 320 }).positions, 320);
+    t.throws(() => pretrainSettings({ seq: 80, positions: 79 }), /--positions is 79; it must be at least --seq 80/);
+    t.throws(() => pretrainSettings({ positions: 320, init: 'folder' }), /--positions is 320; .*--init has its own/);
+  },
+);
