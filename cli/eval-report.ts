@@ -2,20 +2,14 @@
 import {
   compareRuns,
   metricInterval,
-  partOf,
   PLATEAU,
   type Evaluation,
   type FusionOptions,
   type Interval,
   type LearntWeight,
 } from '../retrieval/index.js';
+import { partLines, partsJson, partsOf, type Overlap } from './overlap.js';
 import { metricNames, metricTable, plain, shown, signed, type Metric, type System as Row } from './table.js';
-
-/** Queries of which a relevant document is relevant to a query of another split too. */
-export interface Overlap {
-  readonly split: string;
-  readonly sharing: ReadonlySet<string>;
-}
 
 export interface Report {
   /** What the model is called in the table. */
@@ -59,20 +53,6 @@ function pairsOf(systems: readonly System[]): (readonly [System, System])[] {
   return bm25 ? [[model, bm25]] : [];
 }
 
-/** The systems on the queries that share documents with the split, and on the others; none where there are no such queries. */
-function partsOf({ own, overlap }: Report, systems: readonly System[]) {
-  if (!overlap) return undefined;
-  const part = (sharing: boolean) => {
-    const queries = new Set([...own.perQuery.keys()].filter((query) => overlap.sharing.has(query) === sharing));
-    const asked = queries.size > 0 ? systems : [];
-    return {
-      count: queries.size,
-      systems: asked.map((system) => ({ ...system, evaluation: partOf(system.evaluation, queries) })),
-    };
-  };
-  return { split: overlap.split, sharing: part(true), others: part(false) };
-}
-
 /** Systems as rows, metrics as columns; then the differences, the weight and the parts. */
 export async function tableOf(report: Report): Promise<string> {
   const systems = systemsOf(report);
@@ -86,12 +66,7 @@ export async function tableOf(report: Report): Promise<string> {
     lines.push(`nDCG@10${whose} against ${other.word}, paired: ${shown(difference, signed)}.`);
   }
   lines.push(...learntLines(report));
-  const parts = partsOf(report, systems);
-  if (parts) {
-    lines.push('', `${parts.sharing.count} of the ${queries} queries share a relevant document with ${parts.split}:`);
-    lines.push(...(await table.rows(parts.sharing.systems)), `${parts.others.count} do not:`);
-    lines.push(...(await table.rows(parts.others.systems)));
-  }
+  if (report.overlap) lines.push(...(await partLines(partsOf(report.overlap, systems), table.rows)));
   return `${lines.join('\n')}\n`;
 }
 
@@ -107,12 +82,7 @@ function learntLines({ learnt, learntOn }: Report): string[] {
 /** As one object: means, and of a fusion the intervals and differences as well. */
 export async function jsonOf(report: Report): Promise<object> {
   const systems = systemsOf(report);
-  const { own, bm25, fused, fusion, learnt, learntOn } = report;
-  const parts = partsOf(report, systems);
-  const means = ({ count, systems: some }: { count: number; systems: readonly System[] }) => ({
-    queries: count,
-    ...Object.fromEntries(some.map(({ key, evaluation }) => [key, evaluation.mean])),
-  });
+  const { own, bm25, fused, fusion, learnt, learntOn, overlap } = report;
   return {
     ...own.mean,
     ...(bm25 && { bm25: bm25.mean }),
@@ -121,7 +91,7 @@ export async function jsonOf(report: Report): Promise<object> {
       ...(learnt && { learnt: { ...learntOn, ...learnt } }),
       ...(await intervalsOf(systems, pairsOf(systems))),
     }),
-    ...(parts && { overlap: { split: parts.split, sharing: means(parts.sharing), others: means(parts.others) } }),
+    ...(overlap && { overlap: partsJson(partsOf(overlap, systems)) }),
   };
 }
 

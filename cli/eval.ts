@@ -1,20 +1,15 @@
 // `retromae eval`: a model on a BEIR folder, with confidence intervals, BM25 beside it or fused with it.
-import { documentText, hasSplit, loadBeir, loadQrels, loadRetrievalSet, type RetrievalSet } from '../data/index.js';
+import { documentText, hasSplit, loadBeir, loadRetrievalSet, type RetrievalSet } from '../data/index.js';
 import { similarities } from '../nn/index.js';
-import {
-  evaluateBm25,
-  evaluateEncoder,
-  evaluateFusion,
-  sharingQueries,
-  type EvaluateOptions,
-} from '../retrieval/index.js';
+import { evaluateBm25, evaluateEncoder, evaluateFusion, type EvaluateOptions } from '../retrieval/index.js';
 import { rules } from '../retromae/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, required, say, withBackend } from './common.js';
 import { sayData, unknownFlag } from './data-summary.js';
 import { dropSelfFlag, sayCoinciding } from './drop-self.js';
 import { loadEncoder, refuseSimilarity, representFlag } from './encoder.js';
-import { jsonOf, tableOf, type Overlap, type Report } from './eval-report.js';
+import { jsonOf, tableOf, type Report } from './eval-report.js';
+import { overlapFlag, overlapOf } from './overlap.js';
 import { helpText, parseFlags, UsageError, type Values } from './flags.js';
 import { fuseFlags, fusionOf, learningSplit } from './fusion.js';
 
@@ -37,11 +32,7 @@ const flags = {
     value: 'SPLIT',
     help: 'with --fuse weighted: learn the weight on these judgements of --data, train or dev',
   },
-  overlap: {
-    type: 'string',
-    value: 'SPLIT',
-    help: 'report apart the queries that share a relevant document with these judgements of --data',
-  },
+  ...overlapFlag,
   'max-length': { type: 'number', rule: rules.integer(3), help: 'cut texts to so many tokens (default: the model’s)' },
   ...representFlag,
   similarity: { type: 'string', choices: similarities, help: 'of vectors (default: what the model folder says)' },
@@ -143,11 +134,6 @@ function checkSplits({ data, fuse, overlap, ...given }: Values<typeof flags>, re
   if (given['fuse-weight'] !== undefined)
     throw new UsageError('--learn-fuse-on learns what --fuse-weight says. Leave one of them out.');
 }
-
-const overlapOf = async (folder: string, split: string, { qrels }: RetrievalSet): Promise<Overlap> => ({
-  split,
-  sharing: sharingQueries(qrels, await loadQrels(folder, split)),
-});
 
 /** A model that was trained on a set has met the answers to some of its test queries. */
 async function sayTrainedOn(folder: string, set: RetrievalSet): Promise<void> {

@@ -1,9 +1,9 @@
 // `retromae mine`: hard negatives for training, from BM25 (DPR), from a model (ANCE), or both.
 import { writeFileAtomic } from '../data/index.js';
-import { minedLine, type Asked } from '../finetune/index.js';
+import { bm25Ranker, encoderRanker, minedLines, type Ranker } from '../finetune/index.js';
 import { similarities } from '../nn/index.js';
-import { Bm25, bm25Ranking, encoderRankings, indexTexts, negativePicks, parseRanks } from '../retrieval/index.js';
-import type { Margin, MinedNegatives, Ranking } from '../retrieval/index.js';
+import { negativePicks, parseRanks } from '../retrieval/index.js';
+import type { Margin, MinedNegatives } from '../retrieval/index.js';
 import { rules } from '../retromae/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, checkWritable, corpusFlags, required, say, untilStopped, withBackend } from './common.js';
@@ -51,9 +51,6 @@ Usage: retromae mine --data BEIRDIR --from bm25|model|both --out FILE [flags]
 Where a query has too few, random documents fill it up. Scores are the model's where there is one; those of BM25 are
 shares of the query's best.`;
 
-/** Queries that are ranked together; more would hold more rankings in memory. */
-const GROUP = 256;
-
 type Given = Values<typeof flags>;
 
 export async function mineCommand(args: string[]): Promise<void> {
@@ -69,14 +66,14 @@ export async function mineCommand(args: string[]): Promise<void> {
   const task = await readTask(given, options);
   const mine = async (rankers: readonly Ranker[]): Promise<void> => {
     const counts = noCounts(task.withoutPositive);
+    const ticker = new Ticker(process.stderr, { what: 'queries', total: task.asked.length });
+    const hooks = { onProgress: ticker.update.bind(ticker), onMined: (mined: MinedNegatives) => add(counts, mined) };
     const isWhole = await untilStopped((signal) =>
-      writeFileAtomic(
-        out,
-        lines(task, rankers, (mined) => add(counts, mined), signal),
-      ),
-    );
+      writeFileAtomic(out, minedLines(task, rankers, { ...hooks, signal })),
+    ).finally(() => ticker.done());
     if (isWhole) report(counts, { from, out }, given.json);
   };
+  if (from !== 'model') say(`Indexing ${task.texts.length} documents for BM25.`);
   const bm25 = from === 'model' ? [] : [bm25Ranker(task)];
   if (from === 'bm25') return mine(bm25);
   // The model's ranking is the first: its scores are those that count.
@@ -119,17 +116,9 @@ function marginOf(text: string | undefined): Margin | undefined {
   );
 }
 
-/** Rankings of queries, in their order. */
-type Ranker = (queries: readonly Asked[]) => Promise<Ranking[]>;
-
-function bm25Ranker({ texts, miner: { depth } }: MiningTask): Ranker {
-  say(`Indexing ${texts.length} documents for BM25.`);
-  const bm25 = new Bm25(texts);
-  return async (queries) => queries.map(({ text }) => bm25Ranking(bm25, text, depth));
-}
-
 /** Encodes the corpus, and says what the model can read of it. */
-async function modelRanker(given: Given, { name, texts, asked, miner: { depth } }: MiningTask): Promise<Ranker> {
+async function modelRanker(given: Given, task: MiningTask): Promise<Ranker> {
+  const { name, texts, asked } = task;
   const { encoder, measure, ...folder } = await loadEncoder(given.model!, {
     maxLength: given['max-length'],
     represent: given.represent,
@@ -141,53 +130,7 @@ async function modelRanker(given: Given, { name, texts, asked, miner: { depth } 
   sayData(`${name}, queries`, measure(queries, 'query'), given['max-unknown'], 'queries');
   const ticker = new Ticker(process.stderr, { what: 'texts', total: texts.length });
   const onProgress = (done: number): void => ticker.update(done);
-  const ids = texts.map(({ id }) => id);
-  const index = await indexTexts(encoder, ids, documents, { similarity: own, onProgress });
-  ticker.done();
-  return (group) =>
-    encoderRankings(
-      encoder,
-      index,
-      group.map(({ text }) => text),
-      { depth },
-    );
-}
-
-/**
- * The lines of the file, as many at once as queries are ranked together. A query without any negative has none.
- * @throws if no query has one
- */
-async function* lines(
-  { name, asked, miner }: MiningTask,
-  rankers: readonly Ranker[],
-  onMined: (mined: MinedNegatives) => void,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  const ticker = new Ticker(process.stderr, { what: 'queries', total: asked.length });
-  let isEmpty = true;
-  try {
-    for (let begin = 0; begin < asked.length; begin += GROUP) {
-      signal.throwIfAborted();
-      const group = asked.slice(begin, begin + GROUP);
-      const found: Ranking[][] = [];
-      for (const rank of rankers) found.push(await rank(group));
-      let text = '';
-      group.forEach((query, i) => {
-        const mined = miner.mine({ ...query, rankings: found.map((rankings) => rankings[i]) });
-        onMined(mined);
-        if (mined.negatives.length > 0) text += minedLine(query, mined, miner);
-      });
-      isEmpty &&= text === '';
-      yield Buffer.from(text);
-      ticker.update(begin + group.length);
-    }
-  } finally {
-    ticker.done();
-  }
-  if (isEmpty)
-    throw new Error(
-      `${name}: no query has a negative in the corpus, expected some documents that are no positives; give a larger corpus, or another --range or --margin.`,
-    );
+  return encoderRanker(encoder, task, { similarity: own, onProgress }).finally(() => ticker.done());
 }
 
 const noCounts = (withoutPositive: number) => ({

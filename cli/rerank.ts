@@ -1,7 +1,7 @@
 // `retromae rerank`: the hits of a first stage in the order of a cross-encoder; or its scores of training examples, as a teacher.
-import { documents, documentText, loadBeir, trainingExamples, writeFileAtomic } from '../data/index.js';
+import { documents, documentText, loadBeir, writeFileAtomic } from '../data/index.js';
 import type { RetrievalSet } from '../data/index.js';
-import { taughtLine } from '../finetune/index.js';
+import { taughtLines } from '../finetune/index.js';
 import { loadCross, type LoadedCross } from '../hub/index.js';
 import {
   Bm25,
@@ -23,6 +23,7 @@ import { backendFlags, checkWritable, required, say, untilStopped, withBackend }
 import { dropSelfFlag, sayCoinciding } from './drop-self.js';
 import { loadEncoder } from './encoder.js';
 import { helpText, parseFlags, UsageError, type Values } from './flags.js';
+import { overlapFlag, overlapOf } from './overlap.js';
 import { rerankJson, rerankTable } from './rerank-table.js';
 
 const flags = {
@@ -52,6 +53,7 @@ const flags = {
     help: 'share of the first stage’s scores in the new order; the cross-encoder has the rest',
   },
   ...dropSelfFlag,
+  ...overlapFlag,
   teacher: { type: 'string', value: 'FILE', help: 'instead of --data: training examples, to be scored as a teacher' },
   out: {
     type: 'string',
@@ -75,7 +77,7 @@ With --first there are three stages: BM25 and vectors, fused, then the cross-enc
 
 /** What is scored, with the flags that go with it and not with all others. */
 const TASKS = {
-  data: ['split', 'first', 'fuse-weight', 'from', 'depth', 'first-weight', 'drop-self', 'out'],
+  data: ['split', 'first', 'fuse-weight', 'from', 'depth', 'first-weight', 'drop-self', 'overlap', 'out'],
   query: ['corpus', 'top', 'depth', 'first-weight'],
   teacher: ['out'],
 } as const;
@@ -122,6 +124,7 @@ function taskOf(given: Given): (typeof tasks)[number] {
 async function measure(scorer: CrossScorer, data: string, { split = 'test', depth = 100, ...given }: Given) {
   const set = await loadBeir(data, { split });
   set.warnings.forEach(say);
+  const overlap = given.overlap === undefined ? undefined : await overlapOf(data, given.overlap, set);
   const dropSelf = given['drop-self'] ?? false;
   if (!dropSelf) sayCoinciding(set);
   const { name, before } = await firstStage(set, given, { dropSelf });
@@ -135,8 +138,8 @@ async function measure(scorer: CrossScorer, data: string, { split = 'test', dept
     { name, evaluation: before },
     { name: 'reranked', evaluation: after },
   ] as const;
-  if (given.json) process.stdout.write(`${JSON.stringify(await rerankJson(stages))}\n`);
-  else process.stdout.write(await rerankTable(stages));
+  if (given.json) process.stdout.write(`${JSON.stringify(await rerankJson(stages, overlap))}\n`);
+  else process.stdout.write(await rerankTable(stages, overlap));
 }
 
 async function firstStage(
@@ -197,18 +200,11 @@ async function answer(
 /** Training examples with the cross-encoder's scores, in FlagEmbedding's names; other fields stay as they are. */
 async function teach(scorer: CrossScorer, path: string, out: string, json = false): Promise<void> {
   let count = 0;
-  const bytes = new TextEncoder();
   const ticker = new Ticker(process.stderr, { what: 'examples' });
-  async function* lines(signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    for await (const example of trainingExamples(path)) {
-      signal.throwIfAborted();
-      const { query, positives, negatives } = example;
-      const scores = await scorer.scores(query, [...positives, ...negatives]);
-      yield bytes.encode(taughtLine(example, scores));
-      ticker.update(++count);
-    }
-  }
-  const isWhole = await untilStopped((signal) => writeFileAtomic(out, lines(signal))).finally(() => ticker.done());
+  const onProgress = (done: number): void => ticker.update((count = done));
+  const isWhole = await untilStopped((signal) =>
+    writeFileAtomic(out, taughtLines(path, scorer, { signal, onProgress })),
+  ).finally(() => ticker.done());
   if (!isWhole) return;
   if (json) process.stdout.write(`${JSON.stringify({ examples: count, out })}\n`);
   say(`${count} examples with scores in ${out}.`);

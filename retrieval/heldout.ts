@@ -45,6 +45,8 @@ export function heldOut(
   if (!Number.isInteger(wanted) || wanted < 1) {
     throw new Error(`held-out: queries = ${wanted}, expected a whole number of at least 1; 500 is usual.`);
   }
+  if (share !== undefined && !(share > 0 && share <= 1))
+    throw new Error(`held-out: share = ${share}, expected a number above 0 and at most 1: the chance of each passage.`);
   const cuts = new Map<number, Cut>();
   for (const { at, random } of share === undefined ? fromAll(documents, seed) : byText(documents, seed, share)) {
     if (cuts.size === wanted) break;

@@ -22,7 +22,7 @@ import {
 import { readPlanOf, writePlanOf, type Place } from '../../train/index.js';
 import { finetuneOn, type FinetuneHooks } from '../finetune.js';
 import { finetuning, type FinetuneSettings } from '../settings.js';
-import { bm25Ranker, encoderRanker, mine, teach } from './labels.js';
+import { mine, teach } from './labels.js';
 import { scoresOf, type SetScores } from './scores.js';
 import { fineTuning, type ReproduceSettings } from './settings.js';
 import { stageNames, type Stage, type Table } from './tables.js';
@@ -89,7 +89,7 @@ async function runStage(bench: Bench, stage: Stage, { job, dir }: Place, hooks: 
   const scores = await measured(encoder, sets, similarity, hooks);
   // ANCE's negatives are those of this model, while it is here.
   if (stage === 'dpr' && table.stages.includes('ance') && !(await isThere(minedFile(dir))))
-    await mine(minedFile(dir), bench.train!, await encoderRanker(encoder, bench.train!, hooks), miningOf(bench, hooks));
+    await mine(minedFile(dir), bench.train!, { encoder, ...miningOf(bench, hooks) });
   await writeFileAtomic(scoresFile(out), JSON.stringify(scores));
   // What all learn from is that of the first.
   if (out !== first) await rm(join(out, 'tokens'), { recursive: true, force: true });
@@ -111,7 +111,7 @@ async function learntFrom(
   if (stage === 'ance') return { examples: minedFile(dir), negatives };
   if (!(await isThere(minedFile(out)))) {
     hooks.message?.('Hard negatives of BM25.');
-    await mine(minedFile(out), bench.train!, bm25Ranker(bench.train!), miningOf(bench, hooks));
+    await mine(minedFile(out), bench.train!, miningOf(bench, hooks));
   }
   if (stage === 'dpr') return { examples: minedFile(out), negatives };
   if (!(await isThere(taughtFile(out)))) {

@@ -142,6 +142,15 @@ void t.test('BM25, and three stages', async (t) => {
   const last = await succeed('rerank', ...ONE_THREAD, '--model', cross, '--data', beir, ...kept);
   const same = JSON.parse(last.stdout) as Stages;
   t.same(same.reranked, same.BM25, 'the first stage alone');
+  writeFileSync(join(beir, 'qrels', 'train.tsv'), 'query-id\tcorpus-id\tscore\nq9\td1\t1\n');
+  const apart = ['rerank', ...ONE_THREAD, '--model', cross, '--data', beir, ...kept.slice(0, 2), '--overlap', 'train'];
+  const parts = await succeed(...apart);
+  t.match(
+    parts.stdout,
+    /\n1 of the 12 queries share a relevant document with train:\nBM25 .*\nreranked .*\n11 do not:/,
+  );
+  const { overlap } = JSON.parse((await succeed(...apart, '--json')).stdout) as Record<'overlap', object>;
+  t.match(overlap, { split: 'train', sharing: { queries: 1, reranked: { queries: 1 } }, others: { queries: 11 } });
 });
 
 void t.test('runs in files: what was reranked is a first stage again', async (t) => {

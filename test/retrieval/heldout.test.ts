@@ -75,6 +75,8 @@ void t.test('what qualifies', async (t) => {
   t.match(heldOut(passages(2), { queries: 3 }).warnings, [/2 queries instead of 3: no more passages have/]);
   t.throws(() => heldOut([...passages(1), ...passages(1)]), /two of 2 passages have the same id/);
   t.throws(() => heldOut(passages(1), { queries: 0 }), /queries = 0, expected a whole number/);
+  for (const share of [0, -0.1, 1.5, NaN])
+    t.throws(() => heldOut(passages(1), { share }), /share = .*, expected a number above 0/);
 });
 
 void t.test('drawn by their own words: of a corpus that grew, nothing is cut that was whole', async (t) => {
