@@ -37,7 +37,7 @@ export function matrixChart({ title, subtitle, rows, columns, values }: MatrixCh
     return label + values[i].map((value, j) => square(places[j], y, side - 2, value)).join('');
   });
   const told = rows.map((name, i) => {
-    const seen = columns.flatMap((column, j) => (values[i][j] > 0 ? [`${column} ${share(values[i][j])}`] : []));
+    const seen = columns.flatMap((column, j) => (values[i][j] > 0 ? [column + share(values[i][j])] : []));
     return `${name}: ${seen.length > 0 ? seen.join(', ') : 'nothing'}`;
   });
   const height = above + rows.length * side + MARGIN;
@@ -45,7 +45,7 @@ export function matrixChart({ title, subtitle, rows, columns, values }: MatrixCh
   return framed({ title, subtitle, description: `${told.join('; ')}.`, height }, draw);
 }
 
-const share = (value: number): string => (value === 1 ? '' : `${Math.round(100 * value)} %`).trim();
+const share = (value: number): string => (value === 1 ? '' : ` ${Math.round(100 * value)} %`);
 
 /** Empty squares are an outline, so that a matrix is seen to have them. */
 function square(x: number, y: number, side: number, value: number): string {

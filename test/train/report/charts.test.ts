@@ -4,6 +4,7 @@ import t from 'tap';
 import { PALETTE, spread } from '../../../train/report/chart-frame.js';
 import { accuracyChart, lossChart, numbersChart, optimizerChart, probeChart } from '../../../train/report/charts.js';
 import { intervalChart } from '../../../train/report/interval-chart.js';
+import { matrixChart } from '../../../train/report/matrix-chart.js';
 import type { RunCurves } from '../../../train/report/charts.js';
 import type { Scalars } from '../../../retromae/index.js';
 import { escapeMarkup } from '../../../train/report/markup.js';
@@ -167,4 +168,21 @@ void t.test('differences with intervals: a dot and a whisker each, beside what t
   t.match(textOf(svg, 'desc'), /A above B: \+0\.02 from \+0\.01 to \+0\.03, compared with \+0\.04; A above C: -0\.02/);
   t.ok(svg.includes(PALETTE[2]) && svg.includes(PALETTE[4]));
   t.match(svg, /of &lt;two&gt;/);
+});
+
+void t.test('a matrix: a square a cell, filled by its value, and the same in words', (t) => {
+  const names = { rows: ['a', 'b'], columns: ['vector', 'a', '<b>'] };
+  const values = [
+    [1, 0, 0.25],
+    [1, 1, 0],
+  ];
+  const svg = matrixChart({ title: 'M', subtitle: 'who sees whom', ...names, values });
+  const squares = elements(svg).filter(({ name, attributes }) => name === 'rect' && attributes['fill-opacity']);
+  t.same(
+    squares.map(({ attributes }) => Number(attributes['fill-opacity'])),
+    [1, 0.25, 1, 1],
+  );
+  t.equal(textOf(svg, 'desc'), 'who sees whom a: vector, &lt;b&gt; 25 %; b: vector, a.');
+  t.throws(() => matrixChart({ title: '', subtitle: '', ...names, values: [[1]] }), /expected 2 rows of 3 values/);
+  t.end();
 });
