@@ -8,8 +8,16 @@ import t from 'tap';
 const run = promisify(execFile);
 const folder = resolve('examples');
 
-/** What each prints, and draws. */
-const examples: Readonly<Record<string, { says: readonly RegExp[]; draws?: string }>> = {
+interface Expected {
+  readonly args?: readonly string[];
+  readonly says: readonly RegExp[];
+  /** What must hold of what it says. */
+  readonly holds?: (stdout: string) => boolean;
+  /** Pictures. */
+  readonly draws?: readonly string[];
+}
+
+const examples: Readonly<Record<string, Expected>> = {
   '01-gradients.js': {
     says: [
       /^dy\/da \[1\] -1\.5729$/m,
@@ -21,13 +29,26 @@ const examples: Readonly<Record<string, { says: readonly RegExp[]; draws?: strin
   '02-your-own-op.js': {
     says: [/agrees to 1e-6/, /^reference (.*)\nwasm +\1$/m, /largest difference: below 1e-6/],
   },
-  '03-attention.js': { says: [/the same to 1e-12/, /sum 1\.00/], draws: 'attention.svg' },
+  '03-attention.js': { says: [/the same to 1e-12/, /sum 1\.00/], draws: ['attention.svg'] },
   '04-masks.js': {
     says: [/stands at \[CLS\]: true/, /does not see itself: true/, / committee <- \[CLS\] /],
-    draws: 'masks.svg',
+    draws: ['masks.svg'],
   },
   '05-mlm.js': { says: [/^8 of 8 right$/m] },
   '06-retromae.js': { says: [/the same to 1e-6/] },
+  '07-finetune.js': {
+    says: [/^step 40: loss \d/m, /^nDCG@10 before 0\.\d+, after 0\.\d+; BM25 0\.\d+$/m],
+    holds: (stdout) => {
+      const [, before, after] = /before (0\.\d+), after (0\.\d+)/.exec(stdout)!;
+      return Number(after) > Number(before);
+    },
+    draws: ['pairs-before.svg', 'pairs-after.svg'],
+  },
+  '08-search-your-notes.js': {
+    says: [/^\d+ paragraphs of \d+ files/m, /^1\.00 {2}/m, /^0\.\d\d {2}.*\n.*layer norm/m],
+    args: [resolve('docs'), 'where is the gradient of layer norm'],
+  },
+  '09-your-own-objective.js': { says: [/^the vector tells more than frequency does$/m] },
 };
 
 void t.test('all are here', (t) => {
@@ -36,18 +57,28 @@ void t.test('all are here', (t) => {
   t.end();
 });
 
-for (const [name, { says, draws }] of Object.entries(examples))
+for (const [name, { says, holds = () => true, draws = [], args = [] }] of Object.entries(examples))
   void t.test(name, async (t) => {
     const path = join(folder, name);
     const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
     t.ok(lines.length <= 100, `${lines.length} lines`);
     const cwd = t.testdir({});
-    const { stdout } = await run(process.execPath, [path], { cwd });
+    const { stdout } = await run(process.execPath, [path, ...args], { cwd });
     for (const fact of says) t.match(stdout, fact);
+    t.ok(holds(stdout), stdout);
     t.notMatch(stdout, /NaN|undefined|NOT/);
-    if (draws === undefined) return void t.notOk(existsSync(join(cwd, 'runs')), 'it leaves nothing');
-    const drawn = readFileSync(join(cwd, 'runs', draws), 'utf8');
-    t.match(drawn, /^<svg [^]*<desc>.+<\/desc>/);
-    // Stale? Run the example, and copy it there.
-    t.equal(readFileSync(join('docs', 'pictures', draws), 'utf8'), drawn, `docs/pictures/${draws} is what it draws`);
+    t.equal(existsSync(join(cwd, 'runs')), draws.length > 0, 'it leaves no more than it says');
+    for (const picture of draws) {
+      const drawn = readFileSync(join(cwd, 'runs', picture), 'utf8');
+      t.match(drawn, /^<svg [^]*<desc>.+<\/desc>/);
+      const shown = join('docs', 'pictures', picture);
+      // Stale? Run the example, and copy it there.
+      if (existsSync(shown)) t.equal(readFileSync(shown, 'utf8'), drawn, `${shown} is what it draws`);
+    }
   });
+
+void t.test('notes that are not there', async (t) => {
+  const notes = join(folder, '08-search-your-notes.js');
+  await t.rejects(run(process.execPath, [notes]), { code: 2, stderr: /08-search-your-notes\.js FOLDER/ });
+  await t.rejects(run(process.execPath, [notes, t.testdir({})]), { code: 1, stderr: /has no notes/ });
+});
