@@ -14,6 +14,8 @@ import * as train from '../train/index.js';
 
 const share = (x: number): string => x.toFixed(3);
 const signed = (x: number): string => `${x >= 0 ? '+' : ''}${x.toFixed(4)}`;
+/** To as many digits as what it is added to. */
+const gained = (x: number): string => `${x >= 0 ? '+' : ''}${share(x)}`;
 const within = ({ low, high }: Interval, show: (x: number) => string): string => `[${show(low)}, ${show(high)}]`;
 
 /** What is compared with what, and what came of it, in a sentence. */
@@ -33,7 +35,7 @@ export function tableText({ table, systems, claims }: Reproduced): string {
     `${''.padEnd(width)}${'paper'.padEnd(8)}${'here'.padEnd(22)}over the untrained encoder`,
     ...systems.map(({ name, paper: figure, interval, gain }) => {
       const own = `${share(interval.mean)} ${within(interval, share)}`;
-      const over = gain ? `${signed(gain.mean)} ${within(gain, signed)}` : '';
+      const over = gain ? `${gained(gain.mean)} ${within(gain, gained)}` : '';
       return `${name.padEnd(width)}${(figure === undefined ? '' : share(figure)).padEnd(8)}${own.padEnd(22)}${over}`.trimEnd();
     }),
     '',
@@ -97,7 +99,7 @@ function systemsTable({ table, sets, systems }: Reproduced) {
   const others = (Object.keys(tableMetrics) as (keyof typeof tableMetrics)[]).filter((name) => name !== metric);
   const own = systems.map(({ name, paper: figure, interval, gain, means }: SystemResult) => [
     ...[name, figure === undefined ? '' : share(figure), `${share(interval.mean)} ${within(interval, share)}`],
-    gain ? `${signed(gain.mean)} ${within(gain, signed)}` : '',
+    gain ? `${gained(gain.mean)} ${within(gain, gained)}` : '',
     ...others.map((each) => share(means[each])),
   ]);
   const unbuilt = Object.entries(table.missing).map(([name, figure]) => [`${name} (not built)`, share(figure)]);
