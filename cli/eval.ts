@@ -9,9 +9,9 @@ import { sayData, unknownFlag } from './data-summary.js';
 import { dropSelfFlag, sayCoinciding } from './drop-self.js';
 import { loadEncoder, refuseSimilarity, representFlag } from './encoder.js';
 import { jsonOf, tableOf, type Report } from './eval-report.js';
-import { overlapFlag, overlapOf } from './overlap.js';
 import { helpText, parseFlags, UsageError, type Values } from './flags.js';
 import { fuseFlags, fusionOf, learningSplit } from './fusion.js';
+import { overlapFlag, overlapOf } from './overlap.js';
 
 /** What BEIR reports, and what models are trained on. */
 const SPLIT = 'test';

@@ -67,7 +67,10 @@ export async function mineCommand(args: string[]): Promise<void> {
   const mine = async (rankers: readonly Ranker[]): Promise<void> => {
     const counts = noCounts(task.withoutPositive);
     const ticker = new Ticker(process.stderr, { what: 'queries', total: task.asked.length });
-    const hooks = { onProgress: ticker.update.bind(ticker), onMined: (mined: MinedNegatives) => add(counts, mined) };
+    const hooks = {
+      onProgress: (done: number): void => ticker.update(done),
+      onMined: (mined: MinedNegatives): void => add(counts, mined),
+    };
     const isWhole = await untilStopped((signal) =>
       writeFileAtomic(out, minedLines(task, rankers, { ...hooks, signal })),
     ).finally(() => ticker.done());

@@ -115,6 +115,10 @@ function taskOf(given: Given): (typeof tasks)[number] {
       throw new UsageError(`--${name} has no meaning with --${task}. Leave it out.`);
   if (given.from !== undefined && given.first !== undefined)
     throw new UsageError('--from and --first both say what the first stage is. Give one of them.');
+  if (given.overlap !== undefined && given.overlap === (given.split ?? 'test'))
+    throw new UsageError(
+      `--overlap is ${given.overlap}, the split that is reported. Name another one, or another --split.`,
+    );
   if (given['fuse-weight'] !== undefined && given.first === undefined)
     throw new UsageError('--fuse-weight is for BM25 beside vectors. Give --first, or leave it out.');
   return task;

@@ -2,7 +2,7 @@
 //
 //   node examples/08-search-your-notes.js FOLDER              asks for questions in the terminal
 //   node examples/08-search-your-notes.js FOLDER "question"   answers one
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 // prettier-ignore
@@ -12,8 +12,10 @@ import {
 } from 'retromae';
 
 const [folder, question] = process.argv.slice(2);
-if (!folder) {
-  console.error('node examples/08-search-your-notes.js FOLDER ["question"]');
+if (!folder || !existsSync(folder)) {
+  console.error(
+    `${folder ? `${folder}: is not there. ` : ''}node examples/08-search-your-notes.js FOLDER ["question"]`,
+  );
   process.exit(2);
 }
 

@@ -80,5 +80,6 @@ for (const [name, { says, holds = () => true, draws = [], args = [] }] of Object
 void t.test('notes that are not there', async (t) => {
   const notes = join(folder, '08-search-your-notes.js');
   await t.rejects(run(process.execPath, [notes]), { code: 2, stderr: /08-search-your-notes\.js FOLDER/ });
+  await t.rejects(run(process.execPath, [notes, 'nowhere']), { code: 2, stderr: /nowhere: is not there/ });
   await t.rejects(run(process.execPath, [notes, t.testdir({})]), { code: 1, stderr: /has no notes/ });
 });

@@ -180,7 +180,7 @@ const SEPARATOR = ';';
 /**
  * A table, with labelled examples or without.
  * @param only names of its rows, separated by semicolons: others are left out, and what is said of them
- * @throws if there is no such row
+ * @throws if there is no such row, or nothing is said of those that are left
  */
 export function tableNamed(name: TableName, labelled: boolean, only?: string): Table {
   const whole = made[name](labelled);
@@ -195,6 +195,10 @@ export function tableNamed(name: TableName, labelled: boolean, only?: string): T
     rows: whole.rows.filter((row) => names.includes(row.name)),
     claims: whole.claims.filter(({ better, worse }) => names.includes(better) && names.includes(worse)),
   };
+  if (table.claims.length === 0)
+    throw new Error(
+      `--rows is ${JSON.stringify(only)}, of which the paper compares no two. In ${name} it compares ${whole.claims.map(({ better, worse }) => `${better} with ${worse}`).join('; ')}.`,
+    );
   const asked = new Set(table.rows.map(({ stage }) => stage));
   // Negatives of ANCE are those of a model that learnt as DPR.
   if (asked.has('ance')) asked.add('dpr');

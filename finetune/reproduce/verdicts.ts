@@ -142,8 +142,6 @@ export function summaryOf(claims: readonly ClaimResult[]): string {
   const [yes, no, open] = verdicts.map(count);
   if (claims.length > 1)
     return `Of ${claims.length} directions of the paper ${yes} ${yes === 1 ? 'is' : 'are'} reproduced, ${no} ${no === 1 ? 'is' : 'are'} not, and ${open} ${open === 1 ? 'is' : 'are'} undecided.`;
-  if (claims.length === 0)
-    return 'Nothing is compared of what the paper compares: give rows of which one is above another.';
   const [{ better, says, worse, verdict }] = claims;
   return `${better} ${says} ${worse}: ${verdict}.`;
 }

@@ -319,6 +319,7 @@ void t.test('refusals', async (t) => {
   const misplaced: [string[], RegExp][] = [
     [['--teacher', examples, '--out', out, '--first', dir], /--first has no meaning with --teacher\. Leave it out\./],
     [['--teacher', examples, '--out', out, '--first-weight', '0'], /--first-weight has no meaning with --teacher/],
+    [['--data', beir, '--overlap', 'test'], /--overlap is test, the split that is reported/],
     [['--data', beir, '--first-weight', '2'], /--first-weight is "2"; it must be a number from 0 to 1/],
     [['--teacher', examples, '--out', out, '--depth', '3'], /--depth has no meaning with --teacher/],
     [['--query', 'a', '--corpus', corpus, '--out', out], /--out has no meaning with --query/],

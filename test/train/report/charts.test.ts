@@ -182,7 +182,7 @@ void t.test('a matrix: a square a cell, filled by its value, and the same in wor
     squares.map(({ attributes }) => Number(attributes['fill-opacity'])),
     [1, 0.25, 1, 1],
   );
-  t.equal(textOf(svg, 'desc'), 'who sees whom a: vector, &lt;b&gt; 25 %; b: vector, a.');
+  t.same(textOf(svg, 'desc'), ['who sees whom a: vector, &lt;b&gt; 25 %; b: vector, a.']);
   t.throws(() => matrixChart({ title: '', subtitle: '', ...names, values: [[1]] }), /expected 2 rows of 3 values/);
   t.end();
 });
