@@ -70,6 +70,8 @@ await build({
     ['tools/golden', 'test/golden/main.ts'],
     ['tools/fuzz', 'test/fuzz/main.ts'],
     ['tools/bench', 'bench/main.ts'],
+    ['tools/docs', 'docs/make/docs-main.ts'],
+    ['tools/site', 'docs/make/site-main.ts'],
     ...(tests ? Object.entries(testFiles) : []),
   ]),
 });

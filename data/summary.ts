@@ -29,14 +29,20 @@ export const noCounts = (): DataCounts => ({
 /**
  * Adds a text to the counts.
  * @param ids of the whole text, without [CLS] and [SEP]
- * @param unk the id of [UNK]
- * @param room tokens that the model sees of a text, without [CLS] and [SEP]; none: all
  */
 export function countText(
   counts: DataCounts,
   text: string,
   ids: ArrayLike<number>,
-  { unk, room = Infinity }: { readonly unk: number; readonly room?: number },
+  {
+    unk,
+    room = Infinity,
+  }: {
+    /** The id of [UNK]. */
+    readonly unk: number;
+    /** Tokens that the model sees of a text, without [CLS] and [SEP]; none: all. */
+    readonly room?: number;
+  },
 ): void {
   counts.documents++;
   counts.characters += text.length;

@@ -14,13 +14,17 @@ const VOCAB_FILE = 'vocab.txt';
 
 /**
  * Writes the tokenizer files into `dir`, which is made if it is not there; each appears whole or not at all.
- * @param options.maxLength tokens that the model takes, [CLS] and [SEP] included. Default 512.
  * @throws WriteError naming the path; a file that was there then stays as it was.
  */
 export async function saveTokenizer(
   dir: string,
   tokenizer: WordPiece,
-  { maxLength = 512 }: { maxLength?: number } = {},
+  {
+    maxLength = 512,
+  }: {
+    /** Tokens that the model takes, [CLS] and [SEP] included. Default 512. */
+    maxLength?: number;
+  } = {},
 ): Promise<void> {
   try {
     await mkdir(dir, { recursive: true });

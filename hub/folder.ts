@@ -76,15 +76,21 @@ export interface LoadedModel extends VectorSettings, Pick<VectorRecipe, 'pooling
  * Reads a model folder: one of ours, one of sentence-transformers, or any BERT checkpoint in safetensors, in one file or in
  * shards, with the names of today or of Google. A checkpoint without an MLM head gets a fresh one. What it returns are the
  * options of a `BertEncoder` too, whose vectors are those that sentence-transformers makes of the folder.
- * @param options.random what a fresh head is drawn from
- * @param options.represent what texts shall be made of, where that is another thing than the folder says
  * @throws naming the file: missing, cut short, with a header that is not true, of other shapes than config.json, with a
  *   vocabulary that is too large or without [MASK], asking for what is not built here, or without DupMAE's representation
  *   if that is asked for
  */
 export async function loadModel(
   dir: string,
-  { random = new Random(0), represent }: { random?: Random; represent?: RepresentationName } = {},
+  {
+    random = new Random(0),
+    represent,
+  }: {
+    /** What a fresh head is drawn from. */
+    random?: Random;
+    /** What texts shall be made of, where that is another thing than the folder says. */
+    represent?: RepresentationName;
+  } = {},
 ): Promise<LoadedModel> {
   const { modules, json, config, paths, isTied } = await openFolder(dir);
   const isDupmae = represent === 'dupmae';

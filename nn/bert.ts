@@ -174,13 +174,23 @@ export class BertModel {
   /**
    * Hidden states of the last layer for packed ids [N]: [N, H], or [R, H] if only `needed` rows are asked for. Of layer `to`
    * where that is given: 0 are the embeddings, 1 the output of the first layer, and so on.
-   * @param options.types [N] token types, where not all are 0
    * @throws if a sequence is longer than the position table
    */
   forward(
     ids: Ids,
     sequences: Sequences,
-    { to, needed, random, types }: { to?: number; needed?: Needed; random?: Random; types?: ArrayLike<number> } = {},
+    {
+      to,
+      needed,
+      random,
+      types,
+    }: {
+      to?: number;
+      needed?: Needed;
+      random?: Random;
+      /** [N] token types, where not all are 0. */
+      types?: ArrayLike<number>;
+    } = {},
   ): Tensor {
     const { max_position_embeddings: limit } = this.config;
     if (sequences.longest > limit)
@@ -196,7 +206,6 @@ export class BertModel {
   /**
    * Hidden states x [N, H] led through the layers from .. to - 1, by default all: in two parts, for whoever reads an inner
    * layer too. Of the last of them, only `needed` rows are computed if they are given.
-   * @param options.visible which positions each row may see, as of `ops.attention`, where not all of its sequence; not with `needed`
    */
   through(
     x: Tensor,
@@ -207,7 +216,14 @@ export class BertModel {
       needed,
       visible,
       random,
-    }: { from?: number; to?: number; needed?: Needed; visible?: HostArray; random?: Random } = {},
+    }: {
+      from?: number;
+      to?: number;
+      needed?: Needed;
+      /** Which positions each row may see, as of `ops.attention`, where not all of its sequence; not with `needed`. */
+      visible?: HostArray;
+      random?: Random;
+    } = {},
   ): Tensor {
     const all: Pass = { queries: sequences, keys: sequences, visible, random };
     const layers = this.encoder.layer.slice(from, to);
@@ -280,13 +296,21 @@ export class BertForMaskedLM {
   /**
    * Sentence vectors [B, H], or [B, 2H] … of several poolings: by default the last hidden state of [CLS]. Of the last layer
    * nothing is computed that a pooling does not read.
-   * @param options.skip rows at the beginning of each sequence that are not pooled
-   * @param options.random where dropout's randomness comes from; none: no dropout
    */
   encode(
     ids: Ids,
     sequences: Sequences,
-    { pooling = 'cls', skip = 0, random }: { pooling?: Pooling; skip?: number; random?: Random } = {},
+    {
+      pooling = 'cls',
+      skip = 0,
+      random,
+    }: {
+      pooling?: Pooling;
+      /** Rows at the beginning of each sequence that are not pooled. */
+      skip?: number;
+      /** Where dropout's randomness comes from; none: no dropout. */
+      random?: Random;
+    } = {},
   ): Tensor {
     const single = singleRows(sequences, pooling, skip);
     if (!single)

@@ -65,14 +65,20 @@ function keptRows(sequences: Sequences, skip: number): { rows: Int32Array; kept:
 
 /**
  * Hidden states x [N, H] of packed sequences -> [B, H], or [B, kH] of k poolings.
- * @param options.skip rows at the beginning of each sequence (a prompt) that are left out, but never all of them
- * @param options.weights [N, 1] what the mean weighs each row by, where not all alike: sentence-transformers' WordWeights
  */
 export function poolStates(
   x: Tensor,
   sequences: Sequences,
   pooling: Pooling,
-  { skip = 0, weights }: { skip?: number; weights?: Tensor } = {},
+  {
+    skip = 0,
+    weights,
+  }: {
+    /** Rows at the beginning of each sequence (a prompt) that are left out, but never all of them. */
+    skip?: number;
+    /** [N, 1] what the mean weighs each row by, where not all alike: sentence-transformers' WordWeights. */
+    weights?: Tensor;
+  } = {},
 ): Tensor {
   const { rows, kept, places } = keptRows(sequences, skip);
   const some = (all: Tensor) => (skip > 0 ? all.gather(rows) : all);

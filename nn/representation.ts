@@ -60,13 +60,17 @@ export class Representation implements RepresentationOptions {
 
   /**
    * The vectors [a | m] of packed texts, [B, width], all words kept: those of queries, and what `kept` takes.
-   * @param options.random where dropout's randomness comes from; none: no dropout
    */
   vectors(
     { bert, cls }: Pick<BertForMaskedLM, 'bert' | 'cls'>,
     ids: Ids,
     sequences: Sequences,
-    { random }: { random?: Random } = {},
+    {
+      random,
+    }: {
+      /** Where dropout's randomness comes from; none: no dropout. */
+      random?: Random;
+    } = {},
   ): Tensor {
     return scope(() => {
       const hidden = bert.forward(ids, sequences, { random });

@@ -11,10 +11,17 @@ export interface TextModel {
   readonly maxLength: number;
   /**
    * Vectors [B, dim] of texts laid end to end, each `[CLS] text [SEP]`, before they are scaled.
-   * @param options.skip rows at the beginning of each text that are not pooled: a prompt
-   * @param options.random where dropout's randomness comes from; none: no dropout
    */
-  encode(ids: Ids, sequences: Sequences, options?: { skip?: number; random?: Random }): Tensor;
+  encode(
+    ids: Ids,
+    sequences: Sequences,
+    options?: {
+      /** Rows at the beginning of each text that are not pooled: a prompt. */
+      skip?: number;
+      /** Where dropout's randomness comes from; none: no dropout. */
+      random?: Random;
+    },
+  ): Tensor;
 }
 
 /** A BERT under a pooling of its hidden states. @throws if the pooling is none of `poolingModes` */

@@ -37,13 +37,13 @@ export class DupmaeIndex implements Index {
 
   /**
    * @param ids one a document, distinct
-   * @param options.model the fingerprint of the model that made the vectors
    * @throws if sizes do not agree, an id comes twice, words are not rising ids of the vocabulary, or a value is not finite
    */
   constructor(
     readonly ids: readonly string[],
     readonly documents: DupmaeDocuments,
     readonly shape: DupmaeShape,
+    /** The fingerprint of the model that made the vectors. */
     readonly model?: string,
   ) {
     const { dense, k, vocabulary } = shape;

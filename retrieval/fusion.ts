@@ -96,13 +96,19 @@ export const fuse = ({ bm25, dense, rest }: Sides, { method, ...options }: Fusio
 /**
  * The k best of BM25 and of an index over the same documents, for each query, and what the index says of BM25's.
  * @param texts of the queries
- * @param vectors of the queries, [texts.length, index.dim], row-major
  * @throws if the index lacks a document that BM25 finds, or as `Index.search`
  */
 export function searchBoth(
   bm25: Bm25,
   index: Index,
-  { texts, vectors }: { readonly texts: readonly string[]; readonly vectors: Float32Array },
+  {
+    texts,
+    vectors,
+  }: {
+    readonly texts: readonly string[];
+    /** Of the queries, [texts.length, index.dim], row-major. */
+    readonly vectors: Float32Array;
+  },
   k: number,
 ): Sides[] {
   const nearest = index.search(vectors, k);

@@ -96,11 +96,21 @@ export function rank(hits: readonly Hit[], query = ''): string[] {
  * Scores a run. As `trec_eval -c` does: the average is over all judged queries; one that the run lacks counts 0, and so
  * does one without relevant documents. Queries that are not judged are ignored.
  *
- * @param options.dropSelf leave out a document whose id is that of the query, as BEIR does always; right where queries
- *   are documents themselves (ArguAna, Quora), wrong where both are merely numbered
  * @throws if nothing is judged, or as `rank`
  */
-export function evaluateRun(run: Run, qrels: Qrels, { dropSelf = false }: { dropSelf?: boolean } = {}): Evaluation {
+export function evaluateRun(
+  run: Run,
+  qrels: Qrels,
+  {
+    dropSelf = false,
+  }: {
+    /**
+     * Leave out a document whose id is that of the query, as BEIR does always; right where queries are documents themselves
+     * (ArguAna, Quora), wrong where both are merely numbered.
+     */
+    dropSelf?: boolean;
+  } = {},
+): Evaluation {
   if (qrels.size === 0) throw new Error('evaluate: no judged queries, expected at least one; check the qrels file.');
   const perQuery = new Map<string, Scores>();
   for (const [query, judged] of qrels) {

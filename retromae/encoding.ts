@@ -36,12 +36,20 @@ export interface Encoded {
 
 /**
  * Encodes the masked text. Of the last layer [CLS] and the masked positions are computed, or all if they are asked for.
- * @param options.inner also the hidden states of this layer: 0 are the embeddings, 1 the output of the first one …
  */
 export function encodeMasked(
   { bert, word_weights: weights }: BertForMaskedLM,
   batch: MaskedBatch,
-  { all: every = false, inner, random }: { all?: boolean; inner?: number; random?: Random } = {},
+  {
+    all: every = false,
+    inner,
+    random,
+  }: {
+    all?: boolean;
+    /** Also the hidden states of this layer: 0 are the embeddings, 1 the output of the first one … */
+    inner?: number;
+    random?: Random;
+  } = {},
 ): Encoded {
   const { offsets, encoderIds, encoderLabels } = batch;
   const sequences = new Sequences(offsets);

@@ -54,14 +54,20 @@ class Column {
 /**
  * Writes documents into a new folder, which appears whole or not at all.
  * @param words whether blocks say which tokens go on with a word
- * @param counts of the corpus, asked for when all documents are taken
  * @throws if there are none
  */
 export async function writeTokens(
   dir: string,
   tokenizer: WordPiece,
   documents: Iterable<TokenisedDocument> | AsyncIterable<TokenisedDocument>,
-  { words = false, counts }: { words?: boolean; counts?: () => DataCounts } = {},
+  {
+    words = false,
+    counts,
+  }: {
+    words?: boolean;
+    /** Of the corpus, asked for when all documents are taken. */
+    counts?: () => DataCounts;
+  } = {},
 ): Promise<void> {
   await writeDirAtomic(dir, async (folder) => {
     const { longest, ...about } = await writeColumns(folder, documents, words);

@@ -12,7 +12,7 @@ export interface Attention {
   /** Whose rows the queries are; may be fewer than the keys. */
   queries: Sequences;
   keys: Sequences;
-  /** [rows of queries, ceil(longest / 16)]: bit j & 15 of word j >> 4 says that the row may see key j of its sequence. */
+  /** [rows of queries, ceil(longest / 16)], where bit j & 15 of word j >> 4 says that the row may see key j of its sequence. */
   visible?: HostArray;
   /** Dropout of the attention weights. */
   p: number;

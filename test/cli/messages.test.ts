@@ -1,8 +1,8 @@
 // Advice that can be followed: every flag that a message, a help text or a page names is one of a command.
-import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { test } from 'tap';
 import ts from 'typescript';
+import { pagesOf } from '../../docs/make/guides.js';
 import { settingRows } from '../../train/index.js';
 import { nodesOf, sourcesIn, type Source } from '../structure/source.js';
 import { succeed } from './support.js';
@@ -54,7 +54,7 @@ void test('messages and pages name flags that there are', async (t) => {
     }
   }
   t.ok(named > 40, `${named} flags are named`);
-  const pages = ['README.md', ...readdirSync('docs/design').map((page) => join('docs/design', page))];
+  const pages = pagesOf('.');
   for (const page of pages)
     for (const [, line] of readFileSync(page, 'utf8').matchAll(
       /retromae (?:pretrain|compare|finetune|adapt|reproduce|eval|encode|search|mine|distill|rerank)([^\n`]*)/g,

@@ -1,41 +1,59 @@
-// The guides' snippets: of each page one program, run as it stands; what is said to be printed below a snippet is what it prints.
-import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+// The guides are as their commands make them: what snippets print, excerpts, shaders, tables of records, and pictures.
+import { readFile } from 'node:fs/promises';
 import t from 'tap';
+import { guidesOf, pagesOf, remadePage } from '../../docs/make/guides.js';
+import { remade } from '../../docs/make/made.js';
+import { readRecord } from '../../docs/make/measured.js';
+import { measurements } from '../../docs/make/measurements.js';
+import { ownPictures } from '../../docs/make/pictures.js';
+import { countSnippets, withOutputs } from '../../docs/make/snippets.js';
 
-const run = promisify(execFile);
-/** Between the outputs of two snippets. */
-const MARK = '\u0001';
+const STALE = 'run `npm run docs`, and read what has changed';
 
-interface Snippet {
-  readonly code: string;
-  /** What the page says that it prints; nothing where it says nothing. */
-  readonly prints: string;
-}
-
-const snippetsOf = (page: string): Snippet[] =>
-  [...page.matchAll(/^```js\n([^]*?)^```\n(?:\n```text\n([^]*?)^```\n)?/gm)].map(([, code, prints = '']) => ({
-    code,
-    prints,
-  }));
-
-void t.test('snippets', async (t) => {
-  const pages = (await readdir('docs')).filter((file) => file.endsWith('.md'));
-  let count = 0;
-  for (const file of pages) {
-    const snippets = snippetsOf(await readFile(join('docs', file), 'utf8'));
-    if (snippets.length === 0) continue;
-    count += snippets.length;
-    // Inside the package, so that it finds itself by name.
-    const folder = await mkdtemp(join('dist', 'guide-'));
-    t.teardown(() => rm(folder, { recursive: true }));
-    const program = join(folder, `${file}.mjs`);
-    await writeFile(program, snippets.map(({ code }) => `${code}\nconsole.log('${MARK}');\n`).join(''));
-    const { stdout } = await run(process.execPath, [program]);
-    const printed = stdout.split(`${MARK}\n`);
-    for (const [i, { prints }] of snippets.entries()) t.equal(printed[i], prints, `${file}, snippet ${i + 1}`);
+void t.test('guides', async (t) => {
+  let snippets = 0;
+  for (const path of pagesOf('.')) {
+    const page = await readFile(path, 'utf8');
+    if (guidesOf('.').includes(path)) snippets += countSnippets(page);
+    t.equal(await remadePage('.', path), page, `${path} is what is made: else ${STALE}`);
   }
-  t.ok(count > 3, `${count} snippets`);
+  t.ok(snippets > 3, `${snippets} snippets`);
+});
+
+void t.test('pictures', async (t) => {
+  for (const { path, svg } of await ownPictures('.')) {
+    t.equal(await readFile(path, 'utf8'), svg, `${path} is what is drawn: else ${STALE}`);
+    t.match(svg, /<desc>.{40,}<\/desc>/, 'and says in words what it shows');
+  }
+});
+
+void t.test('measurements have the rows that their commands print', (t) => {
+  for (const [name, { command, names, table }] of Object.entries(measurements)) {
+    const record = readRecord('.', name);
+    t.equal(record.command, command, `${name}: else measure it again`);
+    t.match(record.date, /^\d{4}-\d\d-\d\d$/);
+    if (!table) continue;
+    const first = table(record.rows)
+      .split('\n')
+      .slice(2)
+      .map((row) => row.split(' | ')[0].slice('| '.length));
+    t.same(first, names, `${name}: its rows`);
+  }
+  t.end();
+});
+
+void t.test('what is stale is told', async (t) => {
+  const spoilt = (inside: string) =>
+    `<!-- made: code kernels/library/norm.ts function rowMean -->\n${inside}\n<!-- /made -->`;
+  t.match(remade(spoilt('old'), '.'), /```ts\nfunction rowMean[^]*\n}\n```\n\n<!-- \/made -->$/);
+  t.match(remade('<!-- made: wgsl layerNorm mean -->\n<!-- /made -->', '.'), /```wgsl\n[^]*@compute/);
+  t.throws(() => remade(spoilt('').replace('rowMean', 'rowMedian'), '.'), /rowMedian: the file has no such lines/);
+  t.throws(() => remade('<!-- made: measured nothing -->\n<!-- /made -->', '.'), /measured nothing: expected one of /);
+  t.throws(
+    () => remade('<!-- made: magic x -->\n<!-- /made -->', '.'),
+    /magic x: expected one of code, wgsl, measured/,
+  );
+  const page = '```js\nconsole.log(1 + 1);\n```\n\n```text\n3\n```\n';
+  t.equal(await withOutputs(page, '.'), page.replace('3\n', '2\n'));
+  await t.rejects(withOutputs('```js\nthrow new Error("broken");\n```\n', '.'), /broken/);
 });

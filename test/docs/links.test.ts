@@ -2,19 +2,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
+import { anchor } from '../../docs/make/markdown.js';
 
 const pages = ['README.md', 'CHANGELOG.md', 'bench/RESULTS.md', 'bench/peers/README.md'].concat(
   readdirSync('docs', { recursive: true })
     .map((file) => join('docs', String(file)))
     .filter((path) => path.endsWith('.md')),
 );
-
-/** A heading as GitHub names its place. */
-const anchor = (heading: string): string =>
-  heading
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-    .replace(/\s/g, '-');
 
 const headings = (path: string): string[] =>
   [...readFileSync(path, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchor(heading));

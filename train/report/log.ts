@@ -26,11 +26,20 @@ export class RunLog {
 
   /**
    * Opens the log in a folder, which is made if it is missing.
-   * @param options.resumeAt the step of the checkpoint that the run goes on from: later records, which the run will make
-   *   again, and a last line that a kill has torn are cut away, in one act; 0 cuts all. Without it there must be no log.
    * @throws if there is a log that is not to be resumed, a line to be kept is damaged, or the file cannot be written
    */
-  static async open(dir: string, { resumeAt }: { resumeAt?: number } = {}): Promise<RunLog> {
+  static async open(
+    dir: string,
+    {
+      resumeAt,
+    }: {
+      /**
+       * The step of the checkpoint that the run goes on from: later records, which the run will make again, and a last line
+       * that a kill has torn are cut away, in one act; 0 cuts all. Without it there must be no log.
+       */
+      resumeAt?: number;
+    } = {},
+  ): Promise<RunLog> {
     const path = join(dir, NAME);
     try {
       await mkdir(dir, { recursive: true });

@@ -10,12 +10,18 @@ const MARK_SECONDS = 1;
 export class Pace {
   private readonly marks: { step: number; elapsed: number }[] = [];
 
-  /**
-   * @param step steps done
-   * @param elapsed seconds since any moment
-   * @param seconds of this step, from which on time is counted if it is the first
-   */
-  add({ step, elapsed, seconds }: { step: number; elapsed: number; seconds: number }): number {
+  add({
+    step,
+    elapsed,
+    seconds,
+  }: {
+    /** Steps done. */
+    step: number;
+    /** Seconds since any moment. */
+    elapsed: number;
+    /** Of this step, from which on time is counted if it is the first. */
+    seconds: number;
+  }): number {
     const { marks } = this;
     if (marks.length === 0) marks.push({ step: step - 1, elapsed: elapsed - seconds });
     while (marks.length > 1 && elapsed - marks[1].elapsed >= STRETCH_SECONDS && step - marks[1].step >= STRETCH_STEPS)

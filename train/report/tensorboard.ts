@@ -18,14 +18,19 @@ export class EventWriter {
 
   /**
    * Starts an event file in a folder, which is made if it is missing.
-   * @param options.resumeAt the step that a run goes on from: TensorBoard drops what earlier files have of later
-   *   ones; of all, if it is 0
-   * @param options.scalars what the numbers of the objective are, if it is not in the list
    * @throws if the file cannot be made
    */
   static async open(
     dir: string,
-    { resumeAt, scalars }: { resumeAt?: number; scalars?: Scalars } = {},
+    {
+      resumeAt,
+      scalars,
+    }: {
+      /** The step that a run goes on from: TensorBoard drops what earlier files have of later ones; of all, if it is 0. */
+      resumeAt?: number;
+      /** What the numbers of the objective are, if it is not in the list. */
+      scalars?: Scalars;
+    } = {},
   ): Promise<EventWriter> {
     const host = hostname().replace(/[^\w.-]/g, '_');
     const path = join(dir, `events.out.tfevents.${Math.floor(Date.now() / 1000)}.${host}`);
