@@ -16,6 +16,10 @@ import type { TapeEntry } from './tape.js';
 
 export type Operand = Tensor | number;
 
+/**
+ * Numbers in a shape, on a backend; what was computed from others knows how, so that `backward` finds the way back. Made by
+ * `tensor`, `zeros`, `ones`, `full` or `randn`, and by ops. No op changes one in place, and nothing is awaited but `read`.
+ */
 export class Tensor implements Escaping {
   /** @internal What `backward` left here, of a leaf: rows by id as they are, until `dense` is called. */
   gradient: LeafGradient | undefined;

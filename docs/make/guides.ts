@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { format, resolveConfig } from 'prettier';
 import { relinked } from './line-links.js';
 import { remade } from './made.js';
 import { withOutputs } from './snippets.js';
@@ -20,5 +21,6 @@ export const pagesOf = (root: string): string[] => ['README.md', ...markdownIn(r
 /** @throws if a part cannot be made, or a snippet of a guide throws */
 export async function remadePage(root: string, path: string): Promise<string> {
   const page = remade(relinked(await readFile(join(root, path), 'utf8'), root, path), root);
-  return guidesOf(root).includes(path) ? withOutputs(page, root) : page;
+  const whole = guidesOf(root).includes(path) ? await withOutputs(page, root) : page;
+  return format(whole, { ...(await resolveConfig(join(root, path))), parser: 'markdown' });
 }
