@@ -4,7 +4,7 @@ import { DupmaeIndex, indexTexts, saveIndex, type FlatIndex } from '../retrieval
 import { Ticker } from '../train/index.js';
 import { backendFlags, checkWritable, corpusFlags, corpusOptions, required, say, withBackend } from './common.js';
 import { sayData, unknownFlag } from './data-summary.js';
-import { loadEncoder, representFlag } from './encoder.js';
+import { keepingOf, loadEncoder, representFlag, vectorFlags } from './encoder.js';
 import { helpText, parseFlags } from './flags.js';
 
 const flags = {
@@ -14,6 +14,7 @@ const flags = {
   ...unknownFlag,
   out: { type: 'string', value: 'FILE', help: 'index file to write' },
   ...representFlag,
+  ...vectorFlags,
   ...backendFlags,
   json: { type: 'boolean', help: 'print one JSON object: what was read, and what was written' },
   help: { type: 'boolean', help: 'this text' },
@@ -41,17 +42,19 @@ export async function encodeCommand(args: string[]): Promise<void> {
     texts.push(documentText(document));
   }
   await withBackend(given, async () => {
-    const { encoder, similarity, fingerprint: model, represent, measure } = await loadEncoder(dir, given);
+    const own = await loadEncoder(dir, given);
+    const { encoder, similarity, fingerprint: model, represent, measure } = own;
+    const keeping = keepingOf(given, own);
     const { leftOut, taken } = corpus.report;
     const data = { ...measure(texts), leftOut: Object.fromEntries(leftOut), taken: [...taken] };
     sayData(path, data, given['max-unknown']);
     const ticker = new Ticker(process.stderr, { what: 'texts', total: texts.length });
     const onProgress = (done: number) => ticker.update(done);
-    const index = await indexTexts(encoder, ids, texts, { similarity, model, represent, onProgress });
+    const index = await indexTexts(encoder, ids, texts, { similarity, model, represent, onProgress, ...keeping });
     ticker.done();
     await saveIndex(index, out);
     const { bytes } = index;
-    const made = { vectors: texts.length, dim: encoder.dim, represent, bytes, out };
+    const made = { vectors: texts.length, ...keeping, represent, bytes, out };
     if (given.json) process.stdout.write(`${JSON.stringify({ ...made, data })}\n`);
     say(`${made.vectors} vectors of ${sizeOf(index)} in ${out}; a document takes ${bytes} bytes.`);
   });
@@ -60,4 +63,4 @@ export async function encodeCommand(args: string[]): Promise<void> {
 const sizeOf = (index: FlatIndex | DupmaeIndex): string =>
   index instanceof DupmaeIndex
     ? `${index.shape.dense} numbers and ${index.shape.k} words with their weights`
-    : `${index.dim} numbers`;
+    : `${index.store.dim}${index.store.dim < index.dim ? ` of ${index.dim}` : ''} numbers${index.store.format === 'f32' ? '' : ` (${index.store.format})`}`;

@@ -3,8 +3,9 @@ import { isCross, isStatic, loadModel, loadStatic } from '../hub/index.js';
 import { countText, noCounts, type DataCounts, type WordPiece } from '../data/index.js';
 import { representations } from '../nn/index.js';
 import type { BertForMaskedLM, Representation, RepresentationName, Similarity } from '../nn/index.js';
-import { BertEncoder, DupmaeEncoder, ModelEncoder } from '../retrieval/index.js';
-import type { Encoder, EncoderOptions, Role, TextTokenizer } from '../retrieval/index.js';
+import { BertEncoder, DupmaeEncoder, ModelEncoder, vectorFormats } from '../retrieval/index.js';
+import type { Encoder, EncoderOptions, KeepingOptions, Role, TextTokenizer } from '../retrieval/index.js';
+import { rules } from '../retromae/index.js';
 import { say } from './common.js';
 import { UsageError, type Flags } from './flags.js';
 
@@ -16,6 +17,38 @@ export const representFlag = {
     help: 'what texts are made of: a pooling, or the dense numbers and words of DupMAE (default: what the model folder says)',
   },
 } as const satisfies Flags;
+
+/** How vectors are kept. */
+export const vectorFlags = {
+  vectors: {
+    type: 'string',
+    choices: vectorFormats,
+    preset: 'f32',
+    help: 'how each number of a vector is kept: whole, as a half, a byte, or a bit (four times as many are looked at again)',
+  },
+  dim: {
+    type: 'number',
+    rule: rules.integer(1),
+    help: 'keep the first N numbers of each vector, as Matryoshka models are trained for (default: all)',
+  },
+} as const satisfies Flags;
+
+/**
+ * How vectors are to be kept.
+ * @throws UsageError if the model makes fewer numbers, or keeps words instead
+ */
+export function keepingOf(
+  { vectors, dim }: { readonly vectors?: string; readonly dim?: number },
+  { encoder, represent }: Pick<FolderEncoder, 'encoder' | 'represent'>,
+): Required<KeepingOptions> {
+  if (represent === 'dupmae' && (vectors !== undefined || dim !== undefined))
+    throw new UsageError(
+      `--${vectors === undefined ? 'dim' : 'vectors'} is for vectors, but texts are made to numbers and words (dupmae). Leave it out.`,
+    );
+  if (dim !== undefined && dim > encoder.dim)
+    throw new UsageError(`--dim is ${dim}, but the model makes ${encoder.dim} numbers. Give at most as many.`);
+  return { format: vectorFormats.find((name) => name === vectors) ?? 'f32', dim: dim ?? encoder.dim };
+}
 
 /** @throws UsageError for a similarity that the representation has not */
 export function refuseSimilarity({ represent, similarity = 'dot' }: { represent?: string; similarity?: string }): void {

@@ -1,13 +1,19 @@
 // `retromae eval`: a model on a BEIR folder, with confidence intervals, BM25 beside it or fused with it.
 import { documentText, hasSplit, loadBeir, loadRetrievalSet, type RetrievalSet } from '../data/index.js';
 import { similarities } from '../nn/index.js';
-import { evaluateBm25, evaluateEncoder, evaluateFusion, type EvaluateOptions } from '../retrieval/index.js';
+import {
+  evaluateBm25,
+  evaluateEncoder,
+  evaluateFusion,
+  vectorBytes,
+  type EvaluateOptions,
+} from '../retrieval/index.js';
 import { rules } from '../retromae/index.js';
 import { Ticker } from '../train/index.js';
 import { backendFlags, required, say, withBackend } from './common.js';
 import { sayData, unknownFlag } from './data-summary.js';
 import { dropSelfFlag, sayCoinciding } from './drop-self.js';
-import { loadEncoder, refuseSimilarity, representFlag } from './encoder.js';
+import { keepingOf, loadEncoder, refuseSimilarity, representFlag, vectorFlags } from './encoder.js';
 import { jsonOf, tableOf, type Report } from './eval-report.js';
 import { helpText, parseFlags, UsageError, type Values } from './flags.js';
 import { fuseFlags, fusionOf, learningSplit } from './fusion.js';
@@ -35,6 +41,7 @@ const flags = {
   ...overlapFlag,
   'max-length': { type: 'number', rule: rules.integer(3), help: 'cut texts to so many tokens (default: the model’s)' },
   ...representFlag,
+  ...vectorFlags,
   similarity: { type: 'string', choices: similarities, help: 'of vectors (default: what the model folder says)' },
   ...unknownFlag,
   ...backendFlags,
@@ -65,14 +72,9 @@ export async function evalCommand(args: string[]): Promise<void> {
   const dropSelf = given['drop-self'] ?? false;
   if (!dropSelf) sayCoinciding(set);
   await withBackend(given, async () => {
-    const {
-      encoder,
-      similarity: said,
-      measure,
-    } = await loadEncoder(dir, {
-      maxLength: given['max-length'],
-      represent: given.represent,
-    });
+    const own = await loadEncoder(dir, { maxLength: given['max-length'], represent: given.represent });
+    const { encoder, similarity: said, measure } = own;
+    const keeping = keepingOf(given, own);
     const data = {
       documents: measure(set.corpus.map(documentText)),
       queries: measure(
@@ -84,7 +86,7 @@ export async function evalCommand(args: string[]): Promise<void> {
     sayData(`${set.name}, queries`, data.queries, given['max-unknown'], 'queries');
     const similarity = similarities.find((name) => name === given.similarity) ?? said;
     const ticker = new Ticker(process.stderr, { what: 'texts', total: set.corpus.length });
-    const options: EvaluateOptions = { similarity, dropSelf, onProgress: (done) => ticker.update(done) };
+    const options: EvaluateOptions = { similarity, dropSelf, ...keeping, onProgress: (done) => ticker.update(done) };
     const found = fusion
       ? await evaluateFusion(encoder, set, { ...options, fusion, learnOn })
       : { own: await evaluateEncoder(encoder, set, options) };
@@ -96,7 +98,14 @@ export async function evalCommand(args: string[]): Promise<void> {
       overlap,
       learntOn: learnOn && { split: learn!, queries: learnOn.qrels.size },
     };
-    if (given.json) process.stdout.write(`${JSON.stringify({ ...(await jsonOf(report)), data })}\n`);
+    const bytes = vectorBytes(keeping.format, keeping.dim);
+    const isKept = own.represent !== 'dupmae';
+    if (isKept && bytes < vectorBytes('f32', encoder.dim))
+      say(
+        `vectors are kept in ${bytes} bytes a document (${keeping.format}, ${keeping.dim} of ${encoder.dim} numbers).`,
+      );
+    const vectors = isKept ? { vectors: { ...keeping, bytes } } : {};
+    if (given.json) process.stdout.write(`${JSON.stringify({ ...(await jsonOf(report)), ...vectors, data })}\n`);
     else process.stdout.write(await tableOf(report));
   });
 }

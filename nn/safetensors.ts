@@ -1,4 +1,5 @@
 // Reading and writing the safetensors format on bytes, trusting nothing that a file says. After huggingface/safetensors.
+import { halfValue } from './half.js';
 import { duplicateKey } from './json-keys.js';
 import { shownValue } from './shown-value.js';
 
@@ -8,6 +9,12 @@ export type TensorData = Float64Array | Float32Array | BigInt64Array | Int32Arra
 export interface HostTensor {
   readonly shape: readonly number[];
   readonly data: TensorData;
+}
+
+/** A tensor to be written: also halves, as their bits (`halfBits`). */
+export interface WrittenTensor {
+  readonly shape: readonly number[];
+  readonly data: TensorData | Uint16Array;
 }
 
 /** Bytes to be read piece by piece, for files larger than one wants in memory. `read` returns exactly end - begin bytes. */
@@ -112,7 +119,7 @@ export function readSafetensors(input: Uint8Array | ByteSource, file: string): M
  * @throws if a name comes twice or is reserved, or a shape and its data differ in size
  */
 export function writeSafetensors(
-  tensors: Iterable<readonly [string, HostTensor]>,
+  tensors: Iterable<readonly [string, WrittenTensor]>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
   const entries = [...tensors];
@@ -250,7 +257,7 @@ function decode(dtype: DType, bytes: Uint8Array): TensorData {
     case 'F32':
       return new Float32Array(buffer, byteOffset, length);
     case 'F16':
-      return Float32Array.from(new Uint16Array(buffer, byteOffset, length), halfToNumber);
+      return Float32Array.from(new Uint16Array(buffer, byteOffset, length), halfValue);
     case 'BF16':
       return bfloatsToFloats(new Uint16Array(buffer, byteOffset, length));
     case 'I64':
@@ -267,15 +274,6 @@ function decode(dtype: DType, bytes: Uint8Array): TensorData {
   }
 }
 
-/** IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 mantissa bits. */
-function halfToNumber(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 31;
-  const mantissa = half & 1023;
-  if (exponent === 31) return mantissa ? NaN : sign * Infinity;
-  return sign * (exponent ? (1 + mantissa / 1024) * 2 ** (exponent - 15) : mantissa * 2 ** -24);
-}
-
 /** A bfloat16 is the upper half of a float32. */
 function bfloatsToFloats(halves: Uint16Array): Float32Array {
   const bits = new Uint32Array(halves.length);
@@ -283,7 +281,8 @@ function bfloatsToFloats(halves: Uint16Array): Float32Array {
   return new Float32Array(bits.buffer);
 }
 
-function dtypeOf(data: TensorData): DType {
+function dtypeOf(data: WrittenTensor['data']): DType {
+  if (data instanceof Uint16Array) return 'F16';
   if (data instanceof Float64Array) return 'F64';
   if (data instanceof Float32Array) return 'F32';
   if (data instanceof BigInt64Array) return 'I64';

@@ -11,6 +11,7 @@ import {
 } from '../nn/index.js';
 import type { DupmaeIndex } from './dupmae-index.js';
 import { FlatIndex, type FlatIndexOptions } from './search.js';
+import { packVectors, type VectorFormat, type VectorStore } from './vector-store.js';
 import { eachBatch, idsOf, type BatchingOptions, type Role, type TextTokenizer } from './text-batches.js';
 
 /** Turns texts into vectors that are near each other where the texts are about the same. */
@@ -25,8 +26,16 @@ export interface Encoder {
   index?(ids: readonly string[], texts: readonly string[], options?: IndexingOptions): Promise<FlatIndex | DupmaeIndex>;
 }
 
-/** How documents are encoded, and what the index remembers. */
-export interface IndexingOptions extends Omit<BatchingOptions, 'role'>, FlatIndexOptions {}
+/** How vectors are kept; an index of DupMAE's representation has its own way. */
+export interface KeepingOptions {
+  /** Default 'f32'. */
+  readonly format?: VectorFormat;
+  /** How many numbers of each vector, from the first (Matryoshka). Default: all. */
+  readonly dim?: number;
+}
+
+/** How documents are encoded and kept, and what the index remembers. */
+export interface IndexingOptions extends Omit<BatchingOptions, 'role'>, FlatIndexOptions, KeepingOptions {}
 
 export interface ModelEncoderOptions {
   /** Longest sequence in tokens, [CLS] and [SEP] included. Default, and at most: the model's. */
@@ -132,5 +141,27 @@ export async function indexTexts(
   options: IndexingOptions = {},
 ): Promise<FlatIndex | DupmaeIndex> {
   if (encoder.index) return encoder.index(ids, texts, options);
-  return new FlatIndex(ids, await encoder.encode(texts, { ...options, role: 'document' }), encoder.dim, options);
+  const vectors = await encoder.encode(texts, { ...options, role: 'document' });
+  return new FlatIndex(ids, keep(vectors, encoder.dim, options), encoder.dim, options);
+}
+
+/**
+ * Vectors [n, width] as they are to be kept. Where they are compared by the cosine, they are brought to length 1 before
+ * they are made coarse, so that long ones do not rule the scales.
+ * @throws if more numbers are asked for than there are
+ */
+export function keep(
+  vectors: Float32Array,
+  width: number,
+  { format = 'f32', dim = width, similarity }: KeepingOptions & Pick<FlatIndexOptions, 'similarity'>,
+): VectorStore {
+  if (!Number.isInteger(dim) || dim < 1 || dim > width)
+    throw new Error(`index: dim = ${dim}, expected a whole number from 1 to the ${width} that the model makes.`);
+  if (format === 'f32' && dim === width) return packVectors(vectors, dim, format);
+  const kept = new Float32Array((vectors.length / width) * dim);
+  for (let from = 0, to = 0; from < vectors.length; from += width, to += dim) {
+    const row = vectors.subarray(from, from + dim);
+    kept.set(format !== 'f32' && similarity === 'cosine' ? unitLength(Float64Array.from(row)) : row, to);
+  }
+  return packVectors(kept, dim, format);
 }

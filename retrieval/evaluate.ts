@@ -3,7 +3,7 @@ import { documentText, type Query, type RetrievalSet } from '../data/pure.js';
 import type { BertForMaskedLM, Similarity } from '../nn/index.js';
 import { Bm25 } from './bm25.js';
 import type { DupmaeIndex } from './dupmae-index.js';
-import { BertEncoder, indexTexts, type EncodeOptions, type Encoder } from './encode.js';
+import { BertEncoder, indexTexts, type EncodeOptions, type Encoder, type KeepingOptions } from './encode.js';
 import { fuse, searchBoth, type FusionOptions, type Sides } from './fusion.js';
 import { learnFusionWeight, type LearntWeight } from './fusion-weight.js';
 import { evaluateRun, type Evaluation } from './metrics.js';
@@ -21,7 +21,7 @@ export interface RankingOptions {
   readonly dropSelf?: boolean;
 }
 
-export interface EvaluateOptions extends BatchingOptions, RankingOptions {
+export interface EvaluateOptions extends BatchingOptions, RankingOptions, KeepingOptions {
   /** How vectors are compared. Default 'dot'. */
   similarity?: Similarity;
 }

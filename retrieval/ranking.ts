@@ -118,6 +118,11 @@ export class TopK {
     }
   }
 
+  /** The documents that are kept, in no order. */
+  documents(): Int32Array {
+    return this.docs.slice(0, this.size);
+  }
+
   /** Empties the heap into hits, best first. */
   drain(ids: readonly string[]): Hit[] {
     const hits = new Array<Hit>(this.size);
