@@ -1,5 +1,5 @@
 // Builds everything that users import: `node build.js` (with --tests, the tests as well, and no declarations).
-//   1. kernels/wasm/assembly/*.ts  -> dist/wasm/kernels.wasm, kernels-relaxed.wasm   (AssemblyScript; tests: if changed)
+//   1. kernels/wasm/assembly/*.ts, and those of bench/lessons -> dist/wasm   (AssemblyScript; tests: if changed)
 //   2. the packages of `exports`   -> dist/node, dist/browser  (esbuild)
 //   3. declarations                -> dist/types               (tsc)
 // Each step first removes what it made before, so that nothing old is shipped or tested.
@@ -14,18 +14,24 @@ const run = (script, ...args) => execFileSync(process.execPath, [script, ...args
 
 const remove = (...parts) => parts.forEach((part) => rmSync(`dist/${part}`, { recursive: true, force: true }));
 
-const assembly = 'kernels/wasm/assembly';
-const lastModule = 'dist/wasm/kernels-relaxed.wasm';
+/** What is compiled to WebAssembly, without and with relaxed SIMD: the product's kernels, and those of the lessons. */
+const modules = { kernels: 'kernels/wasm/assembly', lessons: 'bench/lessons/assembly' };
+const lastModule = 'dist/wasm/lessons-relaxed.wasm';
 const time = (file) => statSync(file).mtimeMs;
 const isCompiled = () =>
-  existsSync(lastModule) && readdirSync(assembly).every((file) => time(`${assembly}/${file}`) < time(lastModule));
+  existsSync(lastModule) &&
+  Object.values(modules).every((folder) =>
+    readdirSync(folder).every((file) => time(`${folder}/${file}`) < time(lastModule)),
+  );
 
 if (!tests || !isCompiled()) {
   remove('wasm');
-  const compile = [`${assembly}/index.ts`, '--config', `${assembly}/asconfig.json`];
-  run(require.resolve('assemblyscript/bin/asc.js'), ...compile);
-  const relaxed = ['--enable', 'relaxed-simd', '--outFile', lastModule];
-  run(require.resolve('assemblyscript/bin/asc.js'), ...compile, ...relaxed);
+  for (const [name, folder] of Object.entries(modules)) {
+    const compile = [`${folder}/index.ts`, '--config', `${folder}/asconfig.json`];
+    run(require.resolve('assemblyscript/bin/asc.js'), ...compile);
+    const relaxed = ['--enable', 'relaxed-simd', '--outFile', `dist/wasm/${name}-relaxed.wasm`];
+    run(require.resolve('assemblyscript/bin/asc.js'), ...compile, ...relaxed);
+  }
 }
 
 /** The packages by the name of their room; where some of one needs files, the browser gets what does not: `pure.ts`. */

@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', '.tap/', 'kernels/wasm/assembly/', 'bench/peers/'] },
+  { ignores: ['dist/', '.tap/', 'kernels/wasm/assembly/', 'bench/lessons/assembly/', 'bench/peers/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

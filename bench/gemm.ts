@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Engine } from '../kernels/wasm/engine.js';
 import type { Gemm } from '../kernels/wasm/gemm.js';
+import { measureSteps, stepNumbers, stepsText } from './lessons/steps.js';
 import { elapsed, measurePeak, quantile } from './peak.js';
 
 /** One line of the table; `--json` prints an array of these. */
@@ -53,6 +54,8 @@ const help = `npm run bench -- gemm [options]
   --threads N   measure on 1 thread and on N (default 2)
   --rounds N    measurements of each shape (default 15)
   --separate    without relaxed SIMD: a multiply and an add are two instructions
+  --step N|all  instead: a step of docs/matmul.md, from a triple loop to this kernel, or all of them in turns
+  --size N      with --step: rows and columns of the matrices (default 768)
   --json        print an array of rows and nothing else`;
 
 /** Measures, prints a table, or an array with --json. */
@@ -62,6 +65,8 @@ export async function gemm(args: string[]): Promise<void> {
     options: {
       threads: { type: 'string', default: '2' },
       rounds: { type: 'string', default: '15' },
+      step: { type: 'string' },
+      size: { type: 'string', default: '768' },
       separate: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -73,12 +78,17 @@ export async function gemm(args: string[]): Promise<void> {
   }
   const most = count('threads', values.threads);
   const rounds = count('rounds', values.rounds);
+  if (!values.json) console.log(`Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}`);
+  if (values.step !== undefined) {
+    const steps = await measureSteps(stepNumbers(values.step), count('size', values.size), rounds);
+    console.log(values.json ? JSON.stringify(steps) : stepsText(steps));
+    return;
+  }
   const engines: Engine[] = [];
   const relaxed = values.separate ? false : undefined;
   for (const threads of new Set([1, most])) engines.push(await Engine.open({ threads, relaxed }));
   if (!values.json) {
-    console.log(`backend wasm, Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}`);
-    console.log(`medians of ${rounds} rounds (min-max), in turn with the SIMD peak of as many threads\n`);
+    console.log(`backend wasm, medians of ${rounds} rounds (min-max), in turn with the SIMD peak of as many threads\n`);
     console.log(header);
   }
   const rows: Row[] = [];

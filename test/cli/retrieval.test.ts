@@ -47,7 +47,7 @@ void t.test('eval --json prints one object', async (t) => {
   const both = JSON.parse(
     (await succeed('eval', ...ON, '--model', model, '--data', beir, '--baseline', 'bm25', '--json')).stdout,
   ) as Record<string, unknown>;
-  t.strictSame(Object.keys(both), [...keys, 'bm25', 'data']);
+  t.strictSame(Object.keys(both), [...keys, 'bm25', 'vectors', 'data']);
   t.strictSame(Object.keys(both.bm25 as object), keys);
   t.match(
     both,
@@ -71,7 +71,7 @@ void t.test('eval --json prints one object', async (t) => {
       )
     ).stdout,
   ) as Record<string, unknown>;
-  t.strictSame(Object.keys(own), [...keys, 'data']);
+  t.strictSame(Object.keys(own), [...keys, 'vectors', 'data']);
 });
 
 void t.test(

@@ -1,0 +1,128 @@
+// The steps of docs/matmul.md: C = A B, from a triple loop to the product's own kernel on all threads.
+import { Engine } from '../../kernels/wasm/engine.js';
+import { hasRelaxedSimd } from '../../kernels/wasm/relaxed.js';
+import { LessonModule } from './module.js';
+import { dots, rows } from './plain.js';
+
+/** a [m, k], b [k, n], c [m, n], row-major. */
+export interface Product {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly a: Float32Array;
+  readonly b: Float32Array;
+}
+
+/** A product that is ready to be computed, over and over. */
+export interface Loaded {
+  run(): void;
+  result(): Float32Array;
+  close(): Promise<void>;
+}
+
+export interface Step {
+  /** What is new. */
+  readonly name: string;
+  /** How many threads compute. */
+  readonly threads: number;
+  load(product: Product): Promise<Loaded>;
+}
+
+const inJavaScript =
+  (multiply: typeof dots): Step['load'] =>
+  ({ a, b, m, n, k }) => {
+    const c = new Float32Array(m * n);
+    return Promise.resolve({
+      run: () => multiply(a, b, c, m, n, k),
+      result: () => c,
+      close: () => Promise.resolve(),
+    });
+  };
+
+/** Cells of packed operands, at most, and of the tile that C cuts off. */
+const workCells = ({ m, n, k }: Product): number => (m + 6) * (k + 6) + (n + 8) * (k + 6) + 64;
+
+const inWebAssembly =
+  (name: string, { relaxed = false } = {}): Step['load'] =>
+  async (product) => {
+    if (relaxed && !(await hasRelaxedSimd()))
+      throw new Error('this host has no relaxed SIMD, so that a multiply and an add are two instructions.');
+    const module = await LessonModule.open(relaxed);
+    const { a, b, m, n, k } = product;
+    const [to, from, out] = [a.length, b.length, m * n].map((count) => module.alloc(count));
+    const work = module.alloc(workCells(product));
+    module.f32(to, a.length).set(a);
+    module.f32(from, b.length).set(b);
+    return {
+      run: () => module.run(name, to, from, out, m, n, k, work),
+      result: () => module.f32(out, m * n).slice(),
+      close: () => Promise.resolve(),
+    };
+  };
+
+const inTheLibrary =
+  (threads: number): Step['load'] =>
+  async ({ a, b, m, n, k }) => {
+    const engine = await Engine.open({ threads });
+    const [to, from, out] = [a.length, b.length, m * n].map((count) => engine.heap.alloc(4 * Math.max(1, count)));
+    engine.heap.f32(to, a.length).set(a);
+    engine.heap.f32(from, b.length).set(b);
+    return {
+      run: () => engine.gemm({ a: to, b: from, c: out, m, n, k }),
+      result: () => engine.heap.f32(out, m * n).slice(),
+      close: () => engine.close(),
+    };
+  };
+
+/** In their order; step N is the Nth. */
+export const gemmSteps: readonly Step[] = [
+  { name: 'three loops in JavaScript', threads: 1, load: inJavaScript(dots) },
+  { name: 'along the rows', threads: 1, load: inJavaScript(rows) },
+  { name: 'in WebAssembly', threads: 1, load: inWebAssembly('rows') },
+  { name: 'four columns at once', threads: 1, load: inWebAssembly('rowsOfFour') },
+  { name: 'sums in registers', threads: 1, load: inWebAssembly('tiles') },
+  { name: 'packed operands', threads: 1, load: inWebAssembly('packed') },
+  { name: 'blocks for the caches', threads: 1, load: inWebAssembly('blocked') },
+  { name: 'multiply and add as one', threads: 1, load: inWebAssembly('fused', { relaxed: true }) },
+  { name: "the library's tile", threads: 1, load: inTheLibrary(1) },
+  { name: 'two threads', threads: 2, load: inTheLibrary(2) },
+];
+
+/** Numbers between -1 and 1, the same every time. */
+export function product(m: number, n: number, k: number): Product {
+  const numbers = (count: number, by: number) =>
+    Float32Array.from({ length: count }, (_, i) => ((i * by) % 2003) / 1001.5 - 1);
+  return { m, n, k, a: numbers(m * k, 7919), b: numbers(k * n, 6007) };
+}
+
+/**
+ * How far a step's result is from the product in float64, beside the sum of the absolute values of what was added up: so
+ * many roundings. Of a large product the rows are checked that `every` picks.
+ */
+export async function errorOf(step: Step, { m, n, k, a, b }: Product, every = 1): Promise<number> {
+  const loaded = await step.load({ m, n, k, a, b });
+  try {
+    // Twice: what an earlier product left must not be added to.
+    loaded.run();
+    loaded.run();
+    const c = loaded.result();
+    let worst = 0;
+    for (let i = 0; i < m; i += every) {
+      const [sums, sizes] = [new Float64Array(n), new Float64Array(n)];
+      for (let p = 0; p < k; p++)
+        for (let j = 0; j < n; j++) {
+          const term = a[i * k + p] * b[p * n + j];
+          sums[j] += term;
+          sizes[j] += Math.abs(term);
+        }
+      // A comparison that NaN does not pass.
+      sums.forEach((sum, j) => {
+        const error = Math.abs(c[i * n + j] - sum) / Math.max(sizes[j], 1);
+        if (!(error <= worst)) worst = Number.isNaN(error) ? Infinity : error;
+      });
+    }
+    return worst;
+  } finally {
+    await loaded.close();
+  }
+}
