@@ -54,8 +54,8 @@ const help = `npm run bench -- gemm [options]
   --threads N   measure on 1 thread and on N (default 2)
   --rounds N    measurements of each shape (default 15)
   --separate    without relaxed SIMD: a multiply and an add are two instructions
-  --step N|all  instead: a step of docs/matmul.md, from a triple loop to this kernel, or all of them in turns
-  --size N      with --step: rows and columns of the matrices (default 768)
+  --step N|all  instead: a step of docs/matmul.md, from a triple loop to this kernel, in turns with the step before; or all
+  --size N      with --step: rows and columns of the matrices (default 1536)
   --json        print an array of rows and nothing else`;
 
 /** Measures, prints a table, or an array with --json. */
@@ -66,7 +66,7 @@ export async function gemm(args: string[]): Promise<void> {
       threads: { type: 'string', default: '2' },
       rounds: { type: 'string', default: '15' },
       step: { type: 'string' },
-      size: { type: 'string', default: '768' },
+      size: { type: 'string', default: '1536' },
       separate: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },

@@ -8,10 +8,7 @@ import { digits, percent, table } from '../table.js';
 import { LessonModule } from './module.js';
 
 const EPS = 1e-12;
-/** Rows and columns: the activations of a batch of 16 texts of 128 tokens. */
-const ROWS = 2048;
-const WIDTH = 256;
-/** Largest difference from float64: numbers are of the size of 1 to 10, and a row's sums have 256 terms. */
+/** Largest difference from float64: numbers are of the size of 1 to 10, and a row's sums have hundreds of terms. */
 const NEAR = 1e-5;
 
 /** One line of the table. */
@@ -24,9 +21,13 @@ export interface WayRow {
   /** Beside what copying reaches on as many threads. */
   readonly copyShare?: number;
   readonly why?: string;
+  /** The adapter of WebGPU, which may be software. */
+  readonly adapter?: string;
 }
 
 interface Given {
+  readonly rows: number;
+  readonly width: number;
   readonly x: Float32Array;
   readonly gain: Float32Array;
   readonly bias: Float32Array;
@@ -34,6 +35,7 @@ interface Given {
 
 /** A layer norm that is ready to be computed, over and over. */
 interface Loaded {
+  readonly adapter?: string;
   run(): Promise<void>;
   result(): Promise<ArrayLike<number>>;
   close(): Promise<void>;
@@ -49,14 +51,16 @@ const onBackend =
   (name: BackendName, threads?: number): Way['load'] =>
   async (given) => {
     const backend = await openBackend(name, { threads });
+    const { rows, width } = given;
     const put = (data: Float32Array, ...dims: number[]) => ({ storage: backend.alloc(data.length, data), dims });
     const inputs = {
-      ...{ x: put(given.x, ROWS, WIDTH), gain: put(given.gain, WIDTH), bias: put(given.bias, WIDTH) },
-      ...{ n: WIDTH, eps: EPS },
+      ...{ x: put(given.x, rows, width), gain: put(given.gain, width), bias: put(given.bias, width) },
+      ...{ n: width, eps: EPS },
     };
     const room = (...dims: number[]) => ({ storage: backend.alloc(dims.reduce((a, b) => a * b)), dims });
-    const outputs = { y: room(ROWS, WIDTH), mean: room(ROWS), inverse: room(ROWS) };
+    const outputs = { y: room(rows, width), mean: room(rows), inverse: room(rows) };
     return {
+      ...(name === 'gpu:webgpu' && { adapter: backend.description }),
       run: async () => {
         backend.launch(kernels.layerNorm, inputs, outputs);
         await settled(backend, outputs.mean.storage);
@@ -70,7 +74,7 @@ const onBackend =
 const settled = (backend: Backend, storage: Storage): Promise<unknown> =>
   backend.name === 'gpu:webgpu' ? backend.read(storage, 1) : Promise.resolve();
 
-const inPlainSimd: Way['load'] = async ({ x, gain, bias }) => {
+const inPlainSimd: Way['load'] = async ({ rows, width, x, gain, bias }) => {
   const module = await LessonModule.open(false);
   const put = (data: Float32Array) => {
     const at = module.alloc(data.length);
@@ -78,9 +82,9 @@ const inPlainSimd: Way['load'] = async ({ x, gain, bias }) => {
     return at;
   };
   const places = [x, gain, bias].map(put);
-  const [y, mean, inverse] = [x.length, ROWS, ROWS].map((count) => module.alloc(count));
+  const [y, mean, inverse] = [x.length, rows, rows].map((count) => module.alloc(count));
   return {
-    run: () => Promise.resolve(module.run('layerNorm', ...places, y, mean, inverse, WIDTH, EPS, ROWS)),
+    run: () => Promise.resolve(module.run('layerNorm', ...places, y, mean, inverse, width, EPS, rows)),
     result: () => Promise.resolve(module.f32(y, x.length).slice()),
     close: () => Promise.resolve(),
   };
@@ -96,30 +100,32 @@ export const ways: readonly Way[] = [
 ];
 
 /** Numbers with rows of other means and deviations each. */
-function given(): Given {
+function given(rows: number, width: number): Given {
   const wave = (i: number) => Math.sin(i * 12.9898) * 2 + Math.cos(i * 0.37);
+  const row = (i: number) => Math.floor(i / width);
   return {
-    x: Float32Array.from({ length: ROWS * WIDTH }, (_, i) => wave(i) * (1 + ((i >> 8) % 5)) + ((i >> 8) % 7)),
-    gain: Float32Array.from({ length: WIDTH }, (_, i) => 1 + 0.1 * Math.sin(i)),
-    bias: Float32Array.from({ length: WIDTH }, (_, i) => 0.1 * Math.cos(i)),
+    ...{ rows, width },
+    x: Float32Array.from({ length: rows * width }, (_, i) => wave(i) * (1 + (row(i) % 5)) + (row(i) % 7)),
+    gain: Float32Array.from({ length: width }, (_, i) => 1 + 0.1 * Math.sin(i)),
+    bias: Float32Array.from({ length: width }, (_, i) => 0.1 * Math.cos(i)),
   };
 }
 
 /** In float64, as the formula says. */
-function reference({ x, gain, bias }: Given): Float64Array {
+function reference({ width, x, gain, bias }: Given): Float64Array {
   const y = new Float64Array(x.length);
-  for (let at = 0; at < x.length; at += WIDTH) {
-    const row = x.subarray(at, at + WIDTH);
-    const mean = row.reduce((sum, value) => sum + value, 0) / WIDTH;
-    const variance = row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / WIDTH;
+  for (let at = 0; at < x.length; at += width) {
+    const row = x.subarray(at, at + width);
+    const mean = row.reduce((sum, value) => sum + value, 0) / width;
+    const variance = row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / width;
     row.forEach((value, i) => (y[at + i] = ((value - mean) / Math.sqrt(variance + EPS)) * gain[i] + bias[i]));
   }
   return y;
 }
 
 /** @throws if a way is wrong; one that cannot run here has a row that says why */
-export async function measureWays(rounds: number): Promise<WayRow[]> {
-  const numbers = given();
+export async function measureWays(rows: number, width: number, rounds: number): Promise<WayRow[]> {
+  const numbers = given(rows, width);
   const wanted = reference(numbers);
   const entries = [];
   for (const way of ways) {
@@ -146,19 +152,25 @@ export async function measureWays(rounds: number): Promise<WayRow[]> {
     copies.set(threads, measureCopy(engine));
     await engine.close();
   }
-  const bytes = 2 * 4 * ROWS * WIDTH;
-  const rows: WayRow[] = [];
+  const bytes = 2 * 4 * rows * width;
+  const measured: WayRow[] = [];
   for (const { way, loaded, ms } of entries) {
     if (loaded instanceof Error) {
-      rows.push({ way: way.name, why: loaded.message });
+      measured.push({ way: way.name, why: loaded.message });
       continue;
     }
     await loaded.close();
     const medianMs = median(ms);
     const gigabytes = bytes / medianMs / 1e6;
-    rows.push({ way: way.name, medianMs, gigabytes, copyShare: gigabytes / copies.get(way.threads)! });
+    measured.push({
+      way: way.name,
+      medianMs,
+      gigabytes,
+      copyShare: gigabytes / copies.get(way.threads)!,
+      adapter: loaded.adapter,
+    });
   }
-  return rows;
+  return measured;
 }
 
 export const waysHead: readonly string[] = ['layer norm', 'ms', 'GB/s', 'of copying'];
@@ -170,6 +182,8 @@ export const wayCells = (rows: readonly WayRow[]): string[][] =>
   );
 
 const help = `npm run bench -- layer-norm [options]
+  --rows N      rows (default 2048: 16 texts of 128 tokens)
+  --width N     numbers of a row, a multiple of 4 (default 256)
   --rounds N    measurements of each way (default 31)
   --json        print an array of rows and nothing else`;
 
@@ -177,18 +191,25 @@ export async function layerNorm(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
+      rows: { type: 'string', default: '2048' },
+      width: { type: 'string', default: '256' },
       rounds: { type: 'string', default: '31' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return void console.log(help);
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1)
-    throw new Error(`bench layer-norm: --rounds ${values.rounds}: a whole number of at least 1 is needed`);
-  const rows = await measureWays(rounds);
-  if (values.json) return void console.log(JSON.stringify(rows));
-  console.log(`[${ROWS}, ${WIDTH}], Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}`);
-  console.log(table(waysHead, wayCells(rows)));
-  for (const { way, why } of rows) if (why) console.log(`${way}: ${why}`);
+  const [rows, width, rounds] = (['rows', 'width', 'rounds'] as const).map((name) => {
+    const value = Number(values[name]);
+    if (!Number.isInteger(value) || value < 1 || (name === 'width' && value % 4 !== 0))
+      throw new Error(
+        `bench layer-norm: --${name} ${values[name]}: ${name === 'width' ? 'a multiple of 4' : 'a whole number of at least 1'} is needed`,
+      );
+    return value;
+  });
+  const found = await measureWays(rows, width, rounds);
+  if (values.json) return void console.log(JSON.stringify(found));
+  console.log(`[${rows}, ${width}], Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}`);
+  console.log(table(waysHead, wayCells(found)));
+  for (const { way, why, adapter } of found) if (why ?? adapter) console.log(`${way}: ${why ?? adapter}`);
 }

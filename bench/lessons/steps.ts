@@ -2,7 +2,7 @@
 import { Engine } from '../../kernels/wasm/engine.js';
 import { elapsed, measurePeak, median } from '../peak.js';
 import { digits, percent, table } from '../table.js';
-import { errorOf, gemmSteps, product, type Step } from './gemm-steps.js';
+import { errorOf, gemmSteps, product, type Product, type Step } from './gemm-steps.js';
 
 /** One line of the table. */
 export interface StepRow {
@@ -29,36 +29,58 @@ const odd = [
 /** A float32 sum of hundreds of terms is this near. */
 const NEAR = 3e-6;
 
+/** Rows that are looked at of a large product: every so-manieth. */
+const EVERY = 31;
+/** A slow step has no more rounds when it has taken so many seconds. */
+const PATIENCE = 8;
+
 /** @throws naming the step and the shape that it gets wrong */
-export async function checkStep(step: Step, size: number): Promise<void> {
-  for (const [m, n, k, every] of [...odd.map((shape) => [...shape, 1]), [size, size, size, 31]]) {
-    const error = await errorOf(step, product(m, n, k), every);
-    if (!(error < NEAR))
-      throw new Error(`${step.name}: ${m} x ${n} x ${k} is wrong by ${error} of what is added up; it is not timed.`);
+function check(step: Step, c: Float32Array, given: Product, every = 1): void {
+  const error = errorOf(c, given, every);
+  const { m, n, k } = given;
+  if (!(error < NEAR))
+    throw new Error(`${step.name}: ${m} x ${n} x ${k} is wrong by ${error} of what is added up; it is not timed.`);
+}
+
+/** A step on shapes that do not fit it, each computed twice: what an earlier product left must not be added to. */
+export async function checkStep(step: Step): Promise<void> {
+  for (const [m, n, k] of odd) {
+    const given = product(m, n, k);
+    const loaded = await step.load(given);
+    try {
+      loaded.run();
+      loaded.run();
+      check(step, loaded.result(), given);
+    } finally {
+      await loaded.close();
+    }
   }
 }
 
 /** @param numbers steps, from 1; all are checked before the first is timed, and rounds go from step to step */
 export async function measureSteps(numbers: readonly number[], size: number, rounds: number): Promise<StepRow[]> {
-  for (const number of numbers) await checkStep(gemmSteps[number - 1], size);
   const given = product(size, size, size);
   const engines = new Map<number, Engine>();
   const entries = [];
   for (const number of numbers) {
     const step = gemmSteps[number - 1];
+    await checkStep(step);
+    const loaded = await step.load(given);
+    // This round is for the compilers too, which optimise what has run.
+    loaded.run();
+    check(step, loaded.result(), given, EVERY);
     if (!engines.has(step.threads)) engines.set(step.threads, await Engine.open({ threads: step.threads }));
-    entries.push({ number, step, loaded: await step.load(given), ms: [] as number[], peaks: [] as number[] });
+    entries.push({ number, step, loaded, ms: [] as number[], peaks: [] as number[] });
   }
-  // The first round is for the compilers, which optimise what has run.
-  for (let round = -1; round < rounds; round++)
+  for (let round = 0; round < rounds; round++)
     for (const { step, loaded, ms, peaks } of entries) {
+      if (ms.reduce((sum, each) => sum + each, 0) > PATIENCE * 1000) continue;
       const engine = engines.get(step.threads)!;
-      const before = measurePeak(engine);
-      const time = elapsed(() => loaded.run());
-      if (round >= 0) ms.push(time);
-      if (round >= 0) peaks.push(before, measurePeak(engine));
+      peaks.push(measurePeak(engine));
+      ms.push(elapsed(() => loaded.run()));
+      peaks.push(measurePeak(engine));
     }
-  await Promise.all([...entries.map(({ loaded }) => loaded.close()), ...[...engines.values()].map((e) => e.close())]);
+  await Promise.all([...entries, ...engines.values()].map((each) => ('loaded' in each ? each.loaded : each).close()));
   return entries.map(({ number, step, ms, peaks }) => {
     const medianMs = median(ms);
     const gflops = (2 * size ** 3) / medianMs / 1e6;
@@ -83,11 +105,11 @@ export const stepCells = (rows: readonly StepRow[]): string[][] =>
 export const stepHead: readonly string[] = head;
 export const stepsText = (rows: readonly StepRow[]): string => table(head, stepCells(rows));
 
-/** @throws if it is neither `all` nor the number of a step */
+/** All, or a step with the one before it, which it is compared with. @throws if it is neither `all` nor the number of a step */
 export function stepNumbers(text: string): number[] {
   const all = gemmSteps.map((_, i) => i + 1);
   if (text === 'all') return all;
   const number = Number(text);
   if (!all.includes(number)) throw new Error(`bench gemm: --step ${text}: give a step from 1 to ${all.length}, or all`);
-  return [number];
+  return all.slice(Math.max(0, number - 2), number);
 }

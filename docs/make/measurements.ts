@@ -1,4 +1,7 @@
 // The measurements that the guides show.
+import { ways, wayCells, waysHead, type WayRow } from '../../bench/lessons/layer-norm.js';
+import { gemmSteps } from '../../bench/lessons/gemm-steps.js';
+import { stepCells, stepHead, type StepRow } from '../../bench/lessons/steps.js';
 import { objectiveNames } from '../../retromae/index.js';
 
 export interface Measurement {
@@ -41,6 +44,16 @@ export const measurements: Readonly<Record<string, Measurement>> = {
         rows.map(({ objective, cost, tokens }) => [`\`${objective}\``, cost.toFixed(2), tokens.toFixed(2)]),
       ),
   }),
+  'gemm-steps': define<StepRow>({
+    command: 'npm run bench -- gemm --step all',
+    names: gemmSteps.map((_, i) => String(i + 1)),
+    table: (rows) => markdownTable(stepHead, stepCells(rows)),
+  }),
+  'layer-norm': define<WayRow>({
+    command: 'npm run bench -- layer-norm --rows 8192 --width 1024',
+    names: ways.map(({ name }) => name),
+    table: (rows) => markdownTable(waysHead, wayCells(rows)),
+  }),
   run: define<SeenStep>({
     command: `npx retromae pretrain --layers 2 --hidden 128 --steps ${STEPS} --lr 1e-3 --eval-every 0 --out runs/seen`,
     kept: (rows) =>
@@ -55,6 +68,10 @@ export const measurements: Readonly<Record<string, Measurement>> = {
   }),
 };
 
-/** A table whose first column is text and the others are numbers. */
-export const markdownTable = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+/** A table; columns of numbers to the right. */
+export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const isText = head.map((_, i) => rows.some((row) => /^[^\d]/.test(row[i]) && row[i] !== 'not here'));
+  return [head, isText.map((text) => (text ? '---' : '---:')), ...rows]
+    .map((row) => `| ${row.join(' | ')} |`)
+    .join('\n');
+}
