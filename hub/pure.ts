@@ -11,3 +11,4 @@ export {
 } from './model-files.js';
 export type { Files, ModelFilesOptions, TrainedPooling } from './model-files.js';
 export { staticFiles, type StaticFilesOptions } from './static-files.js';
+export * from './onnx/index.js';
