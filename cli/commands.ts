@@ -29,6 +29,10 @@ const commands: Record<string, { summary: string; load: () => Promise<(args: str
     summary: 'rerank hits by a cross-encoder',
     load: async () => (await import('./rerank.js')).rerankCommand,
   },
+  export: {
+    summary: 'write a model as ONNX, or in half precision',
+    load: async () => (await import('./export.js')).exportCommand,
+  },
   mine: { summary: 'find hard negatives for training', load: async () => (await import('./mine.js')).mineCommand },
 };
 

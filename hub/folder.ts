@@ -68,6 +68,8 @@ export interface LoadedModel extends VectorSettings, Pick<VectorRecipe, 'pooling
   description: string | undefined;
   /** One for all folders that give the same vectors. */
   fingerprint: string;
+  /** Whether the folder has an MLM head, whose table is that of the words or its own. */
+  head: 'tied' | 'own' | 'none';
   /** Lines for the user: what the folder lacks, or has and is not used. */
   notes: readonly string[];
 }
@@ -127,8 +129,9 @@ export async function loadModel(
     const { wordWeights } = recipe;
     if (wordWeights) Object.assign(model, { word_weights: weightsOf(wordWeights) });
     const does = steps.map((each) => each.does);
+    const head: LoadedModel['head'] = !hasHead(files) ? 'none' : isTied || !hasOwnTable(files) ? 'tied' : 'own';
     const inputs = [numbersOf(config), toTokenizerJson(tokenizer), maxLength];
-    const loaded = { ...settings, model, tokenizer, config, maxLength, pooling, includePrompt, notes };
+    const loaded = { ...settings, head, model, tokenizer, config, maxLength, pooling, includePrompt, notes };
     const common = { ...loaded, steps: steps.map(({ step }) => step) };
     if (own) {
       const { k, activation } = own;
@@ -248,6 +251,8 @@ function refuseUntied(files: readonly SafetensorsFile[]): void {
 }
 
 const DECODER = 'cls.predictions.decoder.weight';
+
+const hasOwnTable = (files: readonly SafetensorsFile[]): boolean => files.some(({ tensors }) => tensors.has(DECODER));
 
 function sameShapes(module: object, { tensors }: SafetensorsFile): boolean {
   const wanted = allTensors(module);

@@ -7,3 +7,5 @@ export { isStatic, loadStatic, saveStatic, type LoadedStatic } from './static-fo
 export { crossFiles, crossFrom, isCross, loadCross, saveCross } from './cross-folder.js';
 export type { CrossFilesOptions, LoadedCross } from './cross-folder.js';
 export { withSafetensors } from './safetensors.js';
+export { exportHeads, exportOnnx, exportSafetensors } from './export.js';
+export type { ConvertOptions, Exported, ExportHead, OnnxOptions } from './export.js';

@@ -1,4 +1,4 @@
-// Half precision: IEEE 754 binary16, 1 sign, 5 exponent (bias 15) and 10 mantissa bits.
+// Half precision: IEEE 754 binary16, 1 sign, 5 exponent (bias 15) and 10 mantissa bits; and bfloat16, half a float32.
 const float = new Float32Array(1);
 const word = new Uint32Array(float.buffer);
 
@@ -15,6 +15,13 @@ export function halfBits(x: number): number {
     return sign | (word[0] - 0x3f000000);
   }
   return sign | ((size + 0xfff + ((size >>> 13) & 1) - 0x38000000) >>> 13);
+}
+
+/** The bits of the bfloat16 that is nearest to a float32, its upper half rounded, ties to even. */
+export function bfloatBits(x: number): number {
+  float[0] = x;
+  if (Number.isNaN(x)) return (word[0] >>> 16) | 0x40;
+  return (word[0] + 0x7fff + ((word[0] >>> 16) & 1)) >>> 16;
 }
 
 /** What the bits of a half are. */

@@ -30,5 +30,5 @@ export { constant, cosineDecay, linearDecay, type Schedule } from './schedule.js
 export { expressionSchedule } from './expression.js';
 export { assign, copyWeights, hostTensors, loadWeights, type LoadReport } from './weights.js';
 export { readSafetensors, safetensorsHeader, writeSafetensors, SafetensorsFile } from './safetensors.js';
-export type { ByteSource, HostTensor, WrittenTensor } from './safetensors.js';
-export { halfBits, halfValue } from './half.js';
+export type { ByteSource, DType, HostTensor, WrittenTensor } from './safetensors.js';
+export { bfloatBits, halfBits, halfValue } from './half.js';

@@ -19,6 +19,7 @@ const commands = [
   'mine',
   'distill',
   'rerank',
+  'export',
 ];
 const flagsIn = (text: string): string[] => [...text.matchAll(/(?<![\w-])--[a-z][a-z-]*[a-z]/g)].map(([flag]) => flag);
 
@@ -43,7 +44,7 @@ void test('messages and pages name flags that there are', async (t) => {
   const any = new Set([...own.values()].flatMap((flags) => [...flags]).concat('--version', '--no-'));
   // What is said in the file of a command is of that command; but pretrain ends with what to do next.
   const flagsFor = (path: string): Set<string> =>
-    own.get(/^cli\/(eval|encode|search|mine|distill)\.ts$/.exec(path)?.[1] ?? '') ?? any;
+    own.get(/^cli\/(eval|encode|search|mine|distill|export)\.ts$/.exec(path)?.[1] ?? '') ?? any;
   const sources = sourcesIn(['cli', 'train', 'finetune', 'retromae', 'retrieval', 'hub', 'data', 'nn', 'core']);
   let named = 0;
   // The style sheet of the report has names that look the same.
@@ -57,7 +58,7 @@ void test('messages and pages name flags that there are', async (t) => {
   const pages = pagesOf('.');
   for (const page of pages)
     for (const [, line] of readFileSync(page, 'utf8').matchAll(
-      /retromae (?:pretrain|compare|finetune|adapt|reproduce|eval|encode|search|mine|distill|rerank)([^\n`]*)/g,
+      /retromae (?:pretrain|compare|finetune|adapt|reproduce|eval|encode|search|mine|distill|rerank|export)([^\n`]*)/g,
     ))
       for (const flag of flagsIn(line)) t.ok(any.has(flag), `${page}: ${flag}`);
 });
