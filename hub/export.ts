@@ -60,12 +60,15 @@ export async function exportOnnx(dir: string, { precision = 'f32', head, out }: 
       `${dir}: its weights were replaced while they were read, as a running training does. Nothing was written; export again when it has ended.`,
     );
   const write = async (folder: string) => {
-    await mkdir(join(folder, 'onnx'), { recursive: true });
+    const to = join(folder, 'onnx');
+    await mkdir(to, { recursive: true }).catch((error: unknown) => {
+      throw writeError(to, error);
+    });
     // Numbers first: a graph never stands beside those of another model.
-    for (const [file, chunks] of [...files].reverse()) await writeFileAtomic(join(folder, 'onnx', file), chunks);
+    for (const [file, chunks] of [...files].reverse()) await writeFileAtomic(join(to, file), chunks);
     await writeConfig(folder, [...files.keys()]);
   };
-  if (out === undefined) await write(source).catch((error: unknown) => Promise.reject(writeError(source, error)));
+  if (out === undefined) await write(source);
   else
     await writeDirAtomic(out, async (folder) => {
       await copySmall(source, folder);
