@@ -9,6 +9,7 @@ import { ours } from './ours.js';
 import { staticEncoding } from './static.js';
 import { step } from './step.js';
 import { tokenize } from './tokenize.js';
+import { vectors } from './vectors.js';
 
 /** Add a benchmark: its function, which takes the rest of the command line, and one line of help. */
 const benchmarks: Record<string, { run: (args: string[]) => Promise<void>; help: string }> = {
@@ -26,6 +27,7 @@ const benchmarks: Record<string, { run: (args: string[]) => Promise<void>; help:
   step: { run: step, help: 'whole RetroMAE training steps, beside PyTorch and other peers where they are installed' },
   ours: { run: ours, help: 'our step as a program that `step` starts (bench/peers/README.md)' },
   static: { run: staticEncoding, help: 'static encoding: sentences and tokens a second, beside BERT mini' },
+  vectors: { run: vectors, help: 'bytes of a document against nDCG@10, for every way of keeping vectors' },
   tokenize: { run: tokenize, help: 'WordPiece: tokens a second, beside @huggingface/tokenizers' },
 };
 

@@ -142,7 +142,7 @@ export async function indexTexts(
 ): Promise<FlatIndex | DupmaeIndex> {
   if (encoder.index) return encoder.index(ids, texts, options);
   const vectors = await encoder.encode(texts, { ...options, role: 'document' });
-  return new FlatIndex(ids, keep(vectors, encoder.dim, options), encoder.dim, options);
+  return new FlatIndex(ids, keepVectors(vectors, encoder.dim, options), encoder.dim, options);
 }
 
 /**
@@ -150,7 +150,7 @@ export async function indexTexts(
  * they are made coarse, so that long ones do not rule the scales.
  * @throws if more numbers are asked for than there are
  */
-export function keep(
+export function keepVectors(
   vectors: Float32Array,
   width: number,
   { format = 'f32', dim = width, similarity }: KeepingOptions & Pick<FlatIndexOptions, 'similarity'>,

@@ -52,7 +52,7 @@ export type { Hit, Run } from './types.js';
 export { distillStatic, type Distilled, type DistillOptions } from './distill.js';
 export { DupmaeEncoder } from './dupmae-encoder.js';
 export { DupmaeIndex, type DupmaeDocuments, type DupmaeShape } from './dupmae-index.js';
-export { BertEncoder, encodeTexts, indexTexts, ModelEncoder } from './encode.js';
+export { BertEncoder, encodeTexts, indexTexts, keepVectors, ModelEncoder } from './encode.js';
 export type { EncodeOptions, Encoder, EncoderOptions, IndexingOptions, KeepingOptions } from './encode.js';
 export type { ModelEncoderOptions } from './encode.js';
 export type { BatchingOptions, Role, TextTokenizer } from './text-batches.js';

@@ -1,7 +1,7 @@
 // What of a page is made by a command: excerpts of sources, shaders as gpu.js writes them, and tables of what was measured.
 //
 // In a page, such a part stands between two comments, the first of which says what it is:
-//   <!-- made: code PATH TEXT -->       lines of a file, from the first with TEXT to the next that begins with a bracket
+//   <!-- made: code PATH TEXT -->       lines of a file, from the first with TEXT to the next that only closes a bracket
 //   <!-- made: wgsl KERNEL STAGE -->    the shader of a stage of a kernel of the library
 //   <!-- made: measured NAME -->        the table of docs/measured/NAME.json
 //   <!-- /made -->
@@ -27,7 +27,7 @@ const makers: Readonly<Record<string, (what: string, root: string) => string>> =
     const [, path, text] = /^(\S+) (.+)$/.exec(what) ?? [];
     const lines = path === undefined ? [] : readFileSync(join(root, path), 'utf8').split('\n');
     const first = lines.findIndex((line) => line.includes(text));
-    const last = lines.findIndex((line, i) => i >= first && /^[}\])]/.test(line));
+    const last = lines.findIndex((line, i) => i >= first && /^[}\])]+;?$/.test(line));
     if (first < 0 || last < 0) throw new Error(`made: code ${what}: the file has no such lines.`);
     return fenced(extname(path).slice(1), lines.slice(first, last + 1).join('\n'));
   },

@@ -9,11 +9,13 @@ const folders = ['bench', 'cli', 'core', 'data', 'docs', 'examples', 'finetune',
   'test',
   'train',
 ]);
-const files = ['README.md', 'CHANGELOG.md', 'LICENSE', 'build.js', 'index.ts', 'package.json', 'pure.ts'];
+const files = ['README.md', 'CHANGELOG.md', 'LICENSE', 'build.js', 'index.ts', 'package.json', 'pure.ts'].concat(
+  ['README.md', 'check.py', 'compare.js', 'models.js', 'package.json', 'run.js'].map((name) => `interop/${name}`),
+);
 
 const isCopied = (path: string): boolean => ['.html', '.svg', '.png'].includes(extname(path));
 const isSource = (path: string): boolean =>
-  ['.ts', '.js', '.py', '.css', ''].includes(extname(path)) || path === 'package.json';
+  ['.ts', '.js', '.py', '.css', ''].includes(extname(path)) || path.endsWith('package.json');
 
 export interface Repository {
   /** Of files, in order. */
@@ -26,7 +28,7 @@ export interface Repository {
 /** Reads which files there are; paths are relative to `root` and have slashes. */
 export function openRepository(root: string): Repository {
   const paths = [...files];
-  const known = new Set<string>();
+  const known = new Set(['interop']);
   for (const folder of folders) {
     known.add(folder);
     for (const entry of readdirSync(`${root}/${folder}`, { recursive: true, withFileTypes: true })) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { halfBits, halfValue, readSafetensors, writeSafetensors, type HostTensor } from '../../nn/index.js';
-import { keep } from '../../retrieval/encode.js';
+import { keepVectors } from '../../retrieval/encode.js';
 import { loadIndex, saveIndex } from '../../retrieval/index-file.js';
 import { FlatIndex } from '../../retrieval/search.js';
 import { packVectors, vectorBytes, vectorFormats } from '../../retrieval/vector-store.js';
@@ -118,14 +118,14 @@ void t.test('prefixes', (t) => {
   const width = 32;
   const cut = Float32Array.from({ length: SIZE * width }, (_, i) => vectors[Math.floor(i / width) * DIM + (i % width)]);
   const wanted = new FlatIndex(ids, cut, width, { similarity: 'cosine' });
-  const store = keep(vectors, DIM, { dim: width, similarity: 'cosine' });
+  const store = keepVectors(vectors, DIM, { dim: width, similarity: 'cosine' });
   const found = new FlatIndex(ids, store, DIM, { similarity: 'cosine' });
   t.same([found.dim, found.store.dim, found.bytes], [DIM, width, 4 * width]);
   const short = Float32Array.from({ length: 6 * width }, (_, i) => queries[Math.floor(i / width) * DIM + (i % width)]);
   t.same(found.search(queries, 10), wanted.search(short, 10), 'queries are cut as documents are');
-  t.throws(() => keep(vectors, DIM, { dim: DIM + 1 }), /dim = 71, expected a whole number from 1 to the 70/);
+  t.throws(() => keepVectors(vectors, DIM, { dim: DIM + 1 }), /dim = 71, expected a whole number from 1 to the 70/);
   t.throws(() => new FlatIndex(ids.slice(1), store, DIM), /300 vectors of 32 numbers for 299 documents/);
-  const unit = keep(vectors, DIM, { format: 'int8', similarity: 'cosine' }).rows(0, SIZE);
+  const unit = keepVectors(vectors, DIM, { format: 'int8', similarity: 'cosine' }).rows(0, SIZE);
   for (const row of [0, 99]) {
     const length = Math.hypot(...unit.slice(row * DIM, (row + 1) * DIM));
     t.ok(Math.abs(length - 1) < 0.02, `of length ${length} before they are made coarse`);
@@ -137,7 +137,10 @@ void t.test('the file', async (t) => {
   const file = join(t.testdir(), 'some.index');
   for (const format of vectorFormats)
     for (const dim of [DIM, 33]) {
-      const index = new FlatIndex(ids, keep(vectors, DIM, { format, dim }), DIM, { similarity: 'cosine', model: 'm' });
+      const index = new FlatIndex(ids, keepVectors(vectors, DIM, { format, dim }), DIM, {
+        similarity: 'cosine',
+        model: 'm',
+      });
       await saveIndex(index, file);
       const read = (await loadIndex(file)) as FlatIndex;
       t.same([read.dim, read.store.dim, read.store.format, read.bytes], [DIM, dim, format, index.bytes]);
@@ -145,7 +148,7 @@ void t.test('the file', async (t) => {
       const { size } = { size: (await readFile(file)).length };
       t.ok(size < SIZE * (index.bytes + 8) + 3 * 4 * DIM + 1200, `${size} bytes`);
     }
-  const bits = keep(vectors, DIM, { format: 'int8' });
+  const bits = keepVectors(vectors, DIM, { format: 'int8' });
   await saveIndex(new FlatIndex(ids, bits, DIM), file);
   const tensors = readSafetensors(await readFile(file), file);
   const spoil = async (metadata: Record<string, string>, change: (all: Map<string, HostTensor>) => unknown) => {
