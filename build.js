@@ -4,7 +4,7 @@
 //   3. declarations                -> dist/types               (tsc)
 // Each step first removes what it made before, so that nothing old is shipped or tested.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { build } from 'esbuild';
 
@@ -62,10 +62,13 @@ const common = {
 };
 const chunk = 'chunks/[name]-[hash]';
 remove('node', 'browser', 'chunks', 'tools', 'test');
+/** Packages of dozens and hundreds of files, which Node would open one by one: they are put into ours. */
+const bundled = ['@observablehq/plot', 'linkedom', 'csv-parse', 'hyparquet', 'hyparquet-compressors'];
+const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 const node = {
   ...common,
   platform: 'node',
-  packages: 'external',
+  external: Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !bundled.includes(name)),
   chunkNames: chunk,
 };
 await build({
