@@ -1,9 +1,20 @@
 // `retromae export` as a user runs it: what it writes, that what it wrote is read, and what it refuses.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t from 'tap';
 import { setBackend } from '../../core/index.js';
-import { loadModel } from '../../hub/index.js';
+import { exportOnnx, exportSafetensors, loadModel } from '../../hub/index.js';
 import { ReferenceBackend } from '../../kernels/index.js';
 import { refused, snapshot, succeed, TINY, writeCorpus, writeExamples } from './support.js';
 
@@ -108,6 +119,30 @@ void t.test('what cannot be exported, and what was there stays', async (t) => {
     ['export', '--model', headless, '--head', 'mlm'],
     /has no masked-language-model head.*Leave --head out/,
   );
+  t.equal(snapshot(model), before);
+});
+
+void t.test('a disk that is full half-way', (t) => {
+  const before = snapshot(model);
+  // A limit on the size of files stands for it: a write fails in the middle.
+  const limited = `trap '' XFSZ; ulimit -f 8; exec "${process.execPath}" dist/node/cli.js export --model "$0"`;
+  const { status, stderr } = spawnSync('bash', ['-c', limited, model], { encoding: 'utf8' });
+  t.equal(status, 1, stderr);
+  t.match(stderr, /^retromae: .*model\.onnx: cannot be written, .*What was there is unchanged\.\n$/);
+  t.equal(snapshot(model), before);
+  t.end();
+});
+
+void t.test('a folder that is written to meanwhile, as by a training', async (t) => {
+  const before = snapshot(model);
+  const weights = join(model, 'model.safetensors');
+  let now = 0;
+  const training = setInterval(() => utimesSync(weights, 0, ++now));
+  t.teardown(() => clearInterval(training));
+  await t.rejects(exportOnnx(model), /its weights were replaced while they were read.*Nothing was written/);
+  const out = join(dir, 'meanwhile');
+  await t.rejects(exportSafetensors(model, { dtype: 'F16', shardBytes: 1e9, out }), /weights were replaced/);
+  t.notOk(existsSync(out));
   t.equal(snapshot(model), before);
 });
 
