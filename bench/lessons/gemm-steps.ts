@@ -84,36 +84,36 @@ export const gemmSteps: readonly Step[] = [
   { name: 'packed operands', threads: 1, load: inWebAssembly('packed') },
   { name: 'blocks for the caches', threads: 1, load: inWebAssembly('blocked') },
   { name: 'multiply and add as one', threads: 1, load: inWebAssembly('fused', { relaxed: true }) },
+  { name: 'a larger tile', threads: 1, load: inWebAssembly('larger', { relaxed: true }) },
   { name: "the library's tile", threads: 1, load: inTheLibrary(1) },
   { name: 'two threads', threads: 2, load: inTheLibrary(2) },
 ];
 
-/** Numbers between -1 and 1, the same every time. */
+/** Whole numbers from -8 to 8, the same every time: their sums are exact in float32, in any order, up to k of 2^18. */
 export function product(m: number, n: number, k: number): Product {
-  const numbers = (count: number, by: number) =>
-    Float32Array.from({ length: count }, (_, i) => ((i * by) % 2003) / 1001.5 - 1);
+  const numbers = (count: number, by: number) => Float32Array.from({ length: count }, (_, i) => ((i * by) % 17) - 8);
   return { m, n, k, a: numbers(m * k, 7919), b: numbers(k * n, 6007) };
 }
 
+/** An element that is not what it should be. */
+export interface Wrong {
+  readonly row: number;
+  readonly column: number;
+  readonly found: number;
+  readonly expected: number;
+}
+
 /**
- * How far c is from the product in float64, beside the sum of the absolute values of what was added up: so many roundings.
- * Of a large product the rows are looked at that `every` picks.
+ * The first element of c that is not that of the product, if one is not. Operands are whole numbers, so that nothing is
+ * rounded. Of a large product the rows are looked at that `every` picks.
  */
-export function errorOf(c: Float32Array, { m, n, k, a, b }: Product, every = 1): number {
-  let worst = 0;
-  for (let i = 0; i < m; i += every) {
-    const [sums, sizes] = [new Float64Array(n), new Float64Array(n)];
-    for (let p = 0; p < k; p++)
-      for (let j = 0; j < n; j++) {
-        const term = a[i * k + p] * b[p * n + j];
-        sums[j] += term;
-        sizes[j] += Math.abs(term);
-      }
-    sums.forEach((sum, j) => {
-      const error = Math.abs(c[i * n + j] - sum) / Math.max(sizes[j], 1);
-      // A comparison that NaN does not pass.
-      if (!(error <= worst)) worst = Number.isNaN(error) ? Infinity : error;
-    });
+export function wrongIn(c: Float32Array, { m, n, k, a, b }: Product, every = 1): Wrong | undefined {
+  for (let row = 0; row < m; row += every) {
+    const wanted = new Float64Array(n);
+    for (let p = 0; p < k; p++) for (let j = 0; j < n; j++) wanted[j] += a[row * k + p] * b[p * n + j];
+    // A comparison that NaN does not pass.
+    const column = wanted.findIndex((value, j) => !(c[row * n + j] === value));
+    if (column >= 0) return { row, column, found: c[row * n + column], expected: wanted[column] };
   }
-  return worst;
+  return undefined;
 }

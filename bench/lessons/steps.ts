@@ -2,7 +2,7 @@
 import { Engine } from '../../kernels/wasm/engine.js';
 import { elapsed, measurePeak, median } from '../peak.js';
 import { digits, percent, table } from '../table.js';
-import { errorOf, gemmSteps, product, type Product, type Step } from './gemm-steps.js';
+import { gemmSteps, product, type Product, type Step, wrongIn } from './gemm-steps.js';
 
 /** One line of the table. */
 export interface StepRow {
@@ -26,8 +26,6 @@ const odd = [
   [67, 1, 129],
   [197, 45, 531],
 ] as const;
-/** A float32 sum of hundreds of terms is this near. */
-const NEAR = 3e-6;
 
 /** Rows that are looked at of a large product: every so-manieth. */
 const EVERY = 31;
@@ -36,10 +34,12 @@ const PATIENCE = 8;
 
 /** @throws naming the step and the shape that it gets wrong */
 function check(step: Step, c: Float32Array, given: Product, every = 1): void {
-  const error = errorOf(c, given, every);
+  const wrong = wrongIn(c, given, every);
   const { m, n, k } = given;
-  if (!(error < NEAR))
-    throw new Error(`${step.name}: ${m} x ${n} x ${k} is wrong by ${error} of what is added up; it is not timed.`);
+  if (wrong)
+    throw new Error(
+      `${step.name}: of ${m} x ${n} x ${k}, row ${wrong.row}, column ${wrong.column} is ${wrong.found}, expected ${wrong.expected}; nothing is timed.`,
+    );
 }
 
 /** A step on shapes that do not fit it, each computed twice: what an earlier product left must not be added to. */

@@ -1,9 +1,9 @@
-// Steps 6 to 8 of docs/matmul.md: operands packed in the order in which a tile reads them, and cut to the sizes of the caches.
+// Steps 6 to 9 of docs/matmul.md: operands packed in the order in which a tile reads them, and cut to the sizes of the caches.
 import { Lanes } from '../../../kernels/wasm/assembly/lanes';
 import { MR, NR, storeRow, tile } from './tile';
 
-/** Rows of the tile whose multiply and add are one instruction. */
-const MR_FUSED = 6;
+/** Rows of the larger tile. */
+const MR_LARGE = 6;
 /** Steps of k between two visits to C: a strip of B of as many, 16 KiB, stays in the first-level cache. */
 const KC = 512;
 /** Rows of A that are packed at once: with 512 steps 384 KiB, for the second-level cache. */
@@ -42,13 +42,15 @@ function tileAt(
   columns: i32,
   add: bool,
   height: i32,
+  fuse: bool,
   edge: usize,
 ): void {
   const isWhole = rows >= height && columns >= NR;
   const to = isWhole ? c : edge;
   const ld = isWhole ? ldc : NR << 2;
-  if (height == MR) tile(a, 4, MR << 2, b, NR << 2, to, ld, deep, isWhole && add);
-  else fusedTile(a, b, to, ld, deep, isWhole && add);
+  if (height == MR_LARGE) largeTile(a, b, to, ld, deep, isWhole && add);
+  else if (fuse) tile(a, 4, MR << 2, b, NR << 2, to, ld, deep, isWhole && add, true);
+  else tile(a, 4, MR << 2, b, NR << 2, to, ld, deep, isWhole && add, false);
   if (isWhole) return;
   for (let i = 0; i < min(rows, height); i++)
     for (let j = 0; j < min(columns, NR); j++) {
@@ -76,21 +78,27 @@ export function packed(a: usize, b: usize, c: usize, m: i32, n: i32, k: i32, wor
         n - j,
         false,
         MR,
+        false,
         work,
       );
 }
 
 /** Step 7: k in stretches and A in blocks, so that what is read again and again is in a cache. */
 export function blocked(a: usize, b: usize, c: usize, m: i32, n: i32, k: i32, work: usize): void {
-  inBlocks(a, b, c, m, n, k, work, MR);
+  inBlocks(a, b, c, m, n, k, work, MR, false);
 }
 
-/** Step 8: the same around a tile of 6 x 8 whose multiply and add are one instruction. */
+/** Step 8: a multiply and its add are one instruction. */
 export function fused(a: usize, b: usize, c: usize, m: i32, n: i32, k: i32, work: usize): void {
-  inBlocks(a, b, c, m, n, k, work, MR_FUSED);
+  inBlocks(a, b, c, m, n, k, work, MR, true);
 }
 
-@inline function inBlocks(a: usize, b: usize, c: usize, m: i32, n: i32, k: i32, work: usize, height: i32): void {
+/** Step 9: a tile of 6 x 8. */
+export function larger(a: usize, b: usize, c: usize, m: i32, n: i32, k: i32, work: usize): void {
+  inBlocks(a, b, c, m, n, k, work, MR_LARGE, true);
+}
+
+@inline function inBlocks(a: usize, b: usize, c: usize, m: i32, n: i32, k: i32, work: usize, height: i32, fuse: bool): void {
   const strips = work + EDGE;
   const groups = strips + ((((n + NR - 1) / NR) * NR * min(KC, k)) << 2);
   let p = 0;
@@ -112,6 +120,7 @@ export function fused(a: usize, b: usize, c: usize, m: i32, n: i32, k: i32, work
             n - j,
             p > 0,
             height,
+            fuse,
             work,
           );
     }
@@ -120,7 +129,7 @@ export function fused(a: usize, b: usize, c: usize, m: i32, n: i32, k: i32, work
 }
 
 /** 12 vectors of sums; a multiply-add takes four cycles and two begin in each, so that 8 is the least that keeps the units busy. */
-function fusedTile(a: usize, b: usize, c: usize, ldc: usize, deep: i32, add: bool): void {
+function largeTile(a: usize, b: usize, c: usize, ldc: usize, deep: i32, add: bool): void {
   let c00 = f32x4.splat(0);
   let c01 = c00;
   let c10 = c00;
