@@ -5,7 +5,8 @@ import plainBytes from '../../dist/wasm/lessons.wasm';
 type Function = (...args: number[]) => void;
 
 export class LessonModule {
-  private end = 0;
+  /** Below lie the module's own constants. */
+  private end = 4096;
 
   private constructor(
     private readonly memory: WebAssembly.Memory,

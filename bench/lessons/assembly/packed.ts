@@ -31,7 +31,19 @@ function packRows(a: usize, k: i32, rows: i32, deep: i32, height: i32, to: usize
       }
 }
 
-/** The tile of packed operands at c, of which C has `rows` and `columns`. */
+/** A tile of packed operands: C, `ldc` bytes from row to row, is or gets added the product over `deep` steps of k. */
+type Tile = (a: usize, b: usize, c: usize, ldc: usize, deep: i32, add: bool) => void;
+
+function plainTile(a: usize, b: usize, c: usize, ldc: usize, deep: i32, add: bool): void {
+  tile(a, 4, MR << 2, b, NR << 2, c, ldc, deep, add, false);
+}
+
+/** Of step 8. */
+function fusedTile(a: usize, b: usize, c: usize, ldc: usize, deep: i32, add: bool): void {
+  tile(a, 4, MR << 2, b, NR << 2, c, ldc, deep, add, true);
+}
+
+/** The tile at c, of which C has `rows` and `columns`: where that is not all of it, it is computed in `edge`. */
 function tileAt(
   a: usize,
   b: usize,
@@ -42,16 +54,11 @@ function tileAt(
   columns: i32,
   add: bool,
   height: i32,
-  fuse: bool,
+  multiply: Tile,
   edge: usize,
 ): void {
-  const isWhole = rows >= height && columns >= NR;
-  const to = isWhole ? c : edge;
-  const ld = isWhole ? ldc : NR << 2;
-  if (height == MR_LARGE) largeTile(a, b, to, ld, deep, isWhole && add);
-  else if (fuse) tile(a, 4, MR << 2, b, NR << 2, to, ld, deep, isWhole && add, true);
-  else tile(a, 4, MR << 2, b, NR << 2, to, ld, deep, isWhole && add, false);
-  if (isWhole) return;
+  if (rows >= height && columns >= NR) return multiply(a, b, c, ldc, deep, add);
+  multiply(a, b, edge, NR << 2, deep, false);
   for (let i = 0; i < min(rows, height); i++)
     for (let j = 0; j < min(columns, NR); j++) {
       const at = c + <usize>i * ldc + (j << 2);
@@ -67,38 +74,39 @@ export function packed(a: usize, b: usize, c: usize, m: i32, n: i32, k: i32, wor
   packColumns(b, n, k, strips);
   packRows(a, k, m, k, MR, groups);
   for (let j = 0; j < n; j += NR)
-    for (let i = 0; i < m; i += MR)
-      tileAt(
-        groups + ((i * k) << 2),
-        strips + ((j * k) << 2),
-        c + ((i * n + j) << 2),
-        n << 2,
-        k,
-        m - i,
-        n - j,
-        false,
-        MR,
-        false,
-        work,
-      );
+    for (let i = 0; i < m; i += MR) {
+      const x = groups + ((i * k) << 2);
+      const y = strips + ((j * k) << 2);
+      tileAt(x, y, c + ((i * n + j) << 2), n << 2, k, m - i, n - j, false, MR, plainTile, work);
+    }
 }
 
 /** Step 7: k in stretches and A in blocks, so that what is read again and again is in a cache. */
 export function blocked(a: usize, b: usize, c: usize, m: i32, n: i32, k: i32, work: usize): void {
-  inBlocks(a, b, c, m, n, k, work, MR, false);
+  inBlocks(a, b, c, m, n, k, work, MR, plainTile);
 }
 
 /** Step 8: a multiply and its add are one instruction. */
 export function fused(a: usize, b: usize, c: usize, m: i32, n: i32, k: i32, work: usize): void {
-  inBlocks(a, b, c, m, n, k, work, MR, true);
+  inBlocks(a, b, c, m, n, k, work, MR, fusedTile);
 }
 
 /** Step 9: a tile of 6 x 8. */
 export function larger(a: usize, b: usize, c: usize, m: i32, n: i32, k: i32, work: usize): void {
-  inBlocks(a, b, c, m, n, k, work, MR_LARGE, true);
+  inBlocks(a, b, c, m, n, k, work, MR_LARGE, largeTile);
 }
 
-@inline function inBlocks(a: usize, b: usize, c: usize, m: i32, n: i32, k: i32, work: usize, height: i32, fuse: bool): void {
+function inBlocks(
+  a: usize,
+  b: usize,
+  c: usize,
+  m: i32,
+  n: i32,
+  k: i32,
+  work: usize,
+  height: i32,
+  multiply: Tile,
+): void {
   const strips = work + EDGE;
   const groups = strips + ((((n + NR - 1) / NR) * NR * min(KC, k)) << 2);
   let p = 0;
@@ -109,20 +117,12 @@ export function larger(a: usize, b: usize, c: usize, m: i32, n: i32, k: i32, wor
       const rows = min(MC, m - top);
       packRows(a + ((top * k + p) << 2), k, rows, deep, height, groups);
       for (let j = 0; j < n; j += NR)
-        for (let i = 0; i < rows; i += height)
-          tileAt(
-            groups + ((i * deep) << 2),
-            strips + ((j * deep) << 2),
-            c + (((top + i) * n + j) << 2),
-            n << 2,
-            deep,
-            rows - i,
-            n - j,
-            p > 0,
-            height,
-            fuse,
-            work,
-          );
+        for (let i = 0; i < rows; i += height) {
+          const x = groups + ((i * deep) << 2);
+          const y = strips + ((j * deep) << 2);
+          const to = c + (((top + i) * n + j) << 2);
+          tileAt(x, y, to, n << 2, deep, rows - i, n - j, p > 0, height, multiply, work);
+        }
     }
     p += KC;
   } while (p < k);
