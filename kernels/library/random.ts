@@ -26,8 +26,9 @@ export function uniform(key: number, row: number, column: number): number {
   return mix(mix(mix(state, 2531.0), 1013.0), 3691.0) * 5.9604644775390625e-8;
 }
 
-/** Factor of inverted dropout for one cell: 0 with probability p, else 1 / (1 - p). */
+/** Factor of inverted dropout for one cell: 0 with probability p, else 1 / (1 - p). Where p is 0 nothing is drawn. */
 export function keep(p: number, key: number, row: number, column: number): number {
+  if (p <= 0.0) return 1.0;
   if (uniform(key, row, column) < p) return 0.0;
   return 1.0 / (1.0 - p);
 }
