@@ -93,19 +93,24 @@ async function graphOf(dir: string, precision: Precision, head: ExportHead | und
   }
   if (await isStatic(dir)) {
     if (head) throw refused('static encoder');
-    const { model, steps, description, notes } = await loadStatic(dir);
+    const { model, steps, description, prompts, notes } = await loadStatic(dir);
     const isScaled = steps.length === 1 && steps[0] === unitLength;
     if (steps.length > 0 && !isScaled)
       throw new Error(
         `${dir}: ${description} ONNX is written of a mean, or of a mean scaled to length 1. Use it here.`,
       );
-    return { kind: 'static encoder', graph: await staticGraph(model, precision, { isScaled }), notes };
+    return {
+      kind: 'static encoder',
+      graph: await staticGraph(model, precision, { isScaled }),
+      notes: [...notes, ...promptNotes(prompts)],
+    };
   }
   const {
     model,
     pooling,
     steps,
     notes,
+    prompts,
     description,
     head: own,
     representation,
@@ -117,18 +122,27 @@ async function graphOf(dir: string, precision: Precision, head: ExportHead | und
         : `${dir}: its masked-language-model head has a table of its own (tie_word_embeddings is false), which is not built here. Leave --head out.`,
     );
   const graph = await encoderGraph(model, precision, { mlm: head === 'mlm', representation });
-  const isPlain = pooling.length === 1 && (steps.length === 0 || (steps.length === 1 && steps[0] === unitLength));
-  const more =
-    isPlain || representation
+  const isScaled = steps.length === 1 && steps[0] === unitLength;
+  const isPlain = pooling.length === 1 && !model.word_weights && (steps.length === 0 || isScaled) && !representation;
+  const more = [
+    ...(isPlain || representation
       ? []
-      : [`The graph ends with the hidden states; what follows is yours to do: ${description}`];
+      : [`The graph ends with the hidden states; what follows is yours to do: ${description}`]),
+    ...promptNotes(prompts),
+  ];
   return {
     kind: 'encoder',
     graph,
-    ...(isPlain && !representation && { pooling: pooling[0], normalize: steps.length === 1 }),
+    ...(isPlain && { pooling: pooling[0], normalize: isScaled }),
     notes: [...notes, ...more],
   };
 }
+
+/** What a folder asks to be put before texts, which other programs do not know of. */
+const promptNotes = (prompts: Readonly<Record<string, string>>): string[] =>
+  Object.entries(prompts).flatMap(([role, prompt]) =>
+    prompt === '' ? [] : [`Put ${JSON.stringify(prompt)} before each ${role}, as the folder asks for.`],
+  );
 
 /** Tells transformers.js which file there is, where it would ask for another. */
 async function writeConfig(folder: string, apart: readonly string[]): Promise<void> {
