@@ -78,17 +78,18 @@ export async function gemm(args: string[]): Promise<void> {
   }
   const most = count('threads', values.threads);
   const rounds = count('rounds', values.rounds);
-  if (!values.json) console.log(`Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}`);
+  const machine = `Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}`;
   if (values.step !== undefined) {
     const steps = await measureSteps(stepNumbers(values.step), count('size', values.size), rounds);
-    console.log(values.json ? JSON.stringify(steps) : stepsText(steps));
+    console.log(values.json ? JSON.stringify(steps) : `${machine}\n${stepsText(steps)}`);
     return;
   }
   const engines: Engine[] = [];
   const relaxed = values.separate ? false : undefined;
   for (const threads of new Set([1, most])) engines.push(await Engine.open({ threads, relaxed }));
   if (!values.json) {
-    console.log(`backend wasm, medians of ${rounds} rounds (min-max), in turn with the SIMD peak of as many threads\n`);
+    console.log(`backend wasm, ${machine}`);
+    console.log(`medians of ${rounds} rounds (min-max), in turn with the SIMD peak of as many threads\n`);
     console.log(header);
   }
   const rows: Row[] = [];

@@ -12,22 +12,21 @@ Makes the pictures, outputs, excerpts and tables of the guides again, in a built
   --measure NAME  measures anew what a table shows (${Object.keys(measurements).join(', ')}, or all); take a quiet machine
   --check         changes nothing, says what is stale, and fails if something is`;
 
-const { values } = parseArgs({
-  options: {
-    measure: { type: 'string', multiple: true, default: [] },
-    check: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-const root = process.cwd();
-if (values.help) console.log(help);
-else {
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      measure: { type: 'string', multiple: true, default: [] },
+      check: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return void console.log(help);
+  const root = process.cwd();
   const names = values.measure.includes('all') ? Object.keys(measurements) : values.measure;
+  const unknown = names.find((name) => !Object.hasOwn(measurements, name));
+  if (unknown !== undefined)
+    throw new Error(`no measurement ${unknown}: use one of ${Object.keys(measurements).join(', ')}, or all`);
   for (const name of names) {
-    if (!Object.hasOwn(measurements, name)) {
-      console.error(`docs: no measurement ${name}: use one of ${Object.keys(measurements).join(', ')}, or all`);
-      process.exit(2);
-    }
     console.log(`measuring ${name}: ${measurements[name].command}`);
     await measure(root, name);
   }
@@ -43,3 +42,8 @@ else {
   if (stale === 0) console.log('nothing is stale');
   else if (values.check) process.exitCode = 1;
 }
+
+await main().catch((error: Error) => {
+  console.error(`docs: ${error.message}`);
+  process.exitCode = 1;
+});

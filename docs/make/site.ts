@@ -1,4 +1,5 @@
 // All of docs/ as a folder of pages that fetch nothing: guides and decisions, the files they speak of, and the API reference.
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, extname, join, posix } from 'node:path';
@@ -14,7 +15,7 @@ const guides = ['retromae', 'backprop', 'one-kernel-four-ways', 'matmul', 'map']
 export interface SiteOptions {
   /** The repository. */
   readonly root: string;
-  /** A folder that is made anew. */
+  /** A folder that is new, empty, or a site, which is made anew. */
   readonly out: string;
   /** Whether the API reference is made as well, which takes most of the time. */
   readonly api?: boolean;
@@ -23,15 +24,18 @@ export interface SiteOptions {
 /**
  * Writes the site.
  * @returns how many pages it has, the reference not counted
- * @throws if a formula is none, a link leads nowhere, or TypeDoc has a warning
+ * @throws if the folder holds other things, a formula is none, a link leads nowhere, or TypeDoc has a warning
  */
 export async function writeSite({ root, out, api = true }: SiteOptions): Promise<number> {
+  await refuseOthers(out);
   const repository = openRepository(root);
   await rm(out, { recursive: true, force: true });
   const write = async (path: string, content: string) => {
     await mkdir(dirname(join(out, path)), { recursive: true });
     await writeFile(join(out, path), content);
   };
+  // First, so that a site that was broken off is known for one.
+  await write(STYLE, readText(root, 'docs/make/style.css'));
   const pages = repository.paths.flatMap((path) => pageFor(repository, root, path));
   pages.push(...folderPages(repository, root));
   const navigation = contents(repository, root, pages, api);
@@ -41,10 +45,22 @@ export async function writeSite({ root, out, api = true }: SiteOptions): Promise
       await mkdir(dirname(join(out, path)), { recursive: true });
       await cp(join(root, path), join(out, path));
     }
-  await write('site/style.css', readText(root, 'docs/make/style.css'));
   await writeFormulaStyle(join(out, 'site'));
   if (api) await writeApi(root, join(out, 'api'));
   return pages.length;
+}
+
+/** In every site. */
+const STYLE = 'site/style.css';
+
+/** @throws if a folder holds anything but a site: all that it has would be lost */
+async function refuseOthers(out: string): Promise<void> {
+  const entries = await readdir(out).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw new Error(`${out}: cannot be read (${error.code}), expected a folder; name a new one.`, { cause: error });
+  });
+  if (entries.length > 0 && !existsSync(join(out, STYLE)))
+    throw new Error(`${out}: holds other things than a site, which would be lost; name a new folder.`);
 }
 
 /** The page of a file that is shown rather than copied. */

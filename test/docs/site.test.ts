@@ -52,6 +52,16 @@ void t.test('the site', async (t) => {
   t.equal(kernel.querySelector('#L101')?.textContent, `101${line}`, 'lines stand at their numbers');
 });
 
+void t.test('a folder with other things', async (t) => {
+  const folder = t.testdir({ kept: 'mine' });
+  await t.rejects(
+    writeSite({ root: '.', out: folder, api: false }),
+    /holds other things than a site, which would be lost/,
+  );
+  t.equal(readFileSync(join(folder, 'kept'), 'utf8'), 'mine');
+  await t.rejects(writeSite({ root: '.', out: join(folder, 'kept'), api: false }), /expected a folder; name a new one/);
+});
+
 void t.test('two clicks from the README', (t) => {
   // What a reader of PyTorch looks for, as links of the README and of what these lead to.
   const linksOf = (page: string) =>
