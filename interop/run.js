@@ -114,9 +114,8 @@ function unit(row) {
   return Float64Array.from(row, (value) => value / length);
 }
 
-/** By transformers.js as its users call it, tokenizer included; undefined where it has no word for the kind. */
+/** By transformers.js as its users call it, tokenizer included. */
 export async function byTransformers(dir, name, kind, precision, texts) {
-  if (kind === 'dupmae') return undefined;
   Object.assign(env, { localModelPath: dir, allowRemoteModels: false });
   const options = { dtype: dtypes[precision] };
   if (kind === 'encoder') {
@@ -139,7 +138,8 @@ export async function byTransformers(dir, name, kind, precision, texts) {
     if (kind === 'cross') {
       const inputs = tokenizer([texts[0]], { text_pair: [text], padding: true, truncation: true, max_length: 128 });
       rows.push(...rowsOf((await model(inputs)).logits.data, 1));
-    } else {
+    } else if (kind === 'dupmae') rows.push(...vectorsOf(kind, await model(tokenizer(text)), 1));
+    else {
       const { input_ids } = tokenizer(text, { add_special_tokens: false });
       const { embeddings } = await model({ input_ids: input_ids.view(-1), offsets: new Tensor('int64', [0n], [1]) });
       rows.push(...rowsOf(embeddings.data, embeddings.dims[1]));
